@@ -1,0 +1,1 @@
+"""Where volumes live: the drivers and the interfaces they implement."""

@@ -1,0 +1,141 @@
+"""What a driver of block storage promises; who writes a driver starts here.
+
+The names and exceptions are those of Flocker 1.15, so that its drivers are easy to
+bring along; the types are plain: `str`, `int`, `pathlib.Path`, `uuid.UUID`. Methods are
+synchronous and run in a thread of the backend's own pool, several at once: a driver
+locks what it must. They should fail rather than wait for ever; the agent tries again.
+
+Prove a driver with `flocker.testing.conformance.blockdevices`.
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from attrs import frozen
+from zope.interface import Interface
+
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID, InstanceID, VolumeID
+
+
+class VolumeException(FlockerError):
+    """Something about one volume; `blockdevice_id` names it."""
+
+    def __init__(self, blockdevice_id: str) -> None:
+        super().__init__(blockdevice_id)
+        self.blockdevice_id = blockdevice_id
+
+
+class UnknownVolume(VolumeException):
+    """The backend has no volume of this id."""
+
+    def words(self) -> str:
+        """Name the volume."""
+        return f"the backend has no volume {self.blockdevice_id}"
+
+
+class AlreadyAttachedVolume(VolumeException):
+    """The volume is attached, here or elsewhere, where it should not be."""
+
+    def words(self) -> str:
+        """Name the volume."""
+        return f"volume {self.blockdevice_id} is attached already"
+
+
+class UnattachedVolume(VolumeException):
+    """The volume is not attached where it should be."""
+
+    def words(self) -> str:
+        """Name the volume."""
+        return f"volume {self.blockdevice_id} is not attached"
+
+
+class VolumeBusy(VolumeException):
+    """The backend or the kernel still uses the volume; `why` says how."""
+
+    def __init__(self, blockdevice_id: str, why: str) -> None:
+        super().__init__(blockdevice_id)
+        self.why = why
+
+    def words(self) -> str:
+        """Name the volume and its user."""
+        return f"volume {self.blockdevice_id} is busy: {self.why}"
+
+
+@frozen
+class UnknownInstanceID(FlockerError):
+    """The driver cannot tell which machine this is."""
+
+    why: str
+
+    def words(self) -> str:
+        """Give the reason."""
+        return f"the backend does not know this machine: {self.why}"
+
+
+@frozen
+class BlockDeviceVolume:
+    """One volume as the backend lists it; `size` in bytes."""
+
+    blockdevice_id: VolumeID
+    size: int
+    attached_to: InstanceID | None
+    dataset_id: DatasetID
+
+
+class IBlockDeviceAPI(Interface):
+    """Volumes of one cluster on one storage service, seen from one node."""
+
+    def allocation_unit() -> int:
+        """Give the bytes that every size passed to `create_volume` is a multiple of."""
+
+    def compute_instance_id() -> InstanceID:
+        """Name this machine as `attached_to` does; stable until reboot.
+
+        Raises `UnknownInstanceID`.
+        """
+
+    def create_volume(dataset_id: DatasetID, size: int) -> BlockDeviceVolume:
+        """Make a detached volume of exactly `size` bytes that knows its dataset."""
+
+    def destroy_volume(blockdevice_id: VolumeID) -> None:
+        """Destroy a detached volume and its data.
+
+        Raises `UnknownVolume` (also when destroyed before), `AlreadyAttachedVolume`.
+        """
+
+    def attach_volume(
+        blockdevice_id: VolumeID, attach_to: InstanceID
+    ) -> BlockDeviceVolume:
+        """Attach to the instance; return when its device is usable there.
+
+        Recovers what an attach that was cut short left behind. Raises `UnknownVolume`,
+        `AlreadyAttachedVolume` (here, with its device, or elsewhere).
+        """
+
+    def detach_volume(blockdevice_id: VolumeID) -> None:
+        """Take the volume from whatever instance has it; return when the device is gone.
+
+        Raises `UnknownVolume`, `UnattachedVolume`, `VolumeBusy`.
+        """
+
+    def list_volumes() -> Sequence[BlockDeviceVolume]:
+        """List all volumes of this cluster, and no others."""
+
+    def get_device_path(blockdevice_id: VolumeID) -> Path:
+        """Give the block device of a volume attached to this machine.
+
+        It is identified by what the device says of itself (serial, backing file),
+        never by a guess. Raises `UnknownVolume`, `UnattachedVolume` (also while the
+        device has not appeared).
+        """
+
+
+class ICloudAPI(Interface):
+    """What a driver may add that knows which machines run."""
+
+    def list_live_nodes() -> Collection[InstanceID]:
+        """Name the instances that run; one that is absent is surely off."""
+
+    def start_node(node_id: InstanceID) -> None:
+        """Try to start an instance; for tests."""

@@ -1,0 +1,1 @@
+"""Volumes as sparse files on a directory the nodes share."""

@@ -1,0 +1,1 @@
+"""The cluster's certificates: made, stored, and enforced in the TLS handshake."""

@@ -1,0 +1,1 @@
+"""Keeps what is wanted, hears what is, tells each agent its part."""

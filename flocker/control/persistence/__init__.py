@@ -1,0 +1,1 @@
+"""Where the wanted configuration is durable."""

@@ -1,0 +1,1 @@
+"""The engine both agents share: outcomes, the loop, the session with control."""

@@ -1,0 +1,1 @@
+"""Converges the storage of one node towards what is wanted there."""

@@ -1,0 +1,1 @@
+"""The nouns: frozen, pure, known to all and knowing nobody."""

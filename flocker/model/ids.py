@@ -1,0 +1,46 @@
+"""Identifiers are types: a node is never taken for a dataset by mistake."""
+
+import re
+from typing import NewType
+from uuid import UUID
+
+from attrs import frozen
+
+from flocker.model.errors import FlockerError
+
+DatasetID = NewType("DatasetID", UUID)
+NodeID = NewType("NodeID", UUID)
+ClusterID = NewType("ClusterID", UUID)
+Era = NewType("Era", UUID)
+"""One life of a node between two boots: the kernel's boot id."""
+ProcessID = NewType("ProcessID", UUID)
+"""One life of an agent process: random, chosen at its start."""
+BackendName = NewType("BackendName", str)
+VolumeID = NewType("VolumeID", str)
+"""What a backend calls a volume; opaque (`blockdevice_id` in drivers)."""
+InstanceID = NewType("InstanceID", str)
+"""What a backend calls a machine that volumes attach to; opaque."""
+
+_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+@frozen
+class NotAnIdentifier(FlockerError):
+    """A text that should be a UUID is none."""
+
+    text: str
+
+    def words(self) -> str:
+        """Name the text."""
+        return f"{self.text[:80]!r} is not a UUID"
+
+
+def parse_uuid(text: str) -> UUID:
+    """Read the one spelling we accept: 36 characters with hyphens, any case.
+
+    Raises `NotAnIdentifier`; `uuid.UUID` alone would also take braces, URNs and
+    hyphens anywhere.
+    """
+    if not _TEXT.fullmatch(text):
+        raise NotAnIdentifier(text)
+    return UUID(text)

@@ -1,0 +1,1 @@
+"""The door for clients: REST over mutual TLS."""

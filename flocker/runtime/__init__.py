@@ -1,0 +1,1 @@
+"""Thin helpers around Twisted and eliot."""

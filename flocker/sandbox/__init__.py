@@ -1,0 +1,1 @@
+"""A whole cluster on one machine: namespaces as nodes, real daemons, real disks."""

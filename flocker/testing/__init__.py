@@ -1,0 +1,1 @@
+"""For authors of drivers and stores: builders, verified fakes, conformance suites."""

@@ -1,0 +1,1 @@
+"""In-memory stand-ins that pass the conformance suite of the real thing."""

@@ -1,0 +1,1 @@
+"""Translation: every shape that crosses a border is read and written here."""

@@ -114,7 +114,7 @@ class IBlockDeviceAPI(Interface):
         """
 
     def detach_volume(blockdevice_id: VolumeID) -> None:
-        """Take the volume from whatever instance has it; return when the device is gone.
+        """Take the volume from whatever instance has it; return once its device went.
 
         Raises `UnknownVolume`, `UnattachedVolume`, `VolumeBusy`.
         """

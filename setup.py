@@ -1,47 +1,74 @@
-"""Packaging of Flocker. The base install is what an administrator's laptop needs: ca, client, cli."""
+"""Packaging: the base install is what an administrator's laptop needs (ca, client, cli)."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 
-TWISTED = ["Twisted>=24.10", "pyOpenSSL>=24.2", "service-identity>=24.1", "idna>=3.4"]
-
 BASE = [
-    *TWISTED,
     "attrs>=24.2",
     "cattrs>=24.1",
     "click>=8.1",
     "cryptography>=43",
     "eliot>=1.16",
+    "idna>=3.4",
+    "pyOpenSSL>=24.2",
     "pyrsistent>=0.20",
     "PyYAML>=6.0",
     "rich>=13.7",
+    "service-identity>=24.1",
     "treq>=24.9",
+    "Twisted>=24.10",
     "zope.interface>=7.0",
 ]
 
+# What one kind of machine needs on top of the base.
 CONTROL = ["klein>=24.8", "jsonschema>=4.23"]
 NODE = ["Automat>=24.8", "jsonschema>=4.23"]
-TEST = ["pytest>=8.3", "pytest-xdist>=3.6", "hypothesis>=6.115", "coverage>=7.6"]
+SANDBOX = sorted({*CONTROL, *NODE})
+
+# What developing Flocker needs.
+TEST = [*SANDBOX, "pytest>=8.3", "pytest-xdist>=3.6", "hypothesis>=6.115", "coverage>=7.6"]
+LINT = [
+    "import-linter>=2.1",
+    "mypy>=1.13",
+    "mypy-zope>=1.0.9",
+    "ruff>=0.8",
+    "types-jsonschema",
+    "types-PyYAML",
+]
+DOCS = ["Sphinx>=8.1", "furo>=2024.8.6", "towncrier>=24.8"]
+
+
+def version() -> str:
+    """The version as flocker/__init__.py states it, without importing anything."""
+    text = (HERE / "flocker" / "__init__.py").read_text()
+    match = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
+    if match is None:
+        raise SystemExit("flocker/__init__.py does not state __version__.")
+    return match[1]
+
 
 setup(
     name="flocker",
-    version="2.0.0.dev0",
+    version=version(),
     description="Containers and their data, moving together between hosts.",
-    long_description=(HERE / "README.md").read_text() if (HERE / "README.md").exists() else "",
+    long_description=(HERE / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["flocker", "flocker.*"]),
-    package_data={"flocker.restapi": ["schemas/*.yml"], "flocker": ["py.typed"]},
+    package_data={"flocker": ["py.typed"], "flocker.restapi": ["schemas/*.yml"]},
     install_requires=BASE,
     extras_require={
         "control": CONTROL,
         "node": NODE,
-        "sandbox": sorted({*CONTROL, *NODE}),
-        "test": sorted({*CONTROL, *NODE, *TEST}),
+        "sandbox": SANDBOX,
+        "test": TEST,
+        "lint": LINT,
+        "docs": DOCS,
     },
     entry_points={
         "console_scripts": [
@@ -55,8 +82,8 @@ setup(
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Framework :: Twisted",
-        "License :: OSI Approved :: Apache Software License",
         "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3 :: Only",
         "Programming Language :: Python :: 3.11",
         "Topic :: System :: Clustering",
     ],

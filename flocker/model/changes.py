@@ -1,0 +1,132 @@
+"""A change is a value: what the store commits, agents are sent, and the log records.
+
+Laws: ``apply(invert(change), apply(change, c))`` has the content of ``c``; a change
+applies only to a configuration in which each edit finds what it expects.
+"""
+
+from functools import reduce
+from typing import Generic, TypeVar
+
+from attrs import evolve, frozen
+from pyrsistent import PMap
+
+from flocker.model.configuration import Configuration
+from flocker.model.datasets import Dataset
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID
+from flocker.model.ownership import Ownership
+
+R = TypeVar("R", Dataset, Ownership)
+
+
+@frozen
+class EditConflict(FlockerError):
+    """An edit was decided on another configuration than the one it met."""
+
+    dataset: DatasetID
+    kind: str
+
+    def words(self) -> str:
+        """Name the object."""
+        return f"the {self.kind} record of dataset {self.dataset} has changed meanwhile"
+
+
+@frozen
+class _Edit(Generic[R]):
+    before: R | None
+    after: R | None
+
+    def _row(self) -> R:
+        row = self.after if self.after is not None else self.before
+        if row is None:
+            raise ValueError("an edit from nothing to nothing")
+        return row
+
+
+@frozen
+class DatasetEdit(_Edit[Dataset]):
+    """What is wanted of a dataset goes from `before` to `after`; None is absence."""
+
+    @property
+    def dataset(self) -> DatasetID:
+        """The dataset it is about."""
+        return self._row().id
+
+
+@frozen
+class OwnershipEdit(_Edit[Ownership]):
+    """The ownership record goes from `before` to `after`; None is absence."""
+
+    @property
+    def dataset(self) -> DatasetID:
+        """The dataset it is about."""
+        return self._row().dataset
+
+
+Edit = DatasetEdit | OwnershipEdit
+
+
+@frozen
+class Change:
+    """Edits that happen all or not at all."""
+
+    edits: tuple[Edit, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.edits)
+
+
+def invert(change: Change) -> Change:
+    """Give the change that takes `change` back."""
+    return Change(tuple(_invert(edit) for edit in reversed(change.edits)))
+
+
+def apply(change: Change, configuration: Configuration) -> Configuration:
+    """Give the configuration one revision later.
+
+    Raises `EditConflict`. Costs O(edits), whatever else is configured.
+    """
+    revision = configuration.revision + 1
+    applied = reduce(_apply_edit, change.edits, configuration)
+    of_datasets = any(isinstance(edit, DatasetEdit) for edit in change.edits)
+    return evolve(
+        applied,
+        revision=revision,
+        datasets_revision=revision if of_datasets else applied.datasets_revision,
+    )
+
+
+def _invert(edit: Edit) -> Edit:
+    match edit:
+        case DatasetEdit(before, after):
+            return DatasetEdit(after, before)
+        case OwnershipEdit(before, after):
+            return OwnershipEdit(after, before)
+
+
+def _apply_edit(configuration: Configuration, edit: Edit) -> Configuration:
+    match edit:
+        case DatasetEdit(before, after):
+            datasets = _put(configuration.datasets, edit.dataset, before, after)
+            return evolve(configuration, datasets=datasets)
+        case OwnershipEdit(before, after):
+            ownership = _put(configuration.ownership, edit.dataset, before, after)
+            volumes = configuration.volumes
+            if before is not None:
+                volumes = volumes.discard((before.backend, before.volume))
+            if after is not None:
+                if (after.backend, after.volume) in volumes:
+                    raise EditConflict(edit.dataset, "ownership")
+                volumes = volumes.set((after.backend, after.volume), edit.dataset)
+            return evolve(configuration, ownership=ownership, volumes=volumes)
+
+
+def _put(
+    table: PMap[DatasetID, R], key: DatasetID, before: R | None, after: R | None
+) -> PMap[DatasetID, R]:
+    found = table.get(key)
+    if found != before:
+        kind = type(before or after or found).__name__.lower()
+        raise EditConflict(key, kind)
+    return table.discard(key) if after is None else table.set(key, after)

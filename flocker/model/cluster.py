@@ -1,0 +1,183 @@
+"""What agents say and are told: facts, causes, assignments, and who the nodes are."""
+
+from enum import Enum
+
+from attrs import field, frozen
+
+from flocker.model.datasets import Dataset
+from flocker.model.ids import (
+    BackendName,
+    DatasetID,
+    Era,
+    InstanceID,
+    NodeID,
+    ProcessID,
+    VolumeID,
+)
+from flocker.model.ownership import Ownership
+
+
+class Role(Enum):
+    """Which of a node's agents this is."""
+
+    DATASET = "dataset"
+    CONTAINER = "container"
+
+
+class Want(Enum):
+    """What one node should make of a dataset."""
+
+    MOUNTED = "mounted"
+    AWAY = "away"
+    DELETED = "deleted"
+    LEFT_ALONE = "left-alone"
+
+
+class Condition(Enum):
+    """In what condition a node found a dataset."""
+
+    UNKNOWN = "unknown"
+    MISSING = "missing"
+    UNREGISTERED = "unregistered"
+    REGISTERED = "registered"
+    DESTROYED = "destroyed"
+    DETACHED = "detached"
+    ELSEWHERE = "elsewhere"
+    ON_DEAD_NODE = "on-dead-node"
+    APPEARING = "appearing"
+    BLANK = "blank"
+    EMPTIED = "emptied"
+    FOREIGN = "foreign"
+    ATTACHED = "attached"
+    MOUNTED = "mounted"
+
+
+HOLDING = frozenset(
+    {
+        Condition.APPEARING,
+        Condition.BLANK,
+        Condition.EMPTIED,
+        Condition.FOREIGN,
+        Condition.ATTACHED,
+        Condition.MOUNTED,
+    }
+)
+"""The conditions in which the node has the dataset's volume attached."""
+
+
+class Phase(Enum):
+    """Where a dataset is on its way; the words of the status API."""
+
+    WAITING = "waiting"
+    CREATING = "creating"
+    ATTACHING = "attaching"
+    FORMATTING = "formatting"
+    MOUNTING = "mounting"
+    MOUNTED = "mounted"
+    COPYING = "copying"
+    FREEZING = "freezing"
+    HANDING_OVER = "handing-over"
+    UNMOUNTING = "unmounting"
+    DETACHING = "detaching"
+    DESTROYING = "destroying"
+    DESTROYED = "destroyed"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+
+
+@frozen
+class Cause:
+    """Why something is not as wanted: a code for programs and a sentence for people.
+
+    `release` says what would end it, where somebody must act; `permanent` that trying
+    again is of no use before that.
+    """
+
+    code: str
+    words: str
+    release: str | None = None
+    permanent: bool = False
+
+
+@frozen
+class Fact:
+    """What a node knows of one dataset; the agent reports it when it changes.
+
+    `size` is the volume's, in bytes; `doing` is the step under way; `cause` is why the
+    last step failed or what is waited for.
+    """
+
+    dataset: DatasetID
+    want: Want
+    condition: Condition
+    backend: BackendName | None = None
+    volume: VolumeID | None = None
+    size: int | None = None
+    path: str | None = None
+    device: str | None = None
+    instance: InstanceID | None = None
+    doing: Phase | None = None
+    cause: Cause | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the node has the volume attached."""
+        return self.condition in HOLDING
+
+
+@frozen
+class Assignment:
+    """What an agent is told of one dataset: wish, record, and who else holds it.
+
+    `dataset` is None where the node holds a volume of a dataset nobody knows.
+    """
+
+    id: DatasetID
+    dataset: Dataset | None
+    ownership: Ownership | None = None
+    held_by: tuple[NodeID, ...] = ()
+
+
+@frozen
+class BackendReport:
+    """A backend that a node has; `kind` is ``block`` or ``pool``."""
+
+    name: BackendName
+    driver: str
+    kind: str
+    instance: InstanceID | None = None
+
+
+@frozen
+class AgentIdentity:
+    """Who is on a connection; two processes of one node and role are told apart."""
+
+    node: NodeID
+    role: Role
+    era: Era
+    process: ProcessID
+    host: str
+    version: str
+    backends: tuple[BackendReport, ...] = field(default=())
+
+
+@frozen
+class NodeSight:
+    """What control sees of a node; times are control's steady clock, in seconds.
+
+    `refused` is a sentence about a second agent that was turned away, if one was.
+    """
+
+    identity: AgentIdentity
+    connected: bool
+    last_seen: float
+    since: float
+    refused: str | None = None
+
+
+@frozen
+class Observed:
+    """A fact, and since when (control's steady clock, seconds) it says the same."""
+
+    fact: Fact
+    since: float

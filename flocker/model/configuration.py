@@ -1,0 +1,28 @@
+"""All that is wanted of the cluster, and who owns what: the one durable value."""
+
+from attrs import frozen
+from pyrsistent import PMap, pmap
+
+from flocker.model.datasets import Dataset
+from flocker.model.ids import BackendName, DatasetID, VolumeID
+from flocker.model.ownership import Ownership
+
+_NO_DATASETS: PMap[DatasetID, Dataset] = pmap()
+_NO_OWNERSHIP: PMap[DatasetID, Ownership] = pmap()
+_NO_VOLUMES: PMap[tuple[BackendName, VolumeID], DatasetID] = pmap()
+
+
+@frozen
+class Configuration:
+    """The configuration at one revision.
+
+    `revision` grows by one a commit; `datasets_revision` is the revision of the last
+    change to a dataset, from which the configuration tag of the API is made. `volumes`
+    is the inverse of `ownership`, kept by `flocker.model.changes.apply`.
+    """
+
+    revision: int = 0
+    datasets_revision: int = 0
+    datasets: PMap[DatasetID, Dataset] = _NO_DATASETS
+    ownership: PMap[DatasetID, Ownership] = _NO_OWNERSHIP
+    volumes: PMap[tuple[BackendName, VolumeID], DatasetID] = _NO_VOLUMES

@@ -1,0 +1,35 @@
+"""A dataset: what a user asked to have, wherever it lives now."""
+
+from attrs import frozen
+from pyrsistent import PMap, pmap
+
+from flocker.model.ids import BackendName, DatasetID, NodeID
+
+DEFAULT_BACKEND = BackendName("default")
+"""The name of the one backend of an agent.yml that has a `dataset:` section."""
+
+NO_METADATA: PMap[str, str] = pmap()
+
+
+@frozen
+class Dataset:
+    """One dataset as it is wanted.
+
+    `maximum_size` is in bytes, None for the backend's default; `asked` is when a user
+    last asked for a change (seconds since the epoch, control's clock); `destroyed` says
+    that its volume was wanted gone and is confirmed to be.
+    """
+
+    id: DatasetID
+    primary: NodeID
+    maximum_size: int | None = None
+    metadata: PMap[str, str] = NO_METADATA
+    backend: BackendName = DEFAULT_BACKEND
+    deleted: bool = False
+    destroyed: bool = False
+    asked: float = 0.0
+
+    @property
+    def name(self) -> str | None:
+        """The name its users gave it; several datasets may carry one."""
+        return self.metadata.get("name")

@@ -1,0 +1,178 @@
+"""The status of a dataset: one pure function of what is wanted and all the facts.
+
+Agents report facts, never a status; whoever wants to know what happens to a dataset,
+and why it waits, asks here. Called by `flocker.restapi.status`.
+"""
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from flocker.model.cluster import (
+    HOLDING,
+    Cause,
+    Condition,
+    NodeSight,
+    Observed,
+    Phase,
+    Want,
+)
+from flocker.model.datasets import Dataset
+from flocker.model.ids import NodeID
+
+NEXT_PHASE: Mapping[Condition, Phase] = {
+    Condition.UNKNOWN: Phase.UNKNOWN,
+    Condition.MISSING: Phase.CREATING,
+    Condition.UNREGISTERED: Phase.CREATING,
+    Condition.REGISTERED: Phase.WAITING,
+    Condition.DESTROYED: Phase.FAILED,
+    Condition.DETACHED: Phase.ATTACHING,
+    Condition.ELSEWHERE: Phase.WAITING,
+    Condition.ON_DEAD_NODE: Phase.DETACHING,
+    Condition.APPEARING: Phase.ATTACHING,
+    Condition.BLANK: Phase.FORMATTING,
+    Condition.EMPTIED: Phase.FAILED,
+    Condition.FOREIGN: Phase.FAILED,
+    Condition.ATTACHED: Phase.MOUNTING,
+    Condition.MOUNTED: Phase.MOUNTED,
+}
+"""What comes next on a node that should have the dataset mounted."""
+
+LEAVING_PHASE: Mapping[Condition, Phase] = {
+    condition: Phase.UNMOUNTING if condition is Condition.MOUNTED else Phase.DETACHING
+    for condition in HOLDING
+}
+"""What comes next on a node that should let the dataset go."""
+
+NOT_LOOKED_YET = Cause(
+    "not-observed", "the agent has been told and has not reported yet"
+)
+BEING_DELETED = Cause("deleting", "it is deleted; its volume will be destroyed")
+
+
+@frozen
+class Status:
+    """What is happening to a dataset.
+
+    `since` is on control's steady clock (seconds); `node` is where it happens; `path`
+    is set while it is mounted, `size` (bytes) when the volume's is known.
+    """
+
+    phase: Phase
+    since: float
+    node: NodeID | None
+    cause: Cause | None = None
+    path: str | None = None
+    size: int | None = None
+
+
+def status(
+    dataset: Dataset,
+    facts: Mapping[NodeID, Observed],
+    nodes: Mapping[NodeID, NodeSight],
+) -> Status:
+    """Say what is happening to `dataset`, given every node's fact about it."""
+    if dataset.destroyed:
+        return Status(Phase.DESTROYED, dataset.asked, dataset.primary)
+    holder = _other_holder(dataset, facts, nodes)
+    if holder is not None:
+        return _leaving(holder, facts[holder], nodes)
+    if dataset.primary not in nodes:
+        return Status(
+            Phase.WAITING, dataset.asked, dataset.primary, _never_seen(dataset.primary)
+        )
+    sight = nodes[dataset.primary]
+    observed = facts.get(dataset.primary)
+    if not sight.connected:
+        return _silent(dataset, sight, observed)
+    if observed is None or not _answers(observed, dataset):
+        return Status(Phase.WAITING, dataset.asked, dataset.primary, NOT_LOOKED_YET)
+    return _converging(dataset, observed)
+
+
+def _answers(observed: Observed, dataset: Dataset) -> bool:
+    wanted = Want.DELETED if dataset.deleted else Want.MOUNTED
+    return observed.fact.want is wanted
+
+
+def _other_holder(
+    dataset: Dataset,
+    facts: Mapping[NodeID, Observed],
+    nodes: Mapping[NodeID, NodeSight],
+) -> NodeID | None:
+    """Find the node that must let go first; those that can answer come first."""
+    holders = [
+        node
+        for node, observed in facts.items()
+        if node != dataset.primary and observed.fact.holds and node in nodes
+    ]
+    return min(holders, key=lambda n: (not nodes[n].connected, n.hex), default=None)
+
+
+def _leaving(
+    node: NodeID, observed: Observed, nodes: Mapping[NodeID, NodeSight]
+) -> Status:
+    fact = observed.fact
+    phase = fact.doing or LEAVING_PHASE[fact.condition]
+    sight = nodes[node]
+    if not sight.connected:
+        host = sight.identity.host
+        cause = Cause(
+            "holder-silent",
+            f"node {node} ({host}) has it attached and is not connected",
+            f"bring node {host} or its agent back",
+        )
+        return Status(Phase.WAITING, sight.since, node, cause, size=fact.size)
+    return Status(
+        _failed_or(phase, fact.cause),
+        observed.since,
+        node,
+        fact.cause,
+        fact.path,
+        fact.size,
+    )
+
+
+def _silent(dataset: Dataset, sight: NodeSight, observed: Observed | None) -> Status:
+    host = sight.identity.host
+    cause = Cause(
+        "node-silent",
+        f"node {dataset.primary} ({host}), where it should be, is not connected",
+        f"bring node {host} or its agent back, or move the dataset",
+    )
+    if observed is None or not observed.fact.holds:
+        return Status(Phase.WAITING, sight.since, dataset.primary, cause)
+    fact = observed.fact
+    return Status(
+        Phase.UNKNOWN, sight.since, dataset.primary, cause, fact.path, fact.size
+    )
+
+
+def _converging(dataset: Dataset, observed: Observed) -> Status:
+    fact = observed.fact
+    cause = fact.cause
+    if dataset.deleted:
+        phase = fact.doing or LEAVING_PHASE.get(fact.condition, Phase.DESTROYING)
+        cause = cause or BEING_DELETED
+    else:
+        phase = fact.doing or NEXT_PHASE[fact.condition]
+    return Status(
+        _failed_or(phase, fact.cause),
+        observed.since,
+        dataset.primary,
+        cause,
+        fact.path,
+        fact.size,
+    )
+
+
+def _failed_or(phase: Phase, cause: Cause | None) -> Phase:
+    return Phase.FAILED if cause is not None and cause.permanent else phase
+
+
+def _never_seen(node: NodeID) -> Cause:
+    return Cause(
+        "node-unknown",
+        f"no agent of node {node} has connected since the control service started",
+        "start the agent of that node, or move the dataset to a node of the cluster",
+    )

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from attrs import frozen
 from cattrs import Converter
-from cattrs.errors import ForbiddenExtraKeysError, StructureHandlerNotFoundError
+from cattrs.errors import CattrsError
 from pyrsistent import PMap, pmap
 
 from flocker.model.errors import FlockerError
@@ -72,8 +72,7 @@ def decode(kind: type[T], data: bytes) -> T:
         KeyError,
         AttributeError,
         RecursionError,
-        ForbiddenExtraKeysError,
-        StructureHandlerNotFoundError,
+        CattrsError,
     ) as error:
         name = getattr(kind, "__name__", str(kind))
         raise Undecodable(name, f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,115 @@
+"""What users may ask of datasets: pure functions from configuration to Change.
+
+Called by `flocker.restapi.datasets` through `flocker.control.operations`. `now` is
+seconds since the epoch on control's clock.
+"""
+
+from attrs import evolve, frozen
+from pyrsistent import PMap
+
+from flocker.model.changes import Change, DatasetEdit
+from flocker.model.configuration import Configuration
+from flocker.model.datasets import NO_METADATA, Dataset
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID, NodeID
+
+
+@frozen
+class DatasetExists(FlockerError):
+    """A dataset of this id is, or was, configured."""
+
+    dataset: DatasetID
+
+    def words(self) -> str:
+        """Name the dataset."""
+        return f"a dataset {self.dataset} exists already, or existed and was deleted"
+
+
+@frozen
+class DatasetNotFound(FlockerError):
+    """No dataset of this id is configured."""
+
+    dataset: str
+
+    def words(self) -> str:
+        """Name the dataset."""
+        return f"there is no dataset {self.dataset}"
+
+
+@frozen
+class DatasetDeleted(FlockerError):
+    """The dataset is deleted and cannot be changed any more."""
+
+    dataset: DatasetID
+
+    def words(self) -> str:
+        """Name the dataset."""
+        return f"dataset {self.dataset} is deleted"
+
+
+@frozen
+class NewDataset:
+    """What a user asks for; `maximum_size` in bytes, None for the default."""
+
+    id: DatasetID
+    primary: NodeID
+    maximum_size: int | None = None
+    metadata: PMap[str, str] = NO_METADATA
+
+
+def create(configuration: Configuration, new: NewDataset, now: float) -> Change:
+    """Want a dataset that never was. Raises `DatasetExists`.
+
+    Whether the node exists is not asked: clients create for one that is away just now.
+    """
+    if new.id in configuration.datasets:
+        raise DatasetExists(new.id)
+    dataset = Dataset(
+        id=new.id,
+        primary=new.primary,
+        maximum_size=new.maximum_size,
+        metadata=new.metadata,
+        asked=now,
+    )
+    return Change((DatasetEdit(None, dataset),))
+
+
+def move(
+    configuration: Configuration, dataset: DatasetID, to: NodeID, now: float
+) -> Change:
+    """Want the dataset on another node. Raises `DatasetNotFound`, `DatasetDeleted`."""
+    found = _alive(configuration, dataset)
+    if found.primary == to:
+        return Change()
+    return Change((DatasetEdit(found, evolve(found, primary=to, asked=now)),))
+
+
+def leave(configuration: Configuration, dataset: DatasetID) -> Change:
+    """Want no change, of a dataset that could be changed. Raises as `move`."""
+    _alive(configuration, dataset)
+    return Change()
+
+
+def delete(configuration: Configuration, dataset: DatasetID, now: float) -> Change:
+    """Want the dataset and its data destroyed. Raises `DatasetNotFound`.
+
+    Deleting it again changes nothing.
+    """
+    found = _found(configuration, dataset)
+    if found.deleted:
+        return Change()
+    return Change((DatasetEdit(found, evolve(found, deleted=True, asked=now)),))
+
+
+def _found(configuration: Configuration, dataset: DatasetID) -> Dataset:
+    found = configuration.datasets.get(dataset)
+    if found is None:
+        raise DatasetNotFound(str(dataset))
+    return found
+
+
+def _alive(configuration: Configuration, dataset: DatasetID) -> Dataset:
+    found = _found(configuration, dataset)
+    if found.deleted:
+        raise DatasetDeleted(dataset)
+    return found

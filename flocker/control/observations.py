@@ -1,0 +1,130 @@
+"""What the agents have said: facts by dataset and node, and who is connected.
+
+Kept in memory only; agents say everything anew when they connect. Written by
+`flocker.control.agents`, read by upkeep, slices and the status API.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from attrs import evolve
+from pyrsistent import PMap, pmap
+
+from flocker.model.cluster import AgentIdentity, Fact, NodeSight, Observed
+from flocker.model.ids import DatasetID, NodeID
+
+_NOTHING: PMap[NodeID, Observed] = pmap()
+
+
+class Observations:
+    """Facts and sights, each with its time on control's steady clock (seconds)."""
+
+    def __init__(self) -> None:
+        self._facts: dict[DatasetID, PMap[NodeID, Observed]] = {}
+        self._of_node: dict[NodeID, set[DatasetID]] = {}
+        self._nodes: dict[NodeID, NodeSight] = {}
+
+    @property
+    def nodes(self) -> Mapping[NodeID, NodeSight]:
+        """Every node that has connected since this process started."""
+        return self._nodes
+
+    def facts(self, dataset: DatasetID) -> Mapping[NodeID, Observed]:
+        """What each node says of `dataset`."""
+        return self._facts.get(dataset, _NOTHING)
+
+    def reported_by(self, node: NodeID) -> Iterable[DatasetID]:
+        """The datasets that `node` has said something of."""
+        return tuple(self._of_node.get(node, ()))
+
+    def datasets(self) -> Iterable[DatasetID]:
+        """The datasets that any node has said something of."""
+        return tuple(self._facts)
+
+    def held_by(self, dataset: DatasetID) -> tuple[NodeID, ...]:
+        """The connected nodes that say they have the volume attached.
+
+        A silent node is left out: whether its volume is free, the backend must say.
+        """
+        return tuple(
+            sorted(
+                (
+                    node
+                    for node, observed in self.facts(dataset).items()
+                    if observed.fact.holds and self._nodes[node].connected
+                ),
+                key=str,
+            )
+        )
+
+    def connected(self, identity: AgentIdentity, now: float) -> set[DatasetID]:
+        """A node's agent has connected; give the datasets whose facts it dropped.
+
+        A new era means a reboot: what the node said before is void.
+        """
+        before = self._nodes.get(identity.node)
+        touched = set(self.reported_by(identity.node))
+        if before is not None and before.identity.era != identity.era:
+            self._forget(identity.node)
+        self._nodes[identity.node] = NodeSight(
+            identity, connected=True, last_seen=now, since=now
+        )
+        return touched
+
+    def disconnected(self, node: NodeID, now: float) -> set[DatasetID]:
+        """A node's connection is gone; give the datasets it has said something of."""
+        sight = self._nodes[node]
+        self._nodes[node] = evolve(sight, connected=False, since=now)
+        return set(self.reported_by(node))
+
+    def heard(self, node: NodeID, now: float) -> None:
+        """A node has shown that it lives."""
+        self._nodes[node] = evolve(self._nodes[node], last_seen=now)
+
+    def refused(self, node: NodeID, words: str) -> None:
+        """A second agent claimed to be `node`; remember who."""
+        self._nodes[node] = evolve(self._nodes[node], refused=words)
+
+    def replace(
+        self, node: NodeID, facts: Iterable[tuple[Fact, float]], now: float
+    ) -> set[DatasetID]:
+        """Take a node's full report; give the datasets of which anything changed."""
+        told = {fact.dataset: (fact, age) for fact, age in facts}
+        gone = set(self.reported_by(node)) - set(told)
+        return self.edit(node, told.values(), gone, now)
+
+    def edit(
+        self,
+        node: NodeID,
+        changed: Iterable[tuple[Fact, float]],
+        gone: Iterable[DatasetID],
+        now: float,
+    ) -> set[DatasetID]:
+        """Take a node's edits; each fact with its age in seconds when it was sent."""
+        touched = set()
+        for fact, age in changed:
+            before = self.facts(fact.dataset).get(node)
+            if before is None or before.fact != fact:
+                self._put(node, Observed(fact, now - age))
+                touched.add(fact.dataset)
+        for dataset in gone:
+            if node in self.facts(dataset):
+                self._drop(node, dataset)
+                touched.add(dataset)
+        return touched
+
+    def _put(self, node: NodeID, observed: Observed) -> None:
+        dataset = observed.fact.dataset
+        self._facts[dataset] = self._facts.get(dataset, _NOTHING).set(node, observed)
+        self._of_node.setdefault(node, set()).add(dataset)
+
+    def _drop(self, node: NodeID, dataset: DatasetID) -> None:
+        left = self._facts[dataset].discard(node)
+        if left:
+            self._facts[dataset] = left
+        else:
+            del self._facts[dataset]
+        self._of_node[node].discard(dataset)
+
+    def _forget(self, node: NodeID) -> None:
+        for dataset in self.reported_by(node):
+            self._drop(node, dataset)

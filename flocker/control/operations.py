@@ -1,0 +1,139 @@
+"""The one writer: decide, commit with the expected revision, apply, announce.
+
+Doors and upkeep bring a pure function `configuration -> Change`. One runs at a time;
+when a commit meets somebody else's write the same function decides again.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IReactorTime
+
+from flocker.control.observations import Observations
+from flocker.control.persistence.interface import IConfigurationStore, RevisionConflict
+from flocker.control.upkeep import upkeep
+from flocker.model.changes import Change, apply
+from flocker.model.configuration import Configuration
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID
+from flocker.runtime import logging
+
+Decide = Callable[[Configuration], Change]
+
+ATTEMPTS = 10
+"""How often a decision is taken again when others write between."""
+
+
+UPKEEP_RETRY = 1.0
+"""Seconds until upkeep tries again what the store refused."""
+
+
+class Listener(Protocol):
+    """Whoever must know of each change: the agents' side, the event stream."""
+
+    def changed(self, change: Change, configuration: Configuration) -> None:
+        """`change` was committed and led to `configuration`."""
+
+
+@frozen
+class TooContended(FlockerError):
+    """Others wrote between every decision and its commit."""
+
+    attempts: int
+
+    def words(self) -> str:
+        """Give the number of attempts."""
+        return f"others changed the configuration {self.attempts} times meanwhile"
+
+
+class Operations:
+    """The wanted configuration of the cluster, and the only way to change it."""
+
+    def __init__(
+        self,
+        store: IConfigurationStore,
+        configuration: Configuration,
+        observations: Observations,
+        clock: IReactorTime,
+    ) -> None:
+        self.configuration = configuration
+        self.observations = observations
+        self._store = store
+        self._clock = clock
+        self._listeners: list[Listener] = []
+        self._turn = DeferredLock()
+        self._heard_of: set[DatasetID] = set()
+        self._keeping_up = False
+
+    def listen(self, listener: Listener) -> None:
+        """Tell `listener` of every change from now on, in order."""
+        self._listeners.append(listener)
+
+    async def change(self, decide: Decide) -> Configuration:
+        """Carry out what `decide` wants; give the configuration it led to.
+
+        It is durable when this returns. Raises what `decide` raises, and
+        `StoreUnavailable`, `TooContended`; then nothing has changed.
+        """
+        await self._turn.acquire()
+        try:
+            change = await self._commit(decide)
+            configuration = self.configuration
+        finally:
+            self._turn.release()
+        if change:
+            self.heard_of(edit.dataset for edit in change.edits)
+        return configuration
+
+    def heard_of(self, datasets: Iterable[DatasetID]) -> None:
+        """Facts about `datasets` have changed: let upkeep look at them, soon."""
+        self._heard_of.update(datasets)
+        if self._heard_of and not self._keeping_up:
+            self._keeping_up = True
+            _ = Deferred.fromCoroutine(self._keep_up())
+
+    async def _keep_up(self) -> None:
+        try:
+            while self._heard_of:
+                heard_of = tuple(self._heard_of)
+                self._heard_of.clear()
+                await self._upkeep(heard_of)
+        finally:
+            self._keeping_up = False
+
+    async def _upkeep(self, heard_of: tuple[DatasetID, ...]) -> None:
+        def decide(configuration: Configuration) -> Change:
+            return upkeep(configuration, self.observations.facts, heard_of)
+
+        if not decide(self.configuration):
+            return
+        try:
+            _ = await self.change(decide)
+        except FlockerError as error:
+            logging.message("flocker:control:upkeep-failed", why=str(error))
+            _ = self._clock.callLater(UPKEEP_RETRY, self.heard_of, heard_of)
+
+    async def _commit(self, decide: Decide) -> Change:
+        for _ in range(ATTEMPTS):
+            before = self.configuration
+            change = decide(before)
+            if not change:
+                return change
+            after = apply(change, before)
+            with logging.action(
+                "flocker:control:commit",
+                revision=after.revision,
+                datasets=[str(edit.dataset) for edit in change.edits],
+            ):
+                try:
+                    await self._store.commit(change, before.revision)
+                except RevisionConflict:
+                    self.configuration = await self._store.load()
+                    continue
+            self.configuration = after
+            for listener in self._listeners:
+                listener.changed(change, after)
+            return change
+        raise TooContended(ATTEMPTS)

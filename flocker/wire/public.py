@@ -1,0 +1,138 @@
+"""The JSON objects of the REST API: written here, read here; pure.
+
+`docs/reference/rest-api` describes them. Keys of version 1 are those of Flocker 1.15;
+everything under ``status`` is new.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flocker.model.cluster import Cause, Condition, Fact, NodeSight, Observed
+from flocker.model.datasets import Dataset
+from flocker.model.ids import NodeID
+from flocker.model.ownership import Ownership
+from flocker.model.status import Status
+
+Json = dict[str, Any]
+
+
+def timestamp(seconds: float) -> str:
+    """Write seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def configured_dataset(dataset: Dataset) -> Json:
+    """Write a Dataset(config): `maximum_size` only when it was given."""
+    plain: Json = {
+        "dataset_id": str(dataset.id),
+        "primary": str(dataset.primary),
+        "deleted": dataset.deleted,
+        "metadata": dict(dataset.metadata),
+    }
+    if dataset.maximum_size is not None:
+        plain["maximum_size"] = dataset.maximum_size
+    return plain
+
+
+def state_dataset(node: NodeID, fact: Fact) -> Json | None:
+    """Write a Dataset(state) as one node sees it; None where 1.15 listed nothing."""
+    plain: Json = {"dataset_id": str(fact.dataset)}
+    if fact.size is not None:
+        plain["maximum_size"] = fact.size
+    match fact.condition:
+        case Condition.MOUNTED:
+            return {**plain, "primary": str(node), "path": fact.path}
+        case Condition.ATTACHED | Condition.BLANK | Condition.EMPTIED:
+            return plain
+        case Condition.FOREIGN | Condition.DETACHED | Condition.APPEARING:
+            return plain
+        case Condition.ON_DEAD_NODE:
+            return plain
+        case _:
+            return None
+
+
+def state_node(sight: NodeSight) -> Json:
+    """Write a Node."""
+    return {"uuid": str(sight.identity.node), "host": sight.identity.host}
+
+
+def cause(found: Cause | None) -> Json | None:
+    """Write why something is not as wanted; `release` is None where nobody must act."""
+    if found is None:
+        return None
+    return {"code": found.code, "words": found.words, "release": found.release}
+
+
+def dataset_status(dataset: Dataset, status: Status, now: float) -> Json:
+    """Write what is happening to a dataset; `seconds` says for how long."""
+    return {
+        "dataset_id": str(dataset.id),
+        "name": dataset.name,
+        "metadata": dict(dataset.metadata),
+        "primary": str(dataset.primary),
+        "backend": dataset.backend,
+        "maximum_size": dataset.maximum_size,
+        "deleted": dataset.deleted,
+        "phase": status.phase.value,
+        "since": timestamp(status.since),
+        "seconds": round(max(0.0, now - status.since), 3),
+        "node": None if status.node is None else str(status.node),
+        "cause": cause(status.cause),
+        "path": status.path,
+        "size": status.size,
+    }
+
+
+def dataset_status_in_full(
+    dataset: Dataset,
+    status: Status,
+    ownership: Ownership | None,
+    facts: Mapping[NodeID, Observed],
+    now: float,
+) -> Json:
+    """Write the same with the record of ownership and what every node says."""
+    return {
+        **dataset_status(dataset, status, now),
+        "volume": None if ownership is None else ownership.volume,
+        "acquired": ownership is not None and ownership.acquired,
+        "nodes": {
+            str(node): _fact(observed, now) for node, observed in sorted(facts.items())
+        },
+    }
+
+
+def _fact(observed: Observed, now: float) -> Json:
+    fact = observed.fact
+    return {
+        "wants": fact.want.value,
+        "condition": fact.condition.value,
+        "volume": fact.volume,
+        "device": fact.device,
+        "path": fact.path,
+        "doing": None if fact.doing is None else fact.doing.value,
+        "cause": cause(fact.cause),
+        "since": timestamp(observed.since),
+        "seconds": round(max(0.0, now - observed.since), 3),
+    }
+
+
+def node_status(sight: NodeSight, now: float) -> Json:
+    """Write what control knows of a node; `seconds` since it was last heard."""
+    identity = sight.identity
+    return {
+        "uuid": str(identity.node),
+        "host": identity.host,
+        "connected": sight.connected,
+        "since": timestamp(sight.since),
+        "last_seen": timestamp(sight.last_seen),
+        "seconds": round(max(0.0, now - sight.last_seen), 3),
+        "era": str(identity.era),
+        "version": identity.version,
+        "backends": [
+            {"name": b.name, "driver": b.driver, "kind": b.kind, "instance": b.instance}
+            for b in identity.backends
+        ],
+        "refused": sight.refused,
+    }

@@ -1,4 +1,4 @@
-"""Packaging: the base install is what an administrator's laptop needs (ca, client, cli)."""
+"""Packaging: the base install is what an administrator needs (ca, client, cli)."""
 
 import re
 from pathlib import Path
@@ -30,7 +30,13 @@ NODE = ["Automat>=24.8", "jsonschema>=4.23"]
 SANDBOX = sorted({*CONTROL, *NODE})
 
 # What developing Flocker needs.
-TEST = [*SANDBOX, "pytest>=8.3", "pytest-xdist>=3.6", "hypothesis>=6.115", "coverage>=7.6"]
+TEST = [
+    *SANDBOX,
+    "pytest>=8.3",
+    "pytest-xdist>=3.6",
+    "hypothesis>=6.115",
+    "coverage>=7.6",
+]
 LINT = [
     "import-linter>=2.1",
     "mypy>=1.13",

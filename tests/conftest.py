@@ -16,7 +16,7 @@ settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch the skips of the whole run; the workers of xdist leave it to their master."""
+    """Watch the skips of the whole run; workers of xdist leave it to their master."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(SkipWatch(), "flocker-skip-watch")
 

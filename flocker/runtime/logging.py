@@ -21,6 +21,7 @@ from twisted.logger import (
     formatEvent,
     globalLogPublisher,
 )
+from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
@@ -59,10 +60,14 @@ def message(message_type: str, **fields: object) -> None:
     eliot.log_message(message_type=message_type, **fields)
 
 
-def failure(message_type: str, error: BaseException, **fields: object) -> None:
+def failure(message_type: str, error: Failure, **fields: object) -> None:
     """Log an error that ends here, with its traceback: a fault of ours."""
-    eliot.write_traceback(exc_info=(type(error), error, error.__traceback__))
-    eliot.log_message(message_type=message_type, error=repr(error), **fields)
+    eliot.log_message(
+        message_type=message_type,
+        error=error.getErrorMessage(),
+        traceback=error.getTraceback(),
+        **fields,
+    )
 
 
 def current_task_id() -> str:

@@ -1,0 +1,115 @@
+"""A connection between an agent and control: AMP that notices when the other is gone.
+
+Both sides ping every `PING_EVERY` seconds; one that hears nothing for `DEAD_AFTER`
+seconds aborts the connection, whatever TCP believes.
+"""
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.internet.task import LoopingCall
+from twisted.protocols.amp import AMP, Command
+from twisted.python.failure import Failure
+
+from flocker.runtime import logging
+from flocker.wire.commands import BadPayload, Ping
+from flocker.wire.protocol import Assembler, OutOfOrder, split
+
+PING_EVERY = 5.0
+DEAD_AFTER = 15.0
+
+
+class Connection(AMP):
+    """One end of a connection, with its keep-alive and its payloads in parts."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        super().__init__()
+        self.clock = clock
+        self.heard_at = clock.seconds()
+        self.alive = False
+        self._assembler = Assembler()
+        self._pinging = LoopingCall(self._ping)
+        self._pinging.clock = clock
+
+    def connectionMade(self) -> None:
+        """Start the keep-alive."""
+        super().connectionMade()
+        self.alive = True
+        self.heard_at = self.clock.seconds()
+        _ = self._pinging.start(PING_EVERY, now=False).addErrback(self._failed)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Stop the keep-alive."""
+        self.alive = False
+        if self._pinging.running:
+            self._pinging.stop()
+        super().connectionLost(reason)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Note that the other side lives, whatever it says."""
+        self.heard_at = self.clock.seconds()
+        super().dataReceived(data)
+
+    def abort(self, why: str) -> None:
+        """End the connection now, without waiting for what was not sent."""
+        logging.message("flocker:connection:abort", why=why, peer=self.peer())
+        abort = getattr(self.transport, "abortConnection", None)
+        if abort is not None:
+            abort()
+
+    def peer(self) -> str:
+        """Give the address of the other side, for people."""
+        if self.transport is None:
+            return "nobody"
+        address = self.transport.getPeer()
+        return f"{getattr(address, 'host', address)}:{getattr(address, 'port', '')}"
+
+    async def send_parts(
+        self, command: type[Command], payload: bytes, **arguments: object
+    ) -> dict[str, object]:
+        """Send a payload by as many `command`s as it takes; give the last answer."""
+        answers: list[dict[str, object]] = await gatherResults(
+            [
+                self.callRemote(
+                    command, part=part, parts=parts, payload=data, **arguments
+                )
+                for part, parts, data in split(payload)
+            ],
+            consumeErrors=True,
+        )
+        return answers[-1]
+
+    def take_part(self, part: int, parts: int, payload: bytes) -> bytes | None:
+        """Put a received part to the others; give the payload when it is whole.
+
+        Raises `BadPayload`, which is the answer the sender gets.
+        """
+        try:
+            return self._assembler.add(part, parts, payload)
+        except OutOfOrder as error:
+            raise BadPayload(str(error)) from error
+
+    def ping(self) -> Deferred[object]:
+        """Ask the other side whether it lives."""
+        answer: Deferred[object] = self.callRemote(Ping)
+        return answer
+
+    @Ping.responder
+    def _pong(self) -> dict[str, object]:
+        return {}
+
+    def _ping(self) -> None:
+        silent = self.clock.seconds() - self.heard_at
+        if silent >= DEAD_AFTER:
+            self.abort(f"heard nothing for {silent:.0f} s")
+            return
+        _ = self.ping().addErrback(self._lost)
+
+    def _lost(self, failure: Failure) -> None:
+        """A ping that ends with its connection is no news."""
+        failure.trap(ConnectionDone, ConnectionLost)
+
+    def _failed(self, failure: Failure) -> None:
+        logging.failure("flocker:connection:keep-alive", failure)
+        self.abort("its keep-alive failed")

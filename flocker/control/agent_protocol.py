@@ -1,0 +1,212 @@
+"""The agents' port: who may be an agent, and AMP on control's side.
+
+The handshake has let in only ``node-`` certificates; here the first command must be
+`Hello`, and it must come from the node whose certificate it is.
+"""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.python.failure import Failure
+
+from flocker.control.agents import Agents, ConnectionGone
+from flocker.control.observations import Observations
+from flocker.model.cluster import AgentIdentity
+from flocker.model.ids import NodeID
+from flocker.runtime import logging
+from flocker.wire.commands import (
+    AgentRefused,
+    BadPayload,
+    Hello,
+    ProtocolMismatch,
+    ReportFacts,
+    Update,
+)
+from flocker.wire.connection import Connection
+from flocker.wire.json_codec import Undecodable, decode, encode
+from flocker.wire.protocol import PROTOCOL, Report, Slice
+
+ANSWER_WITHIN = 2.0
+"""Seconds that an older connection has to answer, or it gives way to a newer one."""
+
+HELLO_WITHIN = 15.0
+"""Seconds that a new connection has to say who it is."""
+
+Identify = Callable[[ITransport], NodeID]
+"""Reads the node's id from the certificate of a connection's other side."""
+
+
+class AgentProtocol(Connection):
+    """A connection to one agent."""
+
+    identity: AgentIdentity
+
+    def __init__(self, factory: "AgentFactory") -> None:
+        super().__init__(factory.clock)
+        self._factory = factory
+        self._accepted = False
+        self._speak_up = factory.clock.callLater(HELLO_WITHIN, self._say_nothing)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Whatever it says, it lives."""
+        if self._accepted:
+            self._factory.agents.heard(self)
+        super().dataReceived(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Forget the connection."""
+        if self._speak_up.active():
+            self._speak_up.cancel()
+        if self._accepted:
+            logging.message(
+                "flocker:control:agent-disconnected",
+                node=str(self.identity.node),
+                peer=self.identity.host,
+                why=reason.getErrorMessage(),
+            )
+            self._factory.agents.disconnected(self)
+        super().connectionLost(reason)
+
+    async def update(self, boot: UUID, number: int, what: Slice) -> bool:
+        """Send a slice (`AgentConnection`)."""
+        try:
+            answer = await self.send_parts(
+                Update,
+                encode(what),
+                boot=str(boot),
+                number=number,
+                task=logging.current_task_id(),
+            )
+        except (ConnectionDone, ConnectionLost) as error:
+            raise ConnectionGone from error
+        return bool(answer["applied"])
+
+    async def lives(self) -> bool:
+        """Ask for a sign of life (`AgentConnection`)."""
+        try:
+            _ = await self.ping().addTimeout(ANSWER_WITHIN, self.clock)
+        except (ConnectionDone, ConnectionLost, defer.TimeoutError):
+            return False
+        return True
+
+    @Hello.responder
+    def _hello(
+        self, protocol: int, identity: bytes, boot: str, number: int
+    ) -> Deferred[dict[str, object]]:
+        return Deferred.fromCoroutine(self._greet(protocol, identity, boot, number))
+
+    async def _greet(
+        self, protocol: int, identity: bytes, boot: str, number: int
+    ) -> dict[str, object]:
+        if protocol != PROTOCOL:
+            raise ProtocolMismatch(
+                f"the agent speaks protocol {protocol}, control {PROTOCOL}"
+            )
+        try:
+            claimed = decode(AgentIdentity, identity)
+        except Undecodable as error:
+            raise BadPayload(str(error)) from error
+        assert self.transport is not None  # noqa: S101  (it has just spoken)
+        certified = self._factory.identify(self.transport)
+        if claimed.node != certified:
+            raise AgentRefused(
+                f"the certificate is of node {certified}, the agent says {claimed.node}"
+            )
+        await self._make_way(claimed)
+        self.identity = claimed
+        if self._speak_up.active():
+            self._speak_up.cancel()
+        _ = self.clock.callLater(0, self._join, boot, number)
+        return {"protocol": PROTOCOL, "version": self._factory.version}
+
+    async def _make_way(self, claimed: AgentIdentity) -> None:
+        """Close an older connection of the node, or refuse this one."""
+        agents = self._factory.agents
+        while (older := agents.connection_of(claimed.node)) is not None:
+            was = older.identity
+            same = (was.era, was.host) == (claimed.era, claimed.host)
+            if not same and await older.lives():
+                words = (
+                    f"{self.peer()} and {older.peer()} both say they are node "
+                    f"{claimed.node}; every node needs a certificate of its own"
+                )
+                self._factory.observations.refused(claimed.node, words)
+                logging.message("flocker:control:agent-refused", why=words)
+                raise AgentRefused(words)
+            older.abort(f"{self.peer()} takes its place")
+            agents.disconnected(older)
+
+    def _join(self, boot: str, number: int) -> None:
+        """Become the node's connection, once `Hello` is answered."""
+        if not self.alive:
+            return
+        if self._factory.agents.connection_of(self.identity.node) is not None:
+            self.abort("another connection of the node was quicker")
+            return
+        self._accepted = True
+        logging.message(
+            "flocker:control:agent-connected",
+            node=str(self.identity.node),
+            host=self.identity.host,
+            era=str(self.identity.era),
+            peer=self.peer(),
+        )
+        self._factory.agents.connected(self, boot, number)
+
+    @ReportFacts.responder
+    def _report(
+        self, part: int, parts: int, payload: bytes, task: str
+    ) -> dict[str, object]:
+        if not self._accepted:
+            raise BadPayload("a report came before Hello")
+        whole = self.take_part(part, parts, payload)
+        if whole is not None:
+            self._take_report(whole, task)
+        return {}
+
+    def _take_report(self, whole: bytes, task: str) -> None:
+        try:
+            report = decode(Report, whole)
+        except Undecodable as error:
+            raise BadPayload(str(error)) from error
+        with logging.continued(
+            task,
+            "flocker:control:reported",
+            node=str(self.identity.node),
+            full=report.full,
+            changed=[str(aged.fact.dataset) for aged in report.changed],
+            gone=[str(dataset) for dataset in report.gone],
+        ):
+            self._factory.agents.reported(self, report)
+
+    def _say_nothing(self) -> None:
+        self.abort(f"it did not say who it is within {HELLO_WITHIN:.0f} s")
+
+
+class AgentFactory(Factory):
+    """Makes an `AgentProtocol` a connection."""
+
+    noisy = False
+
+    def __init__(
+        self,
+        agents: Agents,
+        observations: Observations,
+        identify: Identify,
+        clock: IReactorTime,
+        version: str,
+    ) -> None:
+        self.agents = agents
+        self.observations = observations
+        self.identify = identify
+        self.clock = clock
+        self.version = version
+
+    def buildProtocol(self, addr: IAddress | None) -> AgentProtocol:
+        """Take a connection."""
+        return AgentProtocol(self)

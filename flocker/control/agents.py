@@ -1,0 +1,263 @@
+"""The agents that are connected, and what each has been told.
+
+Each is sent the edits of its slice as soon as it is idle, one update in flight; what
+changes meanwhile is merged. Reports become observations; what they imply, upkeep does.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+from uuid import UUID
+
+from attrs import Factory, define
+from twisted.internet.defer import Deferred
+
+from flocker.control.operations import Operations
+from flocker.control.slices import Placement, assignment, touched_by
+from flocker.model.changes import Change
+from flocker.model.cluster import AgentIdentity
+from flocker.model.configuration import Configuration
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID, NodeID
+from flocker.runtime import logging
+from flocker.wire.protocol import Report, Slice
+
+
+class Clock(Protocol):
+    """Control's steady clock."""
+
+    def seconds(self) -> float:
+        """Seconds since the epoch, never stepped."""
+
+
+class ConnectionGone(Exception):
+    """The connection ended before the agent answered."""
+
+
+class AgentConnection(Protocol):
+    """How an agent is reached; `flocker.control.agent_protocol` is one over AMP."""
+
+    identity: AgentIdentity
+
+    async def update(self, boot: UUID, number: int, what: Slice) -> bool:
+        """Send a slice; tell whether it was applied (else the agent wants all).
+
+        Raises `ConnectionGone`, `FlockerError`.
+        """
+
+    async def lives(self) -> bool:
+        """Ask for a sign of life; False when none comes soon."""
+
+    def abort(self, why: str) -> None:
+        """End the connection."""
+
+    def peer(self) -> str:
+        """Say where it comes from."""
+
+
+@define
+class Told:
+    """What one agent has been told, and what it is still to be told.
+
+    `number` is that of the last update that it applied.
+    """
+
+    number: int = 0
+    knows_all: bool = False
+    dirty: set[DatasetID] = Factory(set)
+    told: set[DatasetID] = Factory(set)
+    connection: AgentConnection | None = None
+    sending: bool = False
+
+
+class Agents:
+    """Everyone who keeps a node in shape, seen from control.
+
+    Note [Still acting]: a node from which a dataset was taken may be in the middle of
+    a step for it. Until it has confirmed the update that says so (and reported what it
+    does), it counts among the holders, so that its successor waits. A node that is
+    not connected cannot be waited for; there the backend's attachment decides.
+    """
+
+    def __init__(self, operations: Operations, boot: UUID, clock: Clock) -> None:
+        self.boot = boot
+        self._operations = operations
+        self._observations = operations.observations
+        self._clock = clock
+        self._placement = Placement(operations.configuration)
+        self._told: dict[NodeID, Told] = {}
+        self._still_acting: dict[DatasetID, set[NodeID]] = {}
+        operations.listen(self)
+
+    def connection_of(self, node: NodeID) -> AgentConnection | None:
+        """The live connection of the node's dataset agent, if there is one."""
+        told = self._told.get(node)
+        return None if told is None else told.connection
+
+    def connected(self, connection: AgentConnection, boot: str, number: int) -> None:
+        """An agent was accepted; (`boot`, `number`) is the slice it says it has."""
+        node = connection.identity.node
+        told = self._of(node)
+        told.connection = connection
+        told.sending = False
+        told.knows_all = boot == str(self.boot) and number == told.number
+        with self._telling_of_holders(self._observations.reported_by(node)):
+            self._observations.connected(connection.identity, self._now())
+        self._tell(node)
+
+    def disconnected(self, connection: AgentConnection) -> None:
+        """A connection is gone; one that was replaced before does not matter."""
+        node = connection.identity.node
+        if self.connection_of(node) is not connection:
+            return
+        self._told[node].connection = None
+        acting = self._acts_on(node)
+        with self._telling_of_holders(
+            acting.union(self._observations.reported_by(node))
+        ):
+            self._observations.disconnected(node, self._now())
+            self._no_longer_acting(node, acting)
+
+    def reported(self, connection: AgentConnection, report: Report) -> None:
+        """An agent has said what it sees; words of an old connection are void."""
+        node = connection.identity.node
+        if self.connection_of(node) is not connection:
+            return
+        facts = [(aged.fact, aged.age) for aged in report.changed]
+        now = self._now()
+        said_of = {fact.dataset for fact, _ in facts}.union(report.gone)
+        if report.full:
+            said_of.update(self._observations.reported_by(node))
+        with self._telling_of_holders(said_of):
+            if report.full:
+                touched = self._observations.replace(node, facts, now)
+            else:
+                touched = self._observations.edit(node, facts, report.gone, now)
+        self.heard(connection)
+        self._operations.heard_of(touched)
+
+    def heard(self, connection: AgentConnection) -> None:
+        """An agent has shown that it lives."""
+        self._observations.heard(connection.identity.node, self._now())
+
+    def changed(self, change: Change, configuration: Configuration) -> None:
+        """Tell whom a committed change concerns (`operations.Listener`)."""
+        self._placement.follow(change)
+        touched = tuple(touched_by(change, configuration, self._holders))
+        for node, dataset in touched:
+            told = self._of(node)
+            told.dirty.add(dataset)
+            wanted = configuration.datasets.get(dataset)
+            taken = wanted is not None and wanted.primary != node
+            if taken and dataset in told.told and told.connection is not None:
+                self._still_acting.setdefault(dataset, set()).add(node)
+        for node in {node for node, _ in touched}:
+            self._tell(node)
+
+    @contextmanager
+    def _telling_of_holders(self, datasets: Iterable[DatasetID]) -> Iterator[None]:
+        """Tell those to whom it matters whose holders became others meanwhile."""
+        before = {dataset: set(self._holders(dataset)) for dataset in datasets}
+        yield
+        for dataset, held in before.items():
+            holds = set(self._holders(dataset))
+            wanted = self._operations.configuration.datasets.get(dataset)
+            primary = None if wanted is None else wanted.primary
+            concerned = held | holds if held != holds else set()
+            if primary is not None and held - {primary} != holds - {primary}:
+                concerned.add(primary)
+            else:
+                concerned.discard(primary)
+            for node in concerned:
+                self._of(node).dirty.add(dataset)
+                self._tell(node)
+
+    def _holders(self, dataset: DatasetID) -> tuple[NodeID, ...]:
+        """Name who has it attached, or may still act on it (Note [Still acting])."""
+        acting = self._still_acting.get(dataset, set())
+        return tuple(sorted(acting.union(self._observations.held_by(dataset)), key=str))
+
+    def _of(self, node: NodeID) -> Told:
+        return self._told.setdefault(node, Told())
+
+    def _now(self) -> float:
+        return self._clock.seconds()
+
+    def _tell(self, node: NodeID) -> None:
+        told = self._of(node)
+        if told.connection is None or told.sending:
+            return
+        if told.knows_all and not told.dirty:
+            return
+        told.sending = True
+        _ = Deferred.fromCoroutine(self._send(node, told, told.connection))
+
+    async def _send(
+        self, node: NodeID, told: Told, connection: AgentConnection
+    ) -> None:
+        while told.connection is connection and (told.dirty or not told.knows_all):
+            what = self._next(node, told)
+            try:
+                with logging.action(
+                    "flocker:control:tell",
+                    node=str(node),
+                    full=what.full,
+                    changed=[str(each.id) for each in what.changed],
+                    gone=[str(each) for each in what.gone],
+                ):
+                    applied = await connection.update(self.boot, told.number + 1, what)
+            except ConnectionGone:
+                told.knows_all = False
+                break
+            except FlockerError as error:
+                told.knows_all = False
+                connection.abort(f"the agent could not take its slice: {error}")
+                break
+            if told.connection is connection:
+                self._acknowledged(node, told, what, applied=applied)
+        if told.connection is connection:
+            told.sending = False
+
+    def _next(self, node: NodeID, told: Told) -> Slice:
+        """Take what is to be told; after this it counts as under way."""
+        full = not told.knows_all
+        ids = set(told.dirty)
+        if full:
+            ids.update(self._placement.on(node), self._observations.reported_by(node))
+        told.dirty.clear()
+        found = [
+            assignment(
+                self._operations.configuration, node, dataset, self._holders(dataset)
+            )
+            for dataset in sorted(ids, key=str)
+        ]
+        changed = tuple(each for each in found if each is not None)
+        kept = {each.id for each in changed}
+        gone = set() if full else (ids - kept) & told.told
+        told.told = kept if full else (told.told | kept) - gone
+        return Slice(full, changed, tuple(sorted(gone, key=str)))
+
+    def _acknowledged(
+        self, node: NodeID, told: Told, what: Slice, *, applied: bool
+    ) -> None:
+        told.knows_all = applied
+        if not applied:
+            return
+        told.number += 1
+        settled = {each.id for each in what.changed}.union(what.gone)
+        if what.full:
+            settled = self._acts_on(node)
+        settled -= told.dirty
+        with self._telling_of_holders(settled):
+            self._no_longer_acting(node, settled)
+
+    def _acts_on(self, node: NodeID) -> set[DatasetID]:
+        return {d for d, nodes in self._still_acting.items() if node in nodes}
+
+    def _no_longer_acting(self, node: NodeID, datasets: Iterable[DatasetID]) -> None:
+        for dataset in datasets:
+            nodes = self._still_acting.get(dataset)
+            if nodes is not None:
+                nodes.discard(node)
+                if not nodes:
+                    del self._still_acting[dataset]

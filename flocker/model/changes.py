@@ -76,6 +76,11 @@ class Change:
         """Whether anything changes."""
         return bool(self.edits)
 
+    @property
+    def of_datasets(self) -> bool:
+        """Whether a dataset changes, not only records about one."""
+        return any(isinstance(edit, DatasetEdit) for edit in self.edits)
+
 
 def invert(change: Change) -> Change:
     """Give the change that takes `change` back."""
@@ -89,11 +94,10 @@ def apply(change: Change, configuration: Configuration) -> Configuration:
     """
     revision = configuration.revision + 1
     applied = reduce(_apply_edit, change.edits, configuration)
-    of_datasets = any(isinstance(edit, DatasetEdit) for edit in change.edits)
     return evolve(
         applied,
         revision=revision,
-        datasets_revision=revision if of_datasets else applied.datasets_revision,
+        datasets_revision=revision if change.of_datasets else applied.datasets_revision,
     )
 
 

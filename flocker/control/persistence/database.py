@@ -1,0 +1,199 @@
+"""One SQLite file that holds a configuration; blocking, for one thread at a time.
+
+Used by `flocker.control.persistence.sqlite` (in its writer thread) and `opening`.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from flocker.control.persistence import schema
+from flocker.control.persistence.interface import (
+    RevisionConflict,
+    StoreUnavailable,
+    StoreUnreadable,
+)
+from flocker.model.changes import Change
+from flocker.model.configuration import Configuration
+
+T = TypeVar("T")
+
+DAMAGE = frozenset(
+    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+)
+"""SQLite's primary codes for a file that holds something else than it should."""
+
+LOCK_TIMEOUT = 5.0
+"""Seconds to wait while somebody else, such as a backup, has the file locked."""
+
+
+def create(path: Path, store_id: UUID) -> None:
+    """Make a new file for no configuration yet, readable by its owner only.
+
+    It stands at `path` when it is complete: whoever is killed before that leaves a
+    ``.new`` that the next call replaces. Raises `StoreUnavailable`.
+    """
+    unfinished = path.with_name(path.name + ".new")
+    with _translated(path):
+        for leftover in (
+            unfinished,
+            unfinished.with_name(unfinished.name + "-journal"),
+        ):
+            leftover.unlink(missing_ok=True)
+        # SQLite gives its files the umask's mode, and its side files that of the file.
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(unfinished, isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN")
+            for statement in schema.CREATE:
+                connection.execute(statement)
+            connection.execute(schema.CREATE_META, (str(store_id),))
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+        unfinished.rename(path)
+        _sync_directory(path.parent)
+
+
+class Database:
+    """An open file. Raises `StoreUnavailable`, `StoreUnreadable` when it is opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open: sqlite3.Connection | None = None
+        try:
+            self.store_id = self._read(self._check).store_id
+        except BaseException:
+            self.close()
+            raise
+
+    def load(self) -> Configuration:
+        """Read everything. Raises `StoreUnavailable`, `StoreUnreadable`."""
+        return self._read(self._load)
+
+    def commit(self, change: Change, expected_revision: int) -> None:
+        """Make `change` durable, or none of it.
+
+        Raises `RevisionConflict`, `StoreUnavailable`.
+        """
+        with _translated(self.path):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._expect(expected_revision)
+                for statement, values in schema.write(change, expected_revision + 1):
+                    self._connection.execute(statement, values)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._give_up()
+                raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._open is None:
+            # Opened in the main thread, used in the writer's: never in two at a time.
+            self._open = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?mode=rw",
+                uri=True,
+                timeout=LOCK_TIMEOUT,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            self._open.execute("PRAGMA synchronous = FULL")
+        return self._open
+
+    def _check(self) -> schema.Meta:
+        marks = [self._value(f"PRAGMA {m}") for m in ("application_id", "user_version")]
+        if marks[0] != schema.APPLICATION_ID:
+            raise schema.Malformed("it is not a file of Flocker's control service")
+        if marks[1] != schema.FORMAT:
+            raise schema.Malformed(
+                f"its format is number {marks[1]}, and this version of Flocker knows"
+                f" number {schema.FORMAT}"
+            )
+        damage = self._value("PRAGMA quick_check(1)")
+        if damage != "ok":
+            raise schema.Malformed(f"it is damaged: {damage}")
+        # Only now, that it is ours: this writes to the file.
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        return self._meta()
+
+    def _load(self) -> Configuration:
+        self._connection.execute("BEGIN")
+        try:
+            rows = self._connection.execute(schema.READ_OBJECTS)
+            return schema.read(self._meta(), rows)
+        finally:
+            self._give_up()
+
+    def _meta(self) -> schema.Meta:
+        rows = self._connection.execute(schema.READ_META).fetchall()
+        if len(rows) != 1:
+            raise schema.Malformed(f"it has {len(rows)} rows about itself, not one")
+        store_id, revision, datasets_revision = rows[0]
+        return schema.Meta(UUID(store_id), int(revision), int(datasets_revision))
+
+    def _expect(self, revision: int) -> None:
+        found = int(str(self._value(schema.READ_REVISION)))
+        if found != revision:
+            raise RevisionConflict(revision, found)
+
+    def _value(self, statement: str) -> object:
+        row = self._connection.execute(statement).fetchone()
+        if row is None:
+            raise schema.Malformed(f"{statement} finds nothing in it")
+        return row[0]
+
+    def _give_up(self) -> None:
+        """End the transaction, if SQLite has not done so itself (as on a full disk)."""
+        if self._open is None or not self._open.in_transaction:
+            return
+        try:
+            self._open.execute("ROLLBACK")
+        except sqlite3.Error:
+            # What is left of the transaction goes with the connection.
+            self.close()
+
+    def _read(self, reading: Callable[[], T]) -> T:
+        try:
+            with _translated(self.path):
+                return reading()
+        except (schema.Malformed, ValueError, TypeError) as error:
+            raise StoreUnreadable(str(self.path), str(error)) from error
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Raise what goes wrong inside as `StoreUnavailable` or `StoreUnreadable`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        if code & 0xFF in DAMAGE:
+            raise StoreUnreadable(str(path), str(error)) from error
+        raise StoreUnavailable(str(path), _reason(error)) from error
+    except OSError as error:
+        raise StoreUnavailable(str(path), error.strerror or str(error)) from error
+
+
+def _reason(error: sqlite3.Error) -> str:
+    name = getattr(error, "sqlite_errorname", None)
+    return f"{error} ({name})" if name else str(error)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

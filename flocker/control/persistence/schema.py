@@ -1,0 +1,127 @@
+"""How a configuration stands in SQLite: a row an object, and one row about them all.
+
+Used by `flocker.control.persistence.database`. Each value is a JSON text as
+`flocker.wire.json_codec` writes it, so a change costs the rows it touches.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from attrs import frozen
+from pyrsistent import pmap
+
+from flocker.model.changes import Change, Edit, OwnershipEdit
+from flocker.model.configuration import Configuration
+from flocker.model.datasets import Dataset
+from flocker.model.ids import DatasetID
+from flocker.model.ownership import Ownership
+from flocker.wire import json_codec
+
+APPLICATION_ID = 0x464C4B52
+"""Marks an SQLite file as Flocker's: "FLKR" in ASCII."""
+
+FORMAT = 1
+"""The number of this schema, kept in the file's `user_version`."""
+
+DATASET = "dataset"
+OWNERSHIP = "ownership"
+
+CREATE = (
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {FORMAT}",
+    """
+    CREATE TABLE objects (
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (kind, id)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE meta (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        store_id TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        datasets_revision INTEGER NOT NULL
+    )
+    """,
+)
+CREATE_META = "INSERT INTO meta VALUES (1, ?, 0, 0)"
+
+READ_META = "SELECT store_id, revision, datasets_revision FROM meta"
+READ_OBJECTS = "SELECT kind, id, value FROM objects"
+READ_REVISION = "SELECT revision FROM meta"
+
+PUT_OBJECT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?)"
+DROP_OBJECT = "DELETE FROM objects WHERE kind = ? AND id = ?"
+SET_REVISION = "UPDATE meta SET revision = ?"
+SET_DATASETS_REVISION = "UPDATE meta SET datasets_revision = ?"
+
+
+class Malformed(Exception):
+    """A row holds what this format does not allow; its text says which."""
+
+
+@frozen
+class Meta:
+    """What a file says of itself as a whole."""
+
+    store_id: UUID
+    revision: int
+    datasets_revision: int
+
+
+Row = tuple[str, str, str]
+"""Kind, id and value of an object."""
+
+Statement = tuple[str, tuple[object, ...]]
+
+
+def write(change: Change, revision: int) -> Iterable[Statement]:
+    """Give the statements that take a file to `revision` by `change`."""
+    for edit in change.edits:
+        yield _write_edit(edit)
+    yield SET_REVISION, (revision,)
+    if change.of_datasets:
+        yield SET_DATASETS_REVISION, (revision,)
+
+
+def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
+    """Give the configuration that a file holds. Raises `Malformed`."""
+    datasets: dict[DatasetID, Dataset] = {}
+    ownership: dict[DatasetID, Ownership] = {}
+    for kind, row_id, value in rows:
+        try:
+            found: DatasetID
+            if kind == DATASET:
+                dataset = json_codec.decode(Dataset, value.encode())
+                found = dataset.id
+                datasets[found] = dataset
+            elif kind == OWNERSHIP:
+                owned = json_codec.decode(Ownership, value.encode())
+                found = owned.dataset
+                ownership[found] = owned
+            else:
+                raise Malformed(f"it holds an object of the unknown kind {kind!r}")
+        except json_codec.Undecodable as error:
+            raise Malformed(f"its {kind} {row_id} is {error}") from error
+        if str(found) != row_id:
+            raise Malformed(f"its {kind} {row_id} says that it is {found}")
+    volumes = {(own.backend, own.volume): own.dataset for own in ownership.values()}
+    if len(volumes) != len(ownership):
+        raise Malformed("two of its datasets own the same volume")
+    return Configuration(
+        revision=meta.revision,
+        datasets_revision=meta.datasets_revision,
+        datasets=pmap(datasets),
+        ownership=pmap(ownership),
+        volumes=pmap(volumes),
+    )
+
+
+def _write_edit(edit: Edit) -> Statement:
+    kind = OWNERSHIP if isinstance(edit, OwnershipEdit) else DATASET
+    if edit.after is None:
+        return DROP_OBJECT, (kind, str(edit.dataset))
+    value = json_codec.encode(edit.after).decode()
+    return PUT_OBJECT, (kind, str(edit.dataset), value)

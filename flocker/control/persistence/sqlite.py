@@ -1,0 +1,63 @@
+"""The embedded store: one SQLite file, written by one thread of its own.
+
+Made by `flocker.control.persistence.opening`; the reactor never waits for the disk.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+from uuid import UUID
+
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+from zope.interface import implementer
+
+from flocker.control.persistence.database import Database
+from flocker.control.persistence.interface import IConfigurationStore
+from flocker.model.changes import Change
+from flocker.model.configuration import Configuration
+
+T = TypeVar("T")
+
+
+@implementer(IConfigurationStore)
+class SQLiteStore:
+    """A configuration in an SQLite file; `release` is called when it is closed."""
+
+    def __init__(
+        self,
+        reactor: IReactorFromThreads,
+        database: Database,
+        release: Callable[[], None],
+    ) -> None:
+        self.store_id: UUID = database.store_id
+        self._reactor = reactor
+        self._database = database
+        self._release = release
+        # One thread: commits are written in the order in which they were asked for.
+        self._writer = ThreadPool(1, 1, name="flocker-store")
+        self._writer.start()
+
+    async def load(self) -> Configuration:
+        """Read everything. Raises `StoreUnavailable`, `StoreUnreadable`."""
+        return await self._in_writer(self._database.load)
+
+    async def commit(self, change: Change, expected_revision: int) -> None:
+        """Make `change` durable, or none of it.
+
+        Raises `RevisionConflict`, `StoreUnavailable`.
+        """
+
+        def commit() -> None:
+            self._database.commit(change, expected_revision)
+
+        await self._in_writer(commit)
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the file and its directory."""
+        await self._in_writer(self._database.close)
+        self._writer.stop()
+        self._release()
+
+    async def _in_writer(self, work: Callable[[], T]) -> T:
+        return await deferToThreadPool(self._reactor, self._writer, work)

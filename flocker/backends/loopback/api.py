@@ -1,0 +1,278 @@
+"""The driver `loopback`: volumes as sparse files on a directory that the nodes share.
+
+For tests, sandboxes and single machines; `flocker.backends.registry` makes it. The
+rename of the file decides who has a volume; the loop device follows it. So after a
+crash at any point the volume is in one place, at worst without its device, and the next
+`attach_volume` (or `detach_volume`) of the same instance finishes the work.
+
+Note [Detaching another's volume]: its file may be taken only if no kernel has a loop
+device for it, or two would write to it. Loop devices are common to all nodes of one
+kernel, so there we can look; about another machine that shares the directory over a
+network we know nothing. Therefore: refused if this kernel has a loop device for the
+file (a live node, or a dead one whose devices were not cleaned up), and refused if the
+directory is not on a local filesystem. What remains is an instance of this machine that
+is gone with its device, after a reboot for instance.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from attrs import define, field, frozen
+from zope.interface import implementer
+
+from flocker.backends.block_interface import (
+    AlreadyAttachedVolume,
+    BlockDeviceVolume,
+    IBlockDeviceAPI,
+    UnattachedVolume,
+    UnknownInstanceID,
+    UnknownVolume,
+    VolumeBusy,
+)
+from flocker.backends.loopback.directory import StoredVolume, VolumeDirectory
+from flocker.backends.loopback.loop_devices import (
+    FileIdentity,
+    LoopDeviceBusy,
+    LoopDevices,
+    NoLoopDevice,
+)
+from flocker.backends.loopback.translate import SECTOR, is_instance_name, is_local
+from flocker.model.errors import FlockerError
+from flocker.model.ids import ClusterID, DatasetID, InstanceID, VolumeID
+
+DEFAULT_ROOT = "/var/lib/flocker/loopback"
+MACHINE_ID = Path("/etc/machine-id")
+MOUNTINFO = Path("/proc/self/mountinfo")
+
+
+@frozen
+class NotThisInstance(FlockerError):
+    """A loop device can be made only on the machine that asks for it."""
+
+    volume: VolumeID
+    asked: InstanceID
+    own: InstanceID
+
+    def words(self) -> str:
+        """Name both instances."""
+        return (
+            f"loopback on {self.own} attaches volumes to itself only, not {self.volume}"
+            f" to {self.asked}"
+        )
+
+
+@frozen
+class WrongSize(FlockerError):
+    """A volume's size, or the allocation unit, that loop devices cannot have."""
+
+    size: int
+    unit: int
+
+    def words(self) -> str:
+        """Name both numbers."""
+        return f"{self.size} bytes are not a positive multiple of {self.unit}"
+
+
+def stable_instance_id(machine_id: Path = MACHINE_ID) -> InstanceID:
+    """Read this machine's id, which survives restarts. Raises `UnknownInstanceID`."""
+    try:
+        text = machine_id.read_text().strip()
+    except OSError as error:
+        text, why = "", error.strerror or str(error)
+    else:
+        why = "it holds no machine id"
+    if len(text) != 32 or not is_instance_name(text):
+        raise UnknownInstanceID(
+            f"{machine_id}: {why}; set compute_instance_id in agent.yml"
+        )
+    return InstanceID(text)
+
+
+def make_loopback(
+    cluster_id: ClusterID,
+    root_path: str = DEFAULT_ROOT,
+    compute_instance_id: str = "",
+    allocation_unit: int = SECTOR,
+) -> "LoopbackBlockDevices":
+    """Open the cluster's directory below `root_path` for this machine.
+
+    `allocation_unit` in bytes, a multiple of 512. Raises `UnknownInstanceID`,
+    `WrongSize` and what `VolumeDirectory.open` raises.
+    """
+    if compute_instance_id and not is_instance_name(compute_instance_id):
+        raise UnknownInstanceID(
+            f"compute_instance_id {compute_instance_id!r} cannot be the name of a file"
+        )
+    if allocation_unit < SECTOR or allocation_unit % SECTOR:
+        raise WrongSize(allocation_unit, SECTOR)
+    me = InstanceID(compute_instance_id) or stable_instance_id()
+    directory = VolumeDirectory(Path(root_path) / str(cluster_id))
+    directory.open()
+    return LoopbackBlockDevices(directory, me, allocation_unit)
+
+
+def _as_volume(stored: StoredVolume) -> BlockDeviceVolume:
+    return BlockDeviceVolume(
+        blockdevice_id=stored.file.volume,
+        size=stored.size,
+        attached_to=stored.attached_to,
+        dataset_id=stored.file.dataset,
+    )
+
+
+@implementer(IBlockDeviceAPI)
+@define(eq=False)
+class LoopbackBlockDevices:
+    """The volumes of one cluster, seen from the instance `me`."""
+
+    _directory: VolumeDirectory
+    _me: InstanceID
+    _unit: int = SECTOR
+    _loops: LoopDevices = field(factory=LoopDevices)
+    _unique: Callable[[], UUID] = uuid4
+    _mountinfo: Path = MOUNTINFO
+
+    def allocation_unit(self) -> int:
+        """Give the configured unit in bytes."""
+        return self._unit
+
+    def compute_instance_id(self) -> InstanceID:
+        """Name this machine."""
+        return self._me
+
+    def create_volume(self, dataset_id: DatasetID, size: int) -> BlockDeviceVolume:
+        """Make a sparse file; its blocks are taken when they are written.
+
+        Raises `WrongSize`, `StorageFailed`.
+        """
+        if size <= 0 or size % self._unit:
+            raise WrongSize(size, self._unit)
+        with self._directory.locked():
+            stored = self._directory.create(self._unique(), dataset_id, size, self._me)
+        return _as_volume(stored)
+
+    def destroy_volume(self, blockdevice_id: VolumeID) -> None:
+        """Remove the file; also refused while anybody has a loop device for it."""
+        with self._directory.locked():
+            stored = self._find(blockdevice_id)
+            if stored.attached_to is not None:
+                raise AlreadyAttachedVolume(blockdevice_id)
+            self._refuse_if_bound(stored)
+            self._directory.remove(stored)
+
+    def attach_volume(
+        self, blockdevice_id: VolumeID, attach_to: InstanceID
+    ) -> BlockDeviceVolume:
+        """Take the file and bind a loop device; finish an attach that was cut short.
+
+        Raises also `NotThisInstance`, `VolumeBusy`, `NoLoopDevice`, `StorageFailed`.
+        """
+        if attach_to != self._me:
+            raise NotThisInstance(blockdevice_id, attach_to, self._me)
+        with self._directory.locked():
+            stored = self._find(blockdevice_id)
+            if stored.attached_to is None:
+                self._refuse_if_bound(stored)
+                self._take(stored)
+            elif stored.attached_to == self._me and self._loop_of(stored) is None:
+                self._loops.bind(stored.path)
+            else:
+                raise AlreadyAttachedVolume(blockdevice_id)
+            return _as_volume(self._find(blockdevice_id))
+
+    def detach_volume(self, blockdevice_id: VolumeID) -> None:
+        """Unbind the loop device, write the file to disk, let it go.
+
+        A device that is mounted anywhere or held open stays, and so does the file. For
+        a volume of another instance see Note [Detaching another's volume].
+        """
+        self._flush_early(blockdevice_id)
+        with self._directory.locked():
+            stored = self._find(blockdevice_id)
+            if stored.attached_to is None:
+                raise UnattachedVolume(blockdevice_id)
+            if stored.attached_to == self._me:
+                self._unbind(stored)
+            else:
+                self._refuse_if_alive(stored)
+            self._directory.flush(stored.path)
+            self._directory.move(stored, None)
+
+    def list_volumes(self) -> Sequence[BlockDeviceVolume]:
+        """List every file once, with one scan a directory."""
+        with self._directory.locked(shared=True):
+            return [_as_volume(stored) for stored in self._directory.list()]
+
+    def get_device_path(self, blockdevice_id: VolumeID) -> Path:
+        """Give the loop device that the kernel says is bound to the volume's file."""
+        path = self._directory.path_at(blockdevice_id, self._me)
+        if path is None:
+            with self._directory.locked(shared=True):
+                stored = self._find(blockdevice_id)
+            if stored.attached_to != self._me:
+                raise UnattachedVolume(blockdevice_id)
+            path = stored.path
+        try:
+            device = self._loops.find(FileIdentity.of(path.stat()))
+        except FileNotFoundError:
+            device = None
+        if device is None:
+            raise UnattachedVolume(blockdevice_id)
+        return device
+
+    def _find(self, volume: VolumeID) -> StoredVolume:
+        stored = self._directory.find(volume)
+        if stored is None:
+            raise UnknownVolume(volume)
+        return stored
+
+    def _loop_of(self, stored: StoredVolume) -> Path | None:
+        return self._loops.find(FileIdentity.of(stored.path.stat()))
+
+    def _take(self, stored: StoredVolume) -> None:
+        """Take the file, then bind it; give it back if the kernel refuses.
+
+        Otherwise a machine without loop devices would keep the volume from all others.
+        """
+        path = self._directory.move(stored, self._me)
+        try:
+            self._loops.bind(path)
+        except NoLoopDevice:
+            self._directory.move(self._find(stored.file.volume), None)
+            raise
+
+    def _unbind(self, stored: StoredVolume) -> None:
+        device = self._loop_of(stored)
+        if device is None:
+            return
+        try:
+            self._loops.unbind(device, FileIdentity.of(stored.path.stat()))
+        except LoopDeviceBusy as busy:
+            raise VolumeBusy(stored.file.volume, str(busy)) from busy
+
+    def _refuse_if_bound(self, stored: StoredVolume) -> None:
+        """Refuse an unattached volume that something else bound to a loop device."""
+        device = self._loop_of(stored)
+        if device is not None:
+            raise VolumeBusy(
+                stored.file.volume, f"{device} is bound to it, though it is unattached"
+            )
+
+    def _refuse_if_alive(self, stored: StoredVolume) -> None:
+        device = self._loop_of(stored)
+        if device is not None:
+            why = f"instance {stored.attached_to} has it as {device}"
+            raise VolumeBusy(stored.file.volume, why)
+        if not is_local(self._mountinfo.read_text(), stored.path.stat().st_dev):
+            why = (
+                f"instance {stored.attached_to} has it and may be another machine; only"
+                " that one can say that its device is gone"
+            )
+            raise VolumeBusy(stored.file.volume, why)
+
+    def _flush_early(self, volume: VolumeID) -> None:
+        """Write most pages before the lock is taken, so that nobody waits for them."""
+        path = self._directory.path_at(volume, self._me)
+        if path is not None:
+            self._directory.flush(path)

@@ -1,0 +1,243 @@
+"""The files of the volumes and the lock over them. Called by `api`.
+
+``<root>/<cluster id>/`` holds ``format.json``, ``lock``, ``unattached/`` and
+``attached/<instance id>/``. A volume is one sparse file; moving it from one directory
+to another is one rename(2), durable when the method returns.
+
+Note [One lock a directory]: the writers of all nodes take ``lock`` exclusively and the
+listers share it: a volume that is just being renamed is never missed nor seen twice,
+and nobody binds a loop device to a file while another looks whether it has one. The
+kernel frees the lock of a process that dies. The renames are safe without it.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+from attrs import define, field, frozen
+
+from flocker.backends.loopback.translate import (
+    ForeignDirectory,
+    VolumeFile,
+    check_format,
+    format_text,
+    new_file,
+    parse_file_name,
+)
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID, InstanceID, VolumeID
+from flocker.model.sizes import humanize
+
+_TEMPORARY = ".creating-"
+
+
+@frozen
+class StorageFailed(FlockerError):
+    """The directory of the volumes did not do what it was asked."""
+
+    path: str
+    what: str
+    why: str
+
+    def words(self) -> str:
+        """Name the path, the attempt and the reason."""
+        return f"cannot {self.what} in {self.path}: {self.why}"
+
+
+@frozen
+class StoredVolume:
+    """A volume's file as it was found; `attached_to` None in ``unattached/``."""
+
+    file: VolumeFile
+    attached_to: InstanceID | None
+    size: int
+    path: Path
+
+
+@contextmanager
+def _explained(path: Path, what: str) -> Iterator[None]:
+    """Turn the kernel's errors about the directory into one that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(str(path), what, error.strerror or str(error)) from error
+
+
+def _sync(path: Path) -> None:
+    """Make a file's content, or a directory's names, durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_durably(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(text)
+    _sync(temporary)
+    temporary.rename(path)
+    _sync(path.parent)
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(directory) as entries:
+        return list(entries)
+
+
+@define(eq=False)
+class VolumeDirectory:
+    """The volumes of one cluster below `top`."""
+
+    top: Path
+    _names: dict[VolumeID, VolumeFile] = field(factory=dict, init=False)
+    """Names seen so far. A volume's name never changes, so this cannot be wrong."""
+
+    @property
+    def _unattached(self) -> Path:
+        return self.top / "unattached"
+
+    def _of(self, instance: InstanceID | None) -> Path:
+        if instance is None:
+            return self._unattached
+        return self.top / "attached" / instance
+
+    def open(self) -> None:
+        """Make the directory if it is new, else check that we may use it.
+
+        Raises `ForeignDirectory`, `StorageFailed`.
+        """
+        with _explained(self.top, "keep volumes"):
+            self.top.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self.locked(), _explained(self.top, "keep volumes"):
+            self._check_or_write_format()
+            self._unattached.mkdir(mode=0o700, exist_ok=True)
+            (self.top / "attached").mkdir(mode=0o700, exist_ok=True)
+            _sync(self.top)
+
+    def _check_or_write_format(self) -> None:
+        path = self.top / "format.json"
+        try:
+            check_format(str(path), path.read_text(errors="replace"))
+        except FileNotFoundError:
+            if self._unattached.exists() or (self.top / "attached").exists():
+                why = "is missing, but there are volumes beside it"
+                raise ForeignDirectory(str(path), why) from None
+            _write_durably(path, format_text())
+
+    @contextmanager
+    def locked(self, *, shared: bool = False) -> Iterator[None]:
+        """Hold the lock; see Note [One lock a directory]. Waits for other holders."""
+        with _explained(self.top, "take the lock"):
+            descriptor = os.open(
+                self.top / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+        try:
+            with _explained(self.top, "take the lock"):
+                fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def create(
+        self, unique: UUID, dataset: DatasetID, size: int, me: InstanceID
+    ) -> StoredVolume:
+        """Make the file of a new, unattached volume of `size` bytes; hold the lock.
+
+        Raises `StorageFailed`.
+        """
+        file = new_file(unique, dataset)
+        with _explained(self.top, f"create a volume of {humanize(size)}"):
+            own = self._own(me)
+            self._sweep(own)
+            temporary = own / f"{_TEMPORARY}{unique}"
+            try:
+                with temporary.open("xb") as opened:
+                    os.fchmod(opened.fileno(), 0o600)
+                    os.ftruncate(opened.fileno(), size)
+                    os.fsync(opened.fileno())
+                path = self._unattached / file.name
+                temporary.rename(path)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
+            _sync(self._unattached)
+        self._names[file.volume] = file
+        return StoredVolume(file, None, size, path)
+
+    def _own(self, me: InstanceID) -> Path:
+        """Give the directory of this instance, making it."""
+        own = self._of(me)
+        if not own.exists():
+            own.mkdir(mode=0o700, exist_ok=True)
+            _sync(own.parent)
+        return own
+
+    @staticmethod
+    def _sweep(own: Path) -> None:
+        """Remove what a create of this instance left that was killed."""
+        for path in own.glob(f"{_TEMPORARY}*"):
+            path.unlink(missing_ok=True)
+
+    def list(self) -> list[StoredVolume]:
+        """Give all volumes; hold the lock, shared at least. Raises `StorageFailed`."""
+        with _explained(self.top, "list the volumes"):
+            found = list(self._scan(None))
+            for entry in _entries(self.top / "attached"):
+                if entry.is_dir(follow_symlinks=False):
+                    found.extend(self._scan(InstanceID(entry.name)))
+        self._names = {volume.file.volume: volume.file for volume in found}
+        return found
+
+    def _scan(self, instance: InstanceID | None) -> Iterator[StoredVolume]:
+        for entry in _entries(self._of(instance)):
+            file = parse_file_name(entry.name)
+            if file is not None and entry.is_file(follow_symlinks=False):
+                size = entry.stat(follow_symlinks=False).st_size
+                yield StoredVolume(file, instance, size, Path(entry.path))
+
+    def find(self, volume: VolumeID) -> StoredVolume | None:
+        """Look a volume up among all; hold the lock. Raises `StorageFailed`."""
+        for stored in self.list():
+            if stored.file.volume == volume:
+                return stored
+        return None
+
+    def path_at(self, volume: VolumeID, instance: InstanceID) -> Path | None:
+        """Give the file of a volume if its name is known and the instance has it.
+
+        One stat; None means: ask `find`.
+        """
+        file = self._names.get(volume)
+        if file is None:
+            return None
+        path = self._of(instance) / file.name
+        return path if path.exists() else None
+
+    def move(self, stored: StoredVolume, to: InstanceID | None) -> Path:
+        """Give the volume to an instance or to nobody, durably; hold the lock.
+
+        Raises `StorageFailed`, also when another was faster.
+        """
+        with _explained(self.top, f"move {stored.file.volume}"):
+            directory = self._unattached if to is None else self._own(to)
+            target = directory / stored.file.name
+            stored.path.rename(target)
+            _sync(target.parent)
+            _sync(stored.path.parent)
+        return target
+
+    def remove(self, stored: StoredVolume) -> None:
+        """Destroy the file, durably; hold the lock. Raises `StorageFailed`."""
+        with _explained(self.top, f"destroy {stored.file.volume}"):
+            stored.path.unlink(missing_ok=True)
+            _sync(stored.path.parent)
+
+    @staticmethod
+    def flush(path: Path) -> None:
+        """Write the file's pages to disk. Raises `StorageFailed`."""
+        with _explained(path, "write the pages"):
+            _sync(path)

@@ -1,0 +1,196 @@
+"""A storage service in memory, shared by the nodes of a test.
+
+It passes `flocker.testing.conformance.blockdevices`. Its device paths are names in no
+file system; `memory_filesystems` knows what they mean.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from threading import RLock
+from uuid import UUID, uuid4
+
+from attrs import define, evolve, field
+from zope.interface import implementer
+
+from flocker.backends.block_interface import (
+    AlreadyAttachedVolume,
+    BlockDeviceVolume,
+    IBlockDeviceAPI,
+    ICloudAPI,
+    UnattachedVolume,
+    UnknownVolume,
+    VolumeBusy,
+)
+from flocker.model.ids import DatasetID, InstanceID, VolumeID
+from flocker.model.sizes import MEBIBYTE
+
+_FIRST_DEVICE = 0x700
+DEVICES = Path("/dev/memory")
+"""Where the fake device paths seem to be."""
+
+
+@define(eq=False)
+class Device:
+    """An attachment as the kernel of its node sees it.
+
+    `users` are words for what keeps it from being detached; `content` outlives it.
+    """
+
+    number: int
+    path: Path
+    volume: VolumeID
+    content: "Content"
+    users: list[str] = field(factory=list)
+
+
+@define(eq=False)
+class Content:
+    """What is written on a volume: the kind of signature, None if blank, and files."""
+
+    signature: str | None = None
+    files: dict[str, bytes] = field(factory=dict)
+
+
+@define(eq=False)
+class MemoryBlockDevices:
+    """The service: what all nodes see. Safe to use from several threads."""
+
+    allocation_unit: int = MEBIBYTE
+    unique: Callable[[], UUID] = uuid4
+    volumes: dict[VolumeID, BlockDeviceVolume] = field(factory=dict)
+    contents: dict[VolumeID, Content] = field(factory=dict)
+    devices: dict[VolumeID, Device] = field(factory=dict)
+    live: set[InstanceID] = field(factory=set)
+    lock: RLock = field(factory=RLock)
+    _attached: int = 0
+
+    def node(self, instance: str) -> "MemoryNode":
+        """Give the driver as it runs on one machine, which is on from now."""
+        self.live.add(InstanceID(instance))
+        return MemoryNode(self, InstanceID(instance))
+
+    def cloud_node(self, instance: str) -> "MemoryCloudNode":
+        """Give a driver that also tells which machines run."""
+        self.live.add(InstanceID(instance))
+        return MemoryCloudNode(self, InstanceID(instance))
+
+    def get(self, volume: VolumeID) -> BlockDeviceVolume:
+        """Look a volume up. Raises `UnknownVolume`."""
+        try:
+            return self.volumes[volume]
+        except KeyError:
+            raise UnknownVolume(volume) from None
+
+    def connect(self, volume: VolumeID) -> None:
+        """Make the device of an attached volume appear; its number is never reused."""
+        self._attached += 1
+        number = _FIRST_DEVICE + self._attached
+        path = DEVICES / f"d{self._attached}"
+        self.devices[volume] = Device(number, path, volume, self.contents[volume])
+
+    def half_attach(self, volume: VolumeID, instance: InstanceID) -> None:
+        """Leave what an attach leaves that was cut short: no device appeared."""
+        self.volumes[volume] = evolve(self.get(volume), attached_to=instance)
+
+    def device_at(self, path: Path) -> Device | None:
+        """Give the device with this path."""
+        with self.lock:
+            for device in self.devices.values():
+                if device.path == path:
+                    return device
+        return None
+
+
+@implementer(IBlockDeviceAPI)
+@define(eq=False)
+class MemoryNode:
+    """The driver on one machine."""
+
+    service: MemoryBlockDevices
+    instance: InstanceID
+
+    def allocation_unit(self) -> int:
+        """Give the service's unit in bytes."""
+        return self.service.allocation_unit
+
+    def compute_instance_id(self) -> InstanceID:
+        """Name this machine."""
+        return self.instance
+
+    def create_volume(self, dataset_id: DatasetID, size: int) -> BlockDeviceVolume:
+        """Make a blank volume."""
+        volume = BlockDeviceVolume(
+            blockdevice_id=VolumeID(f"memory-{self.service.unique()}"),
+            size=size,
+            attached_to=None,
+            dataset_id=dataset_id,
+        )
+        with self.service.lock:
+            self.service.volumes[volume.blockdevice_id] = volume
+            self.service.contents[volume.blockdevice_id] = Content()
+        return volume
+
+    def destroy_volume(self, blockdevice_id: VolumeID) -> None:
+        """Forget a detached volume."""
+        with self.service.lock:
+            if self.service.get(blockdevice_id).attached_to is not None:
+                raise AlreadyAttachedVolume(blockdevice_id)
+            del self.service.volumes[blockdevice_id]
+            del self.service.contents[blockdevice_id]
+
+    def attach_volume(
+        self, blockdevice_id: VolumeID, attach_to: InstanceID
+    ) -> BlockDeviceVolume:
+        """Attach, or finish an attach that was cut short."""
+        with self.service.lock:
+            volume = self.service.get(blockdevice_id)
+            half_done = (
+                volume.attached_to == attach_to
+                and blockdevice_id not in self.service.devices
+            )
+            if volume.attached_to is not None and not half_done:
+                raise AlreadyAttachedVolume(blockdevice_id)
+            attached = evolve(volume, attached_to=attach_to)
+            self.service.volumes[blockdevice_id] = attached
+            self.service.connect(blockdevice_id)
+            return attached
+
+    def detach_volume(self, blockdevice_id: VolumeID) -> None:
+        """Detach from whatever machine has it."""
+        with self.service.lock:
+            volume = self.service.get(blockdevice_id)
+            if volume.attached_to is None:
+                raise UnattachedVolume(blockdevice_id)
+            device = self.service.devices.get(blockdevice_id)
+            if device is not None and device.users:
+                raise VolumeBusy(blockdevice_id, device.users[0])
+            self.service.devices.pop(blockdevice_id, None)
+            self.service.volumes[blockdevice_id] = evolve(volume, attached_to=None)
+
+    def list_volumes(self) -> Sequence[BlockDeviceVolume]:
+        """List all."""
+        with self.service.lock:
+            return list(self.service.volumes.values())
+
+    def get_device_path(self, blockdevice_id: VolumeID) -> Path:
+        """Give the fake path."""
+        with self.service.lock:
+            volume = self.service.get(blockdevice_id)
+            device = self.service.devices.get(blockdevice_id)
+            if volume.attached_to != self.instance or device is None:
+                raise UnattachedVolume(blockdevice_id)
+            return device.path
+
+
+@implementer(ICloudAPI)
+@define(eq=False)
+class MemoryCloudNode(MemoryNode):
+    """The driver of a service that knows which machines run."""
+
+    def list_live_nodes(self) -> Collection[InstanceID]:
+        """Name the machines that are on."""
+        return frozenset(self.service.live)
+
+    def start_node(self, node_id: InstanceID) -> None:
+        """Switch a machine on."""
+        self.service.live.add(node_id)

@@ -1,0 +1,68 @@
+"""Directories for tests that make loop devices, and the sweep of what killed runs left.
+
+Called by tests of loopback drivers and by the session of pytest that runs them. Only
+loop devices whose file lies in a directory made here are ever touched.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flocker.backends.devices import device_number
+from flocker.backends.loopback.loop_devices import LoopDevices
+from flocker.dataset_agent.mount_points import set_immutable
+from flocker.dataset_agent.mount_table import parse_mountinfo
+from flocker.runtime.process import run_sync
+
+PARENT = Path(tempfile.gettempdir())
+PREFIX = "flocker-test-"
+_MOUNTINFO = Path("/proc/self/mountinfo")
+_LOCK = ".in-use"
+
+
+@contextmanager
+def scratch_directory() -> Iterator[Path]:
+    """Give a directory; afterwards unmount, unbind and remove all that is below it."""
+    path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=PARENT))
+    with (path / _LOCK).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        try:
+            yield path
+        finally:
+            clear(path)
+
+
+def sweep() -> None:
+    """Clear the directories of runs that died: those that no process has locked."""
+    for path in PARENT.glob(f"{PREFIX}*"):
+        with (path / _LOCK).open("ab") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            clear(path)
+
+
+def clear(path: Path) -> None:
+    """Unmount, unbind and remove everything at and below a directory made here."""
+    if path.parent != PARENT or not path.name.startswith(PREFIX):
+        raise ValueError(path)
+    loops = LoopDevices()
+    own = [
+        (device, file)
+        for device, file in loops.bound()
+        if loops.backing_name(device).startswith(f"{path}/")
+    ]
+    numbers = {device_number(device) for device, _ in own}
+    for mount in reversed(parse_mountinfo(_MOUNTINFO.read_text())):
+        if mount.device in numbers or mount.path.is_relative_to(path):
+            run_sync(["umount", str(mount.path)])
+    for device, file in own:
+        loops.unbind(device, file)
+    for directory, _, _ in os.walk(path):
+        set_immutable(Path(directory), immutable=False)
+    shutil.rmtree(path)

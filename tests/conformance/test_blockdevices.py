@@ -1,0 +1,81 @@
+"""Every driver of block storage, and the fake, keeps the promises of the interface."""
+
+import os
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from flocker.backends.block_interface import BlockDeviceVolume, IBlockDeviceAPI
+from flocker.backends.loopback.api import make_loopback
+from flocker.model.ids import ClusterID
+from flocker.testing.conformance.blockdevices import (
+    HalfDoneAttach,
+    KnowsLiveNodes,
+    RealDevices,
+    TwoMachines,
+)
+from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
+from flocker.testing.loop_devices import scratch_directory
+
+CLUSTER = ClusterID(UUID("5b0aa9ee-4f11-4bd7-b30a-9f0f6a0e3a6b"))
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root")
+
+
+class TestMemoryBlockDevices(TwoMachines, HalfDoneAttach):
+    """The fake."""
+
+    @pytest.fixture(autouse=True)
+    def _service(self):
+        self.service = MemoryBlockDevices()
+
+    def make(self) -> IBlockDeviceAPI:
+        return self.service.node("i-1")
+
+    def another_node(self) -> IBlockDeviceAPI:
+        return self.service.node("i-2")
+
+    def half_attach(self, volume: BlockDeviceVolume) -> None:
+        self.service.half_attach(volume.blockdevice_id, "i-1")
+
+
+class TestMemoryCloud(TestMemoryBlockDevices, KnowsLiveNodes):
+    """The fake that knows which machines run."""
+
+    def make(self) -> IBlockDeviceAPI:
+        return self.service.cloud_node("i-1")
+
+    def another_node(self) -> IBlockDeviceAPI:
+        return self.service.cloud_node("i-2")
+
+
+@needs_root
+class TestLoopback(RealDevices, TwoMachines, HalfDoneAttach):
+    """Real files, real loop devices."""
+
+    detaches_from_elsewhere = False
+
+    @pytest.fixture(autouse=True)
+    def _root(self):
+        with scratch_directory() as root:
+            self.root = root
+            yield
+
+    def node(self, instance: str) -> IBlockDeviceAPI:
+        return make_loopback(
+            CLUSTER, root_path=str(self.root), compute_instance_id=instance
+        )
+
+    def make(self) -> IBlockDeviceAPI:
+        return self.node("node-1")
+
+    def another_node(self) -> IBlockDeviceAPI:
+        return self.node("node-2")
+
+    def half_attach(self, volume: BlockDeviceVolume) -> None:
+        """Rename only: the state between the two steps of an attach."""
+        top: Path = self.root / str(CLUSTER)
+        name = f"{volume.blockdevice_id}_{volume.dataset_id}"
+        (top / "attached" / "node-1").mkdir(exist_ok=True)
+        (top / "unattached" / name).rename(top / "attached" / "node-1" / name)

@@ -47,7 +47,7 @@ def base_python() -> Path:
 def test_base_install_is_small(base_python: Path, library: str) -> None:
     """The base install brings nothing that only servers or developers need."""
     found = subprocess.run(
-        [base_python, "-c", f"import {library}"],
+        [base_python, "-I", "-c", f"import {library}"],
         capture_output=True,
         text=True,
         check=False,
@@ -59,7 +59,7 @@ def test_base_install_is_small(base_python: Path, library: str) -> None:
 def test_help_on_a_mac(base_python: Path, program: str) -> None:
     """The programs of the base install explain themselves on macOS."""
     ran = subprocess.run(
-        [base_python, "-c", ON_A_MAC.format(program=program)],
+        [base_python, "-I", "-c", ON_A_MAC.format(program=program)],
         capture_output=True,
         text=True,
         check=False,

@@ -9,16 +9,13 @@ Certificates of the first Flocker (version 1, no key usage) are accepted: strict
 verification stays off.
 """
 
-from collections.abc import Callable
 from typing import Protocol, cast
-from weakref import ref
 
 from attrs import frozen
 from cryptography import x509
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, X509Store
 from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
@@ -29,15 +26,12 @@ from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
 from flocker.ca.checking import (
-    common_name_of,
-    expired,
-    foreign_issuer,
-    not_yet_valid,
     wrong_cluster,
     wrong_role,
     wrong_server_name,
 )
 from flocker.ca.credentials import Credential, NotANode, cluster_id, subject_of
+from flocker.ca.handshake import Examiner, PeerRefused, Refused
 from flocker.ca.names import (
     CONTROL_SERVICE,
     NodeSubject,
@@ -52,39 +46,6 @@ from flocker.model.ids import ClusterID, NodeID
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2; those of 1.3 are all good."""
 _OPTIONS = SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
-_MUTUAL = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
-
-_Codes = SSL.X509VerificationCodes
-_FOREIGN = frozenset(
-    {
-        _Codes.ERR_UNABLE_TO_GET_ISSUER_CERT,
-        _Codes.ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
-        _Codes.ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
-        _Codes.ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
-        _Codes.ERR_SELF_SIGNED_CERT_IN_CHAIN,
-        _Codes.ERR_CERT_SIGNATURE_FAILURE,
-        _Codes.ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE,
-        _Codes.ERR_AKID_SKID_MISMATCH,
-    }
-)
-
-Refused = Callable[[str], None]
-"""Is told, in one sentence, why a peer was refused."""
-_Check = Callable[[x509.Certificate], str | None]
-
-
-@frozen
-class PeerRefused(FlockerError):
-    """The other side's certificate is not the one expected.
-
-    A refusing client's protocol gets this as the reason of `connectionLost`.
-    """
-
-    sentence: str
-
-    def words(self) -> str:
-        """Who was refused, what was expected and what it was."""
-        return self.sentence
 
 
 @frozen
@@ -130,7 +91,9 @@ def server_context(
     def check(leaf: x509.Certificate) -> str | None:
         return wrong_role(leaf, accepts) or wrong_cluster(leaf, ca)
 
-    return _Server(_context(ca, own), _Examiner(ca, check, refused))
+    context, examiner = _context(ca, own), Examiner(ca, check, refused)
+    examiner.listen(context)
+    return _Server(context, examiner)
 
 
 def client_context(
@@ -149,7 +112,7 @@ def client_context(
     def check(leaf: x509.Certificate) -> str | None:
         return wrong_server_name(leaf, server_name) or wrong_cluster(leaf, ca)
 
-    return _Client(_context(ca, own), _Examiner(ca, check, refused), server_name)
+    return _Client(_context(ca, own), Examiner(ca, check, refused), server_name)
 
 
 def https_policy(creator: IOpenSSLClientConnectionCreator) -> IPolicyForHTTPS:
@@ -185,86 +148,11 @@ def _context(ca: x509.Certificate, own: Credential) -> SSL.Context:
     return context
 
 
-def _untrusted(
-    certificate: x509.Certificate, code: int, depth: int, ca: x509.Certificate
-) -> str:
-    if code in _FOREIGN:
-        issuer = certificate.issuer if depth == 0 else certificate.subject
-        return foreign_issuer(issuer, ca)
-    if code == _Codes.ERR_CERT_HAS_EXPIRED:
-        return expired(certificate)
-    if code == _Codes.ERR_CERT_NOT_YET_VALID:
-        return not_yet_valid(certificate)
-    if code == _Codes.ERR_INVALID_PURPOSE:
-        return "expected one made for this side of a connection, got one for the other"
-    return f"expected one that OpenSSL trusts, got its verification error {code}"
-
-
-def _peer_address(protocol: TLSMemoryBIOProtocol | None) -> str:
-    peer = None if protocol is None else protocol.getPeer()
-    if isinstance(peer, IPv4Address):
-        return f"{peer.host}:{peer.port}"
-    if isinstance(peer, IPv6Address):
-        return f"[{peer.host}]:{peer.port}"
-    return "the peer"
-
-
-@frozen
-class _Examiner:
-    """Looks at the peer's certificates while the handshake runs."""
-
-    ca: x509.Certificate
-    check: _Check
-    refused: Refused
-
-    def watch(
-        self,
-        connection: SSL.Connection,
-        protocol: TLSMemoryBIOProtocol,
-        then: Callable[[TLSMemoryBIOProtocol, PeerRefused], None],
-    ) -> None:
-        """Refuse the connection's peer unless all is well; `then` hears of it."""
-        # The connection belongs to the protocol: a strong reference were a circle.
-        weakly = ref(protocol)
-
-        def verify(
-            _connection: SSL.Connection, found: X509, code: int, depth: int, ok: int
-        ) -> bool:
-            complaint = self._complaint(found, code, depth, trusted=bool(ok))
-            if complaint is None:
-                return True
-            there = weakly()
-            sentence = f"{_peer_address(there)} presented {complaint}"
-            self.refused(sentence)
-            if there is not None:
-                then(there, PeerRefused(sentence))
-            return False
-
-        connection.set_verify(_MUTUAL, verify)
-
-    def _complaint(
-        self, found: X509, code: int, depth: int, *, trusted: bool
-    ) -> str | None:
-        try:
-            certificate = found.to_cryptography()
-            name = common_name_of(certificate.subject)
-            if not trusted:
-                complaint: str | None = _untrusted(certificate, code, depth, self.ca)
-            else:
-                complaint = self.check(certificate) if depth == 0 else None
-        except (ValueError, x509.DuplicateExtension) as error:
-            return f"a malformed certificate: expected one of Flocker's, got {error}"
-        if complaint is None:
-            return None
-        what = "the certificate" if depth == 0 else "a certificate below the authority"
-        return f"{what} {name!r}: {complaint}"
-
-
 @implementer(IOpenSSLServerConnectionCreator)
 @frozen
 class _Server:
     context: SSL.Context
-    examiner: _Examiner
+    examiner: Examiner
 
     def serverConnectionForTLS(
         self, tlsProtocol: TLSMemoryBIOProtocol
@@ -279,7 +167,7 @@ class _Server:
 @frozen
 class _Client:
     context: SSL.Context
-    examiner: _Examiner
+    examiner: Examiner
     server_name: str
 
     def clientConnectionForTLS(

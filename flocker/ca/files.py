@@ -81,9 +81,7 @@ class NotAPair(FlockerError):
 
     def words(self) -> str:
         """Name both files."""
-        return (
-            f"the key {self.key} does not belong to the certificate {self.certificate}"
-        )
+        return f"{self.key} is not the key of the certificate {self.certificate}"
 
 
 def certificate_path(directory: Path, name: str) -> Path:
@@ -116,7 +114,7 @@ def write_credential(directory: Path, name: str, credential: Credential) -> None
 
 def load_certificate(path: Path) -> x509.Certificate:
     """Read a certificate; raises `FileNotRead`, `Malformed`."""
-    return _parsed(path, "a certificate", x509.load_pem_x509_certificate)
+    return _parsed(path, "a certificate", _certificate)
 
 
 def load_key(path: Path) -> PrivateKey:
@@ -161,6 +159,15 @@ def _sync(directory: Path) -> None:
 
 def _not_written(path: Path, error: OSError) -> FileNotWritten:
     return FileNotWritten(path, error.strerror or str(error))
+
+
+def _certificate(pem: bytes) -> x509.Certificate:
+    certificate = x509.load_pem_x509_certificate(pem)
+    try:
+        _ = certificate.extensions  # parsed only when asked for
+    except x509.DuplicateExtension as error:
+        raise ValueError(str(error)) from error
+    return certificate
 
 
 def _key(pem: bytes) -> PrivateKey:

@@ -1,0 +1,183 @@
+"""The examination of a peer's certificate while the TLS handshake runs.
+
+`contexts` gives every connection an `Examiner`. What it refuses it puts into one
+sentence: who, what was expected, what it was.
+"""
+
+from collections.abc import Callable
+from weakref import ref
+
+from attrs import frozen
+from cryptography import x509
+from OpenSSL import SSL
+from OpenSSL.crypto import X509
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+
+from flocker.ca.checking import (
+    common_name_of,
+    expired,
+    foreign_issuer,
+    not_yet_valid,
+)
+from flocker.ca.credentials import Credential
+from flocker.model.errors import FlockerError
+
+_MUTUAL = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
+
+_Codes = SSL.X509VerificationCodes
+_FOREIGN = frozenset(
+    {
+        _Codes.ERR_UNABLE_TO_GET_ISSUER_CERT,
+        _Codes.ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+        _Codes.ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
+        _Codes.ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
+        _Codes.ERR_SELF_SIGNED_CERT_IN_CHAIN,
+        _Codes.ERR_CERT_SIGNATURE_FAILURE,
+        _Codes.ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE,
+        _Codes.ERR_AKID_SKID_MISMATCH,
+    }
+)
+_NO_HANDSHAKE = {
+    40: "presented no certificate (or shares no cipher with us): expected one",
+    70: "speaks an old TLS: expected 1.2 or 1.3",
+    116: "presented no certificate: expected one",
+}
+"""By the code of the alert we send (RFC 8446 §6)."""
+
+_THEIR_ALERTS = {
+    "unknown ca": "it was not signed by the other side's authority",
+    "certificate expired": "its time is over, or the other side's clock is wrong",
+    "unsupported certificate": "its role is not admitted there",
+    "bad certificate": "the other side's log says why",
+    "certificate unknown": "the other side's log says why",
+    "internal error": "its role or cluster is not admitted there",
+    "certificate required": "the other side saw none",
+}
+
+Refused = Callable[[str], None]
+"""Is told, in one sentence, why a peer was refused."""
+Check = Callable[[x509.Certificate], str | None]
+"""What is wrong with a leaf that is trusted, None if nothing."""
+
+
+@frozen
+class PeerRefused(FlockerError):
+    """The other side's certificate is not the one expected.
+
+    A refusing client's protocol gets this as the reason of `connectionLost`.
+    """
+
+    sentence: str
+
+    def words(self) -> str:
+        """Who was refused, what was expected and what it was."""
+        return self.sentence
+
+
+def explain(error: BaseException, own: Credential) -> str | None:
+    """Why a connection that we dialled ended, if TLS is the reason.
+
+    Takes the exception of `connectionLost`. The other side says little when it refuses
+    our certificate (an alert); what it means stands in its own log.
+    """
+    if isinstance(error, PeerRefused):
+        return str(error)
+    if not isinstance(error, SSL.Error) or not error.args or not error.args[0]:
+        return None
+    said = str(error.args[0][-1][-1])
+    _, found, alert = said.partition(" alert ")
+    if not found:
+        return f"the TLS handshake failed: {said}"
+    why = _THEIR_ALERTS.get(alert)
+    if why is None:
+        return f"the other side ended the TLS handshake with the alert {alert!r}"
+    name = common_name_of(own.certificate.subject)
+    return f"the other side refused our certificate {name!r} ({alert}): {why}"
+
+
+def _untrusted(
+    certificate: x509.Certificate, code: int, depth: int, ca: x509.Certificate
+) -> str:
+    if code in _FOREIGN:
+        issuer = certificate.issuer if depth == 0 else certificate.subject
+        return foreign_issuer(issuer, ca)
+    if code == _Codes.ERR_CERT_HAS_EXPIRED:
+        return expired(certificate)
+    if code == _Codes.ERR_CERT_NOT_YET_VALID:
+        return not_yet_valid(certificate)
+    if code == _Codes.ERR_INVALID_PURPOSE:
+        return "expected one made for this side of a connection, got one for the other"
+    return f"expected one that OpenSSL trusts, got its verification error {code}"
+
+
+def _peer_address(protocol: TLSMemoryBIOProtocol | None) -> str:
+    peer = None if protocol is None else protocol.getPeer()
+    if isinstance(peer, IPv4Address):
+        return f"{peer.host}:{peer.port}"
+    if isinstance(peer, IPv6Address):
+        return f"[{peer.host}]:{peer.port}"
+    return "the peer"
+
+
+@frozen
+class Examiner:
+    """Looks at the peer's certificates while the handshake runs."""
+
+    ca: x509.Certificate
+    check: Check
+    refused: Refused
+
+    def watch(
+        self,
+        connection: SSL.Connection,
+        protocol: TLSMemoryBIOProtocol,
+        then: Callable[[TLSMemoryBIOProtocol, PeerRefused], None],
+    ) -> None:
+        """Refuse the connection's peer unless all is well; `then` hears of it."""
+        # The connection belongs to the protocol: a strong reference were a circle.
+        weakly = ref(protocol)
+
+        def verify(
+            _connection: SSL.Connection, found: X509, code: int, depth: int, ok: int
+        ) -> bool:
+            complaint = self._complaint(found, code, depth, trusted=bool(ok))
+            if complaint is None:
+                return True
+            there = weakly()
+            sentence = f"{_peer_address(there)} presented {complaint}"
+            self.refused(sentence)
+            if there is not None:
+                then(there, PeerRefused(sentence))
+            return False
+
+        connection.set_verify(_MUTUAL, verify)
+
+    def listen(self, context: SSL.Context) -> None:
+        """Refuse in words, too, a peer who fails before showing a certificate."""
+
+        def inform(connection: SSL.Connection, where: int, code: int) -> None:
+            alert = code & 0xFF
+            if where == SSL.SSL_CB_WRITE_ALERT and alert in _NO_HANDSHAKE:
+                there = _peer_address(connection.get_app_data())  # Twisted's protocol
+                self.refused(f"{there} {_NO_HANDSHAKE[alert]}")
+
+        context.set_info_callback(inform)
+
+    def _complaint(
+        self, found: X509, code: int, depth: int, *, trusted: bool
+    ) -> str | None:
+        try:
+            certificate = found.to_cryptography()
+            name = common_name_of(certificate.subject)
+            # The name and role say more than OpenSSL's "wrong purpose", so ask first.
+            telling = depth == 0 and (trusted or code == _Codes.ERR_INVALID_PURPOSE)
+            complaint = self.check(certificate) if telling else None
+            if complaint is None and not trusted:
+                complaint = _untrusted(certificate, code, depth, self.ca)
+        except (ValueError, x509.DuplicateExtension) as error:
+            return f"a malformed certificate: expected one of Flocker's, got {error}"
+        if complaint is None:
+            return None
+        what = "the certificate" if depth == 0 else "a certificate below the authority"
+        return f"{what} {name!r}: {complaint}"

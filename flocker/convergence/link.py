@@ -1,0 +1,89 @@
+"""AMP on the agent's side: says Hello, takes updates, sends reports."""
+
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from flocker.model.cluster import AgentIdentity
+from flocker.runtime import logging
+from flocker.wire.commands import BadPayload, Hello, ReportFacts, Update
+from flocker.wire.connection import Connection
+from flocker.wire.json_codec import Undecodable, decode, encode
+from flocker.wire.protocol import PROTOCOL, Report, Slice
+
+
+class Hearer(Protocol):
+    """Whoever does something about what control says."""
+
+    async def updated(self, boot: str, number: int, what: Slice) -> bool:
+        """Take update `number`; False when it does not follow on what is known."""
+
+    def lost(self, why: str) -> None:
+        """The connection is gone."""
+
+
+class Link(Connection):
+    """A connection to control."""
+
+    def __init__(self, hearer: Hearer, clock: IReactorTime) -> None:
+        super().__init__(clock)
+        self._hearer = hearer
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Tell that it is over."""
+        super().connectionLost(reason)
+        self._hearer.lost(reason.getErrorMessage())
+
+    async def hello(self, identity: AgentIdentity, boot: str, number: int) -> None:
+        """Say who this is, and up to which update it knows its slice.
+
+        Raises `ProtocolMismatch`, `AgentRefused`, `BadPayload`.
+        """
+        _ = await self.callRemote(
+            Hello,
+            protocol=PROTOCOL,
+            identity=encode(identity),
+            boot=boot,
+            number=number,
+        )
+
+    async def report(self, report: Report) -> None:
+        """Send facts; they are control's when this returns."""
+        _ = await self.send_parts(
+            ReportFacts, encode(report), task=logging.current_task_id()
+        )
+
+    def local_host(self) -> str:
+        """Give this node's address on the connection."""
+        if self.transport is None:
+            return ""
+        return str(getattr(self.transport.getHost(), "host", ""))
+
+    @Update.responder
+    def _update(
+        self, boot: str, number: int, part: int, parts: int, payload: bytes, task: str
+    ) -> dict[str, object] | Deferred[dict[str, object]]:
+        whole = self.take_part(part, parts, payload)
+        if whole is None:
+            return {"applied": True}
+        try:
+            what = decode(Slice, whole)
+        except Undecodable as error:
+            raise BadPayload(str(error)) from error
+        return Deferred.fromCoroutine(self._apply(boot, number, what, task))
+
+    async def _apply(
+        self, boot: str, number: int, what: Slice, task: str
+    ) -> dict[str, object]:
+        with logging.continued(
+            task,
+            "flocker:agent:told",
+            number=number,
+            full=what.full,
+            changed=[str(each.id) for each in what.changed],
+            gone=[str(each) for each in what.gone],
+        ):
+            return {"applied": await self._hearer.updated(boot, number, what)}

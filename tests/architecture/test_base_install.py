@@ -8,8 +8,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "flocker"
 
-# Server libraries, and the module whose C library some Pythons come without.
-BLOCKED = ("klein", "jsonschema", "sqlite3")
+# What servers need, and the module whose C library some Pythons come without.
+BLOCKED = ("automat", "klein", "jsonschema", "sqlite3")
 
 BLOCKER = """
 import importlib, sys

@@ -67,14 +67,15 @@ def prepare(path: Path) -> None:
     Raises `BadMountPoint` if something else is there, or files are in it. Nothing may
     be mounted at the path.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.parent.chmod(0o700)
     try:
-        path.mkdir(mode=0)
-    except FileExistsError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.chmod(0o700)
+        if not os.path.lexists(path):
+            path.mkdir(mode=0)
         _check(path)
-    if not set_immutable(path, immutable=True):
-        path.chmod(0)
+        set_immutable(path, immutable=True)
+    except OSError as error:
+        raise BadMountPoint(path, error.strerror or str(error)) from error
 
 
 def _check(path: Path) -> None:
@@ -87,12 +88,14 @@ def _check(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a bare mount point; one that is not there or not empty is left alone."""
+    """Remove a bare mount point; one that is not there or not empty is left alone.
+
+    Raises `BadMountPoint` if the kernel refuses.
+    """
+    if not path.is_dir() or path.is_symlink() or any(path.iterdir()):
+        return
     try:
         set_immutable(path, immutable=False)
         path.rmdir()
-    except FileNotFoundError:
-        return
     except OSError as error:
-        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
-            raise
+        raise BadMountPoint(path, error.strerror or str(error)) from error

@@ -36,6 +36,14 @@ def scratch_directory() -> Iterator[Path]:
             clear(path)
 
 
+def bound_file(directory: Path, size: int) -> Path:
+    """Make a sparse file of `size` bytes there and give a loop device bound to it."""
+    descriptor, name = tempfile.mkstemp(prefix="device-", dir=directory)
+    os.ftruncate(descriptor, size)
+    os.close(descriptor)
+    return LoopDevices().bind(Path(name))
+
+
 def sweep() -> None:
     """Clear the directories of runs that died: those that no process has locked."""
     for path in PARENT.glob(f"{PREFIX}*"):

@@ -1,0 +1,335 @@
+"""Filesystems on block devices: probe, make, mount, unmount. Called by `performing`.
+
+All methods are synchronous and meant for threads. A device is compared by its number,
+never by its name. Nothing here forces anything: no mkfs over what is there, no lazy
+unmount.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from attrs import define, frozen
+from zope.interface import Interface, implementer
+
+from flocker.backends.devices import device_number, device_size
+from flocker.dataset_agent import mount_points
+from flocker.dataset_agent.holders import (
+    Holder,
+    Namespace,
+    enumerate_words,
+    other_namespaces,
+    users,
+)
+from flocker.dataset_agent.mount_points import BadMountPoint
+from flocker.dataset_agent.mount_table import (
+    Mount,
+    by_device,
+    parse_mountinfo,
+    seen_at,
+    staying,
+)
+from flocker.dataset_agent.signatures import FILESYSTEM, Signature, probe
+from flocker.model.errors import FlockerError
+from flocker.runtime.process import ProcessFailed, run_sync
+
+_MOUNTINFO = Path("/proc/self/mountinfo")
+_WORK_SECONDS = 600
+_LET_GO_ATTEMPTS = 10
+_BETWEEN_ATTEMPTS = 0.02
+
+
+@frozen
+class NoDevice(FlockerError):
+    """There is no usable block device at a path."""
+
+    device: Path
+    why: str
+
+    def words(self) -> str:
+        """Name the device."""
+        return f"{self.device} {self.why}"
+
+
+@frozen
+class Busy(FlockerError):
+    """A device or its filesystem is in use; trying again later is all one can do."""
+
+    device: Path
+    holders: tuple[Holder, ...]
+
+    def words(self) -> str:
+        """Name the first holders."""
+        return f"{self.device} is busy: {enumerate_words(self.holders)}"
+
+
+@frozen
+class SignatureFound(FlockerError):
+    """A device that should be blank carries something; it is not formatted."""
+
+    device: Path
+    signature: Signature
+
+    def words(self) -> str:
+        """Name the device and what is on it."""
+        return f"{self.device} is not formatted: it carries {self.signature.kind}"
+
+
+@frozen
+class MountedElsewhere(FlockerError):
+    """A device that should be mounted at one path is mounted at others."""
+
+    device: Path
+    path: Path
+    mounted: tuple[Path, ...]
+
+    def words(self) -> str:
+        """Name the device and the paths."""
+        where = ", ".join(str(path) for path in self.mounted) or "no path"
+        return f"{self.device} is mounted at {where}, not at {self.path}"
+
+
+class IFilesystems(Interface):
+    """What the kernel of a node does with block devices and filesystems."""
+
+    def device_number(device: Path) -> int | None:
+        """Give the number of a block device; None while there is none at the path."""
+
+    def signature(device: Path) -> Signature | None:
+        """Find anything written on a device; None if it is blank.
+
+        Raises `NoDevice`, and `ProcessFailed` if the device cannot be probed.
+        """
+
+    def make(device: Path, kind: str = FILESYSTEM) -> None:
+        """Make a filesystem on a blank device that nobody uses.
+
+        Raises `SignatureFound`, `Busy` and what `signature` raises.
+        """
+
+    def mount(device: Path, path: Path) -> None:
+        """Mount at a directory made for it; done before is fine, half done is finished.
+
+        A filesystem never used before is made writable for everybody. Raises
+        `NoDevice`, `MountedElsewhere`, `BadMountPoint`, `ProcessFailed`.
+        """
+
+    def unmount(path: Path, device: Path) -> None:
+        """Unmount and remove the mount point; done before is fine, half done too.
+
+        When it returns no mount namespace has the filesystem any more. Raises `Busy`,
+        `MountedElsewhere`, `BadMountPoint`, `ProcessFailed`.
+        """
+
+    def holders(device: Path) -> tuple[Holder, ...]:
+        """Tell who uses a device or a filesystem on it, in any mount namespace."""
+
+    def mounts() -> Mapping[int, tuple[Path, ...]]:
+        """Give the paths at which each device number is mounted here; one read."""
+
+
+def _elsewhere(mount: Mount, namespace: Namespace | None) -> Holder:
+    if namespace is None:
+        return Holder(0, "kernel", f"it is also mounted at {mount.path}")
+    what = f"it mounted at {mount.path} in its mount namespace"
+    return Holder(namespace.pid, namespace.command, what)
+
+
+def _is_claimed(device: Path) -> bool:
+    """Say whether the kernel has given the device to somebody, such as a filesystem."""
+    try:
+        os.close(os.open(device, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            return True
+        if error.errno in {errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ENOMEDIUM}:
+            return False
+        raise
+    return False
+
+
+def _own_mounts() -> tuple[Mount, ...]:
+    return parse_mountinfo(os.fsdecode(_MOUNTINFO.read_bytes()))
+
+
+def _real(path: Path) -> Path:
+    """Write a mount point as the kernel does, without touching the point itself."""
+    return path.parent.resolve() / path.name
+
+
+def _open_unused_root(path: Path) -> None:
+    """Let everybody write into a filesystem that nobody used yet.
+
+    It is known by holding an empty ``lost+found`` and nothing else; that goes last, so
+    that a kill in between is made good by the next call.
+    """
+    if [entry.name for entry in path.iterdir()] != ["lost+found"]:
+        return
+    lost_and_found = path / "lost+found"
+    if any(lost_and_found.iterdir()):
+        return
+    path.chmod(0o777)
+    lost_and_found.rmdir()
+
+
+@implementer(IFilesystems)
+@define(eq=False)
+class Filesystems:
+    """The real kernel, through the tools of util-linux and e2fsprogs."""
+
+    pause: Callable[[float], None] = time.sleep
+
+    def device_number(self, device: Path) -> int | None:
+        """Stat the device."""
+        return device_number(device)
+
+    def signature(self, device: Path) -> Signature | None:
+        """Ask wipefs and blkid; see `signatures`."""
+        self._require(device)
+        return probe(device)
+
+    def make(self, device: Path, kind: str = FILESYSTEM) -> None:
+        """Run mkfs, which asks nothing once we know that the device is blank."""
+        if kind != FILESYSTEM:
+            raise ValueError(kind)
+        self._require(device)
+        self._refuse_if_held(device)
+        signature = self.signature(device)
+        if signature is not None:
+            raise SignatureFound(device, signature)
+        run_sync(
+            ["mkfs.ext4", "-q", "-e", "remount-ro", str(device)], timeout=_WORK_SECONDS
+        )
+
+    def mount(self, device: Path, path: Path) -> None:
+        """Mount, and look in the kernel's table whether that is what happened."""
+        number = self._require(device)
+        path = _real(path)
+        if not self._is_mounted(device, number, path):
+            mount_points.prepare(path)
+            run_sync(
+                ["mount", "-t", FILESYSTEM, str(device), str(path)],
+                timeout=_WORK_SECONDS,
+            )
+            if not self._is_mounted(device, number, path):
+                raise MountedElsewhere(device, path, ())
+        _open_unused_root(path)
+
+    def unmount(self, path: Path, device: Path) -> None:
+        """Look for other mounts, unmount, and see that the kernel let the device go."""
+        path = _real(path)
+        table = _own_mounts()
+        seen = seen_at(table, path)
+        number = self.device_number(device)
+        if seen is not None and number not in {None, seen.device}:
+            raise BadMountPoint(path, "another filesystem is mounted there")
+        if seen is not None:
+            self._refuse_if_staying(device, seen, table)
+            self._unmount(device, path, seen.device)
+        elif number is not None:
+            self._refuse_if_mounted(device, number, path, table)
+        self._wait_until_let_go(device)
+        mount_points.remove(path)
+
+    def holders(self, device: Path) -> tuple[Holder, ...]:
+        """Look through all mount namespaces and all processes, then ask the kernel."""
+        number = self.device_number(device)
+        if number is None:
+            return ()
+        found = (*self._mounted_by(number), *users(number))
+        if not found and _is_claimed(device):
+            what = "the kernel has it claimed, perhaps by a mount no process shows"
+            return (Holder(0, "kernel", what),)
+        return found
+
+    def mounts(self) -> Mapping[int, tuple[Path, ...]]:
+        """Read ``/proc/self/mountinfo``."""
+        return by_device(_own_mounts())
+
+    def _require(self, device: Path) -> int:
+        """Give the number of a device that can be read. Raises `NoDevice`."""
+        number = self.device_number(device)
+        if number is None:
+            raise NoDevice(device, "is not a block device")
+        try:
+            size = device_size(device)
+        except OSError as error:
+            raise NoDevice(device, error.strerror or str(error)) from error
+        if size == 0:
+            raise NoDevice(device, "has no size: nothing is attached to it")
+        return number
+
+    def _is_mounted(self, device: Path, number: int, path: Path) -> bool:
+        """Say whether the device is what is seen at the path.
+
+        Raises `MountedElsewhere` if it is mounted at others only, `BadMountPoint` if
+        another is seen there.
+        """
+        table = _own_mounts()
+        seen = seen_at(table, path)
+        if seen is not None and seen.device == number:
+            return True
+        if seen is not None:
+            raise BadMountPoint(path, "another filesystem is mounted there")
+        others = by_device(table).get(number, ())
+        if others:
+            raise MountedElsewhere(device, path, others)
+        return False
+
+    def _refuse_if_held(self, device: Path) -> None:
+        holders = self.holders(device)
+        if holders:
+            raise Busy(device, holders)
+
+    def _mounted_by(self, number: int) -> Iterator[Holder]:
+        for mount in _own_mounts():
+            if mount.device == number:
+                yield Holder(0, "kernel", f"it is mounted at {mount.path}")
+        for namespace in other_namespaces():
+            for mount in namespace.mounts:
+                if mount.device == number:
+                    yield _elsewhere(mount, namespace)
+
+    def _refuse_if_staying(
+        self, device: Path, ours: Mount, table: tuple[Mount, ...]
+    ) -> None:
+        """Refuse while the filesystem is mounted where ours does not take it along."""
+        others = other_namespaces()
+        left = staying(ours, table, [namespace.mounts for namespace in others])
+        if left:
+            raise Busy(
+                device,
+                tuple(
+                    _elsewhere(mount, None if index < 0 else others[index])
+                    for index, mount in left
+                ),
+            )
+
+    def _refuse_if_mounted(
+        self, device: Path, number: int, path: Path, table: tuple[Mount, ...]
+    ) -> None:
+        others = by_device(table).get(number, ())
+        if others:
+            raise MountedElsewhere(device, path, others)
+
+    def _unmount(self, device: Path, path: Path, number: int) -> None:
+        try:
+            run_sync(["umount", str(path)], timeout=_WORK_SECONDS)
+        except ProcessFailed:
+            found = users(number)
+            if not found:
+                raise
+            raise Busy(device, found) from None
+
+    def _wait_until_let_go(self, device: Path) -> None:
+        """See the kernel let go of the device, which may lag behind a moment."""
+        for attempt in range(_LET_GO_ATTEMPTS):
+            if attempt:
+                self.pause(_BETWEEN_ATTEMPTS)
+            if not _is_claimed(device):
+                return
+        holders = self.holders(device)
+        if holders:
+            raise Busy(device, holders)

@@ -1,0 +1,127 @@
+"""Filesystems of one machine in memory, on the devices of `memory_block_devices`.
+
+It passes `flocker.testing.conformance.filesystems`. What is written stays with the
+volume, so it is found again where the volume is attached next.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import define, field
+from zope.interface import implementer
+
+from flocker.dataset_agent.filesystems import (
+    Busy,
+    IFilesystems,
+    MountedElsewhere,
+    NoDevice,
+    SignatureFound,
+)
+from flocker.dataset_agent.holders import Holder
+from flocker.dataset_agent.mount_points import BadMountPoint
+from flocker.dataset_agent.signatures import FILESYSTEM, Signature
+from flocker.runtime.process import ProcessFailed
+from flocker.testing.fakes.memory_block_devices import Device, MemoryBlockDevices
+
+
+@implementer(IFilesystems)
+@define(eq=False)
+class MemoryFilesystems:
+    """The kernel of one machine; `held` are the holders that a test makes up."""
+
+    service: MemoryBlockDevices
+    mounted: dict[Path, Device] = field(factory=dict)
+    held: dict[Path, list[Holder]] = field(factory=dict)
+    """By device path."""
+
+    def files(self, path: Path) -> dict[str, bytes]:
+        """Give the files of what is mounted at a path, to be read and changed."""
+        return self.mounted[path].content.files
+
+    def hold(self, device: Path, holder: Holder) -> None:
+        """Let somebody use the device or a file on it."""
+        self.held.setdefault(device, []).append(holder)
+        self._device(device).users.append(holder.words())
+
+    def let_go(self, device: Path) -> None:
+        """End what `hold` began."""
+        for holder in self.held.pop(device, []):
+            self._device(device).users.remove(holder.words())
+
+    def crash(self) -> None:
+        """Forget all mounts and holders, as a machine does that is switched off."""
+        for path, device in self.mounted.items():
+            device.users.remove(_mounted_at(path))
+        self.mounted.clear()
+        for path in list(self.held):
+            self.let_go(path)
+
+    def device_number(self, device: Path) -> int | None:
+        """Look the device up."""
+        found = self.service.device_at(device)
+        return None if found is None else found.number
+
+    def signature(self, device: Path) -> Signature | None:
+        """Read what is on the volume."""
+        kind = self._device(device).content.signature
+        return None if kind is None else Signature((kind,))
+
+    def make(self, device: Path, kind: str = FILESYSTEM) -> None:
+        """Note the filesystem on the volume."""
+        found = self._device(device)
+        if holders := self.holders(device):
+            raise Busy(device, holders)
+        if signature := self.signature(device):
+            raise SignatureFound(device, signature)
+        found.content.signature = kind
+
+    def mount(self, device: Path, path: Path) -> None:
+        """Note the mount."""
+        found = self._device(device)
+        at_path = self.mounted.get(path)
+        if at_path is found:
+            return
+        if at_path is not None:
+            raise BadMountPoint(path, "another filesystem is mounted there")
+        if others := self.mounts().get(found.number):
+            raise MountedElsewhere(device, path, others)
+        if found.content.signature != FILESYSTEM:
+            raise ProcessFailed(("mount", str(device), str(path)), 32, "wrong fs type")
+        found.users.append(_mounted_at(path))
+        self.mounted[path] = found
+
+    def unmount(self, path: Path, device: Path) -> None:
+        """Forget the mount, if nobody holds it."""
+        number = self.device_number(device)
+        at_path = self.mounted.get(path)
+        if at_path is None:
+            if others := self.mounts().get(number or 0):
+                raise MountedElsewhere(device, path, others)
+            return
+        if at_path.number != number:
+            raise BadMountPoint(path, "another filesystem is mounted there")
+        if held := self.held.get(device):
+            raise Busy(device, tuple(held))
+        del self.mounted[path]
+        at_path.users.remove(_mounted_at(path))
+
+    def holders(self, device: Path) -> tuple[Holder, ...]:
+        """Tell of mounts and of what a test made up."""
+        number = self.device_number(device)
+        mounts = self.mounts().get(number or 0, ())
+        found = [Holder(0, "kernel", _mounted_at(path)) for path in mounts]
+        return (*found, *self.held.get(device, ()))
+
+    def mounts(self) -> Mapping[int, tuple[Path, ...]]:
+        """Give what `mount` noted."""
+        return {device.number: (path,) for path, device in self.mounted.items()}
+
+    def _device(self, device: Path) -> Device:
+        found = self.service.device_at(device)
+        if found is None:
+            raise NoDevice(device, "is not a block device")
+        return found
+
+
+def _mounted_at(path: Path) -> str:
+    return f"it is mounted at {path}"

@@ -50,6 +50,7 @@ class Condition(Enum):
     FOREIGN = "foreign"
     ATTACHED = "attached"
     MOUNTED = "mounted"
+    STRANDED = "stranded"
 
 
 HOLDING = frozenset(
@@ -60,9 +61,10 @@ HOLDING = frozenset(
         Condition.FOREIGN,
         Condition.ATTACHED,
         Condition.MOUNTED,
+        Condition.STRANDED,
     }
 )
-"""The conditions in which the node has the dataset's volume attached."""
+"""The conditions in which the node has the volume attached, or something mounted."""
 
 
 class Phase(Enum):

@@ -35,11 +35,14 @@ NEXT_PHASE: Mapping[Condition, Phase] = {
     Condition.FOREIGN: Phase.FAILED,
     Condition.ATTACHED: Phase.MOUNTING,
     Condition.MOUNTED: Phase.MOUNTED,
+    Condition.STRANDED: Phase.FAILED,
 }
 """What comes next on a node that should have the dataset mounted."""
 
 LEAVING_PHASE: Mapping[Condition, Phase] = {
-    condition: Phase.UNMOUNTING if condition is Condition.MOUNTED else Phase.DETACHING
+    condition: Phase.UNMOUNTING
+    if condition in {Condition.MOUNTED, Condition.STRANDED}
+    else Phase.DETACHING
     for condition in HOLDING
 }
 """What comes next on a node that should let the dataset go."""

@@ -1,0 +1,78 @@
+"""The causes a dataset agent waits for, in words; pure, used by `planning`.
+
+A template may name {volume}, {instance}, {device}, {path}, {carries}, {backend}.
+"""
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from flocker.dataset_agent.states import (
+    Discovered,
+    Foreign,
+    device_of,
+    instance_of,
+    path_of,
+    volume_of,
+)
+from flocker.model.cluster import Cause
+from flocker.model.ids import BackendName, NodeID
+
+
+@frozen
+class Template:
+    """Words for a cause; one with a `release` waits for a person."""
+
+    words: str
+    release: str | None = None
+
+
+TEMPLATES: Mapping[str, Template] = {
+    "registering": Template("volume {volume} was found and is being put on record"),
+    "not-listed": Template("backend {backend} does not list its volume {volume}"),
+    "attached-elsewhere": Template("volume {volume} is attached to {instance}"),
+    "backend-unanswered": Template("backend {backend} was not heard of yet"),
+    "unclaimed": Template(
+        "volume {volume} is here, and no such dataset is configured",
+        "see to the volume by hand",
+    ),
+    "volume-destroyed": Template(
+        "backend {backend} says that its volume {volume} is no more",
+        "restore the data into a new dataset",
+    ),
+    "volume-blank": Template(
+        "{device} (volume {volume}) is blank, though it has held data",
+        "find out what emptied it; Flocker will not format it",
+    ),
+    "foreign-signature": Template(
+        "{device} (volume {volume}) carries {carries}, which is no filesystem of ours",
+        "see whose it is; if it is worthless: wipefs --all {device}",
+    ),
+    "stranded": Template(
+        "{path} is mounted, but its volume {volume} is not attached as it was",
+        "stop what uses {path}, then unmount it",
+    ),
+}
+
+
+def explain(code: str, found: Discovered, backend: BackendName) -> Cause:
+    """Put a cause of the transitions' table in words."""
+    template = TEMPLATES[code]
+    names = {
+        "volume": volume_of(found),
+        "instance": instance_of(found),
+        "device": device_of(found),
+        "path": path_of(found),
+        "carries": found.signature if isinstance(found, Foreign) else None,
+        "backend": backend,
+    }
+    release = template.release and template.release.format(**names)
+    return Cause(
+        code, template.words.format(**names), release, permanent=release is not None
+    )
+
+
+def held(holders: tuple[NodeID, ...]) -> Cause:
+    """Say that another node must let go first."""
+    nodes = ", ".join(str(node) for node in holders)
+    return Cause("held", f"node {nodes} has not let go of it yet")

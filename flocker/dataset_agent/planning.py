@@ -1,0 +1,123 @@
+"""What to do now about each dataset, and what to say of those that wait; pure."""
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from flocker.dataset_agent.causes import explain, held
+from flocker.dataset_agent.states import (
+    Discovered,
+    device_of,
+    path_of,
+    volume_of,
+)
+from flocker.dataset_agent.steps import (
+    Attach,
+    Create,
+    Destroy,
+    Detach,
+    Format,
+    Mount,
+    Step,
+    Unmount,
+)
+from flocker.dataset_agent.transitions import NEXT, TAKING, Refuse, Rest, Wait
+from flocker.model.cluster import Assignment, Cause, Want
+from flocker.model.errors import FlockerError
+from flocker.model.ids import BackendName
+from flocker.model.sizes import DEFAULT_SIZE, round_up
+
+
+@frozen
+class Waiting:
+    """Nothing can be done here for `cause`; look again after `poll` seconds, if any."""
+
+    cause: Cause
+    poll: float | None = None
+
+
+@frozen
+class AtRest:
+    """Nothing is to be done."""
+
+
+Decision = Step | Waiting | AtRest
+AT_REST = AtRest()
+
+
+@frozen
+class Unplannable(FlockerError):
+    """The table asks for a step that the situation has no fields for: our fault."""
+
+    step: str
+    found: Discovered
+
+    def words(self) -> str:
+        """Name both."""
+        return f"{self.step} cannot be planned in the situation {self.found}"
+
+
+def decide(
+    wanted: Want,
+    found: Discovered,
+    assignment: Assignment | None,
+    backend: BackendName,
+    units: Mapping[BackendName, int],
+) -> Decision:
+    """Say what to do about one dataset; `units` are allocation units in bytes."""
+    entry = NEXT[wanted, found.condition]
+    match entry:
+        case Rest():
+            return AT_REST
+        case Wait(code, poll):
+            return Waiting(explain(code, found, backend), poll)
+        case Refuse(code):
+            return Waiting(explain(code, found, backend))
+        case _:
+            return _step(entry, found, assignment, backend, units)
+
+
+def _step(
+    entry: type[Step],
+    found: Discovered,
+    assignment: Assignment | None,
+    backend: BackendName,
+    units: Mapping[BackendName, int],
+) -> Decision:
+    if entry in TAKING and assignment is not None and assignment.held_by:
+        return Waiting(held(assignment.held_by))
+    if entry is Create:
+        return _create(found, assignment, backend, units)
+    return _on_volume(entry, found, backend)
+
+
+def _create(
+    found: Discovered,
+    assignment: Assignment | None,
+    backend: BackendName,
+    units: Mapping[BackendName, int],
+) -> Create:
+    wanted = None if assignment is None else assignment.dataset
+    size = None if wanted is None else wanted.maximum_size
+    unit = units.get(backend, 1)
+    return Create(found.dataset, backend, round_up(size or DEFAULT_SIZE, unit))
+
+
+def _on_volume(entry: type[Step], found: Discovered, backend: BackendName) -> Step:
+    dataset, device, path = found.dataset, device_of(found), path_of(found)
+    if entry is Unmount and path is not None:
+        return Unmount(dataset, path, device)
+    volume = volume_of(found)
+    if volume is None:
+        raise Unplannable(entry.__name__, found)
+    if entry is Format and device is not None:
+        return Format(dataset, backend, volume, device)
+    if entry is Mount and device is not None:
+        return Mount(dataset, backend, volume, device)
+    if entry is Attach:
+        return Attach(dataset, backend, volume)
+    if entry is Detach:
+        return Detach(dataset, backend, volume)
+    if entry is Destroy:
+        return Destroy(dataset, backend, volume)
+    raise Unplannable(entry.__name__, found)

@@ -1,0 +1,90 @@
+"""What a dataset agent can do: values; `flocker.dataset_agent.performing` does them.
+
+Each is one irreversible effect, decided on fresh facts.
+"""
+
+from pathlib import Path
+from typing import ClassVar
+
+from attrs import frozen
+
+from flocker.model.cluster import Phase
+from flocker.model.ids import BackendName, DatasetID, VolumeID
+
+
+@frozen
+class Create:
+    """Make a volume for the dataset, unless one exists after all; `size` in bytes."""
+
+    phase: ClassVar = Phase.CREATING
+    dataset: DatasetID
+    backend: BackendName
+    size: int
+
+
+@frozen
+class Attach:
+    """Attach the volume to this node."""
+
+    phase: ClassVar = Phase.ATTACHING
+    dataset: DatasetID
+    backend: BackendName
+    volume: VolumeID
+
+
+@frozen
+class Format:
+    """Make a filesystem on the volume's blank device."""
+
+    phase: ClassVar = Phase.FORMATTING
+    dataset: DatasetID
+    backend: BackendName
+    volume: VolumeID
+    device: Path
+
+
+@frozen
+class Mount:
+    """Mount the dataset's filesystem in its place."""
+
+    phase: ClassVar = Phase.MOUNTING
+    dataset: DatasetID
+    backend: BackendName
+    volume: VolumeID
+    device: Path
+
+
+@frozen
+class Unmount:
+    """Unmount what is in the dataset's place, if nobody uses it.
+
+    `device` is None where the backend does not say which it is.
+    """
+
+    phase: ClassVar = Phase.UNMOUNTING
+    dataset: DatasetID
+    path: Path
+    device: Path | None
+
+
+@frozen
+class Detach:
+    """Detach the volume, if nothing on this node uses it."""
+
+    phase: ClassVar = Phase.DETACHING
+    dataset: DatasetID
+    backend: BackendName
+    volume: VolumeID
+
+
+@frozen
+class Destroy:
+    """Destroy the volume and the data on it, or learn that it is gone."""
+
+    phase: ClassVar = Phase.DESTROYING
+    dataset: DatasetID
+    backend: BackendName
+    volume: VolumeID
+
+
+Step = Create | Attach | Format | Mount | Unmount | Detach | Destroy

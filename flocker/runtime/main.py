@@ -12,41 +12,17 @@ from typing import Any, NoReturn, Protocol, cast
 
 from twisted.internet import reactor as _the_reactor
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import (
-    IReactorCore,
-    IReactorFDSet,
-    IReactorPluggableNameResolver,
-    IReactorProcess,
-    IReactorSocket,
-    IReactorTCP,
-    IReactorThreads,
-    IReactorTime,
-    IReactorUNIX,
-)
 from twisted.python.failure import Failure
 
 from flocker.model.errors import FlockerError
 from flocker.runtime import logging
+from flocker.runtime.reactor import IReactor
 
 STOP_WITHIN = 60.0
 """Seconds a daemon's stop function has until the process ends without it."""
 
 INTERRUPTED = 128 + signal.SIGINT
 """Exit status of a command that was interrupted, as shells count."""
-
-
-class IReactor(
-    IReactorCore,
-    IReactorFDSet,
-    IReactorPluggableNameResolver,
-    IReactorProcess,
-    IReactorSocket,
-    IReactorTCP,
-    IReactorThreads,
-    IReactorTime,
-    IReactorUNIX,
-):
-    """All that a program may ask of the reactor it is given."""
 
 
 Command = Callable[[IReactor], Coroutine[Any, Any, int]]

@@ -1,0 +1,194 @@
+"""Waits until a dataset is where its user wants it, or says why it is not.
+
+Called by `flockerctl --wait`. It asks the status API again and again, first often, then
+once a second. A control service that is away for a moment is waited for too.
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from flocker.client.interface import IFlockerClient, RequestRefused, Unreachable
+from flocker.model.cluster import Phase
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID, NodeID
+from flocker.wire.answers import CauseAnswer, DatasetAnswer
+
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 1.0
+"""Seconds between questions; each waits half as long again as the one before."""
+_GROWTH = 1.5
+_NOT_FOUND = 404
+
+
+@frozen
+class WaitTimedOut(FlockerError):
+    """The dataset has not got there in time; what it was doing last, and why."""
+
+    dataset: DatasetID
+    goal: "Goal"
+    within: float
+    last: DatasetAnswer | Unreachable
+
+    def words(self) -> str:
+        """Name the goal, the time, the last phase and its cause."""
+        return (
+            f"dataset {self.dataset} is not {describe(self.goal)} "
+            f"after {self.within:g} s: {_last_seen(self.last)}"
+        )
+
+
+@frozen
+class WentWrong(FlockerError):
+    """The dataset cannot get there before somebody acts."""
+
+    dataset: DatasetID
+    goal: "Goal"
+    cause: CauseAnswer | None
+
+    def words(self) -> str:
+        """Name the goal, the cause and what would release it."""
+        return (
+            f"dataset {self.dataset} cannot be {describe(self.goal)}: "
+            f"{_because(self.cause) or 'the node gave no cause'}"
+        )
+
+
+@frozen
+class Overtaken(FlockerError):
+    """Somebody has asked for something else of the dataset meanwhile."""
+
+    dataset: DatasetID
+    goal: "Goal"
+    how: str
+
+    def words(self) -> str:
+        """Name the goal and what is wanted now."""
+        return (
+            f"dataset {self.dataset} will not be {describe(self.goal)}: "
+            f"{self.how} meanwhile"
+        )
+
+
+@frozen
+class Mounted:
+    """The dataset is mounted on this node."""
+
+    node: NodeID
+
+
+@frozen
+class Destroyed:
+    """The dataset's volume is gone."""
+
+
+Goal = Mounted | Destroyed
+Seen = DatasetAnswer | Unreachable
+Observer = Callable[[Seen, float], None]
+"""Is told what was seen at every look, and how long it has been waited, in seconds."""
+
+
+@frozen
+class Wait:
+    """Which dataset is waited for, and for how long (seconds)."""
+
+    dataset: DatasetID
+    goal: Goal
+    within: float
+
+
+def describe(goal: Goal) -> str:
+    """Say the goal as in *the dataset is ...*."""
+    match goal:
+        case Mounted(node):
+            return f"mounted on node {node}"
+        case Destroyed():
+            return "destroyed"
+        case _ as never:
+            assert_never(never)
+
+
+def reached(goal: Goal, seen: DatasetAnswer) -> bool:
+    """Whether the dataset is there."""
+    match goal:
+        case Mounted(node):
+            return seen.phase == Phase.MOUNTED.value and seen.node == node
+        case Destroyed():
+            return seen.phase == Phase.DESTROYED.value
+        case _ as never:
+            assert_never(never)
+
+
+def overtaken(goal: Goal, seen: DatasetAnswer) -> str | None:
+    """Say what others want of the dataset now, if it is not the goal."""
+    if not isinstance(goal, Mounted):
+        return None
+    if seen.deleted:
+        return "it was deleted"
+    if seen.primary != goal.node:
+        return f"it was moved to node {seen.primary}"
+    return None
+
+
+async def wait(
+    client: IFlockerClient, wish: Wait, clock: IReactorTime, observe: Observer
+) -> DatasetAnswer | None:
+    """Return when the goal is reached, with the status; None if all trace is gone.
+
+    Raises `WaitTimedOut`, `WentWrong`, `Overtaken`, and what the client raises but
+    `Unreachable`.
+    """
+    started = clock.seconds()
+    delay = FIRST_DELAY
+    while True:
+        seen = await _look(client, wish)
+        if seen is None:
+            return None
+        elapsed = clock.seconds() - started
+        observe(seen, elapsed)
+        if isinstance(seen, DatasetAnswer) and _there(wish, seen):
+            return seen
+        if elapsed >= wish.within:
+            raise WaitTimedOut(wish.dataset, wish.goal, wish.within, seen)
+        await deferLater(clock, min(delay, wish.within - elapsed))
+        delay = min(delay * _GROWTH, LONGEST_DELAY)
+
+
+async def _look(client: IFlockerClient, wish: Wait) -> Seen | None:
+    try:
+        return await client.dataset(wish.dataset)
+    except Unreachable as error:
+        return error
+    except RequestRefused as error:
+        if error.status == _NOT_FOUND and wish.goal == Destroyed():
+            return None
+        raise
+
+
+def _there(wish: Wait, seen: DatasetAnswer) -> bool:
+    if reached(wish.goal, seen):
+        return True
+    how = overtaken(wish.goal, seen)
+    if how is not None:
+        raise Overtaken(wish.dataset, wish.goal, how)
+    if seen.phase == Phase.FAILED.value:
+        raise WentWrong(wish.dataset, wish.goal, seen.cause)
+    return False
+
+
+def _last_seen(last: Seen) -> str:
+    if isinstance(last, Unreachable):
+        return str(last)
+    because = _because(last.cause)
+    phase = f"it is {last.phase}"
+    return f"{phase}, because {because}" if because else phase
+
+
+def _because(cause: CauseAnswer | None) -> str:
+    if cause is None:
+        return ""
+    release = f" (to release it: {cause.release})" if cause.release else ""
+    return f"{cause.words}{release}"

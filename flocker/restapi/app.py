@@ -1,0 +1,120 @@
+"""The whole REST API as one resource: its rooms, and what belongs to none of them.
+
+Made by `flocker.daemons.control`, which adds TLS and the port with `site`.
+"""
+
+from collections.abc import Callable
+from io import BytesIO
+from uuid import UUID, uuid4
+
+from klein import Klein, KleinRenderable
+from klein.resource import KleinResource
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource
+from twisted.web.server import Request, Site
+from werkzeug import exceptions
+
+from flocker.control.operations import Operations
+from flocker.model.errors import FlockerError
+from flocker.restapi.about import About
+from flocker.restapi.datasets import Datasets
+from flocker.restapi.endpoint import Service, answer_failure, serve, write
+from flocker.restapi.errors import (
+    BadRequest,
+    MethodNotAllowed,
+    PathNotFound,
+    refusal,
+)
+from flocker.restapi.nodes import Nodes
+from flocker.restapi.schema import LARGEST_BODY
+from flocker.restapi.status import Statuses
+
+
+def app_resource(
+    operations: Operations,
+    *,
+    store_id: UUID,
+    now: Callable[[], float],
+    new_id: Callable[[], UUID] = uuid4,
+    version: str,
+) -> IResource:
+    """Give the resource to serve; `now` is control's steady clock (seconds)."""
+    service = Service(operations, store_id)
+    app = Klein()
+    # A path is served as it is written: no redirects, no other spelling of slashes.
+    app.url_map.merge_slashes = False
+    for room in (
+        About(version),
+        Datasets(service, now, new_id),
+        Nodes(service, now),
+        Statuses(service, now),
+    ):
+        serve(app, service, room)
+    app.handle_errors(_answer_unrouted)
+    return _Front(app)
+
+
+def site(resource: IResource, reactor: IReactorTime) -> Site:
+    """Give the protocol factory that serves `resource` as this API wants it.
+
+    Bodies are JSON whatever their Content-Type says, and only so much of one is kept
+    as shows that it is too long.
+    """
+    return Site(resource, _Request, reactor=reactor, parsePOSTFormSubmission=False)
+
+
+class _Request(Request):
+    def gotLength(self, length: int | None) -> None:
+        self.content = _Body()
+
+
+class _Body(BytesIO):
+    """Keeps one byte more than the largest body that is read."""
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        room = LARGEST_BODY + 1 - self.tell()
+        return super().write(data[: max(0, room)])
+
+
+class _Front(KleinResource):
+    """Turns away what Klein and Werkzeug would stumble over."""
+
+    def render(self, request: IRequest) -> KleinRenderable:
+        error = _unroutable(request)
+        if error is not None:
+            return write(refusal(error), request)
+        # Werkzeug wants a host name that is one, for redirects that there are none of.
+        request.requestHeaders.setRawHeaders(b"Host", [b"control-service"])
+        return super().render(request)
+
+
+def _unroutable(request: IRequest) -> FlockerError | None:
+    if not request.method.isalpha():
+        return BadRequest("its method is not a word")
+    path = b"/".join(request.postpath)
+    try:
+        path.decode("utf-8")
+    except UnicodeDecodeError:
+        return PathNotFound("/" + path.decode("utf-8", "replace"))
+    return None
+
+
+def _answer_unrouted(request: IRequest, failure: Failure) -> bytes:
+    """Answer what was raised on the way to an endpoint."""
+    match failure.value:
+        case exceptions.MethodNotAllowed(valid_methods=methods):
+            allowed = tuple(sorted(methods or ()))
+            error: FlockerError = MethodNotAllowed(_method(request), allowed)
+        case exceptions.NotFound():
+            error = PathNotFound(request.path.decode("utf-8", "replace"))
+        case exceptions.HTTPException(description=description):
+            error = BadRequest(str(description))
+        case _:
+            return write(answer_failure(failure), request)
+    return write(refusal(error), request)
+
+
+def _method(request: IRequest) -> str:
+    return bytes(request.method).decode("ascii", "replace")

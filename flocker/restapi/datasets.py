@@ -1,0 +1,135 @@
+"""The datasets that are wanted, and those that are.
+
+Decisions are `flocker.control.datasets`; here they meet HTTP.
+"""
+
+from collections.abc import Callable, Iterable
+from uuid import UUID
+
+from pyrsistent import pmap
+
+from flocker.control import datasets
+from flocker.control.datasets import DatasetNotFound, NewDataset
+from flocker.control.operations import Decide
+from flocker.model.changes import Change
+from flocker.model.cluster import Observed
+from flocker.model.configuration import Configuration
+from flocker.model.ids import DatasetID, NodeID, NotAnIdentifier, parse_uuid
+from flocker.restapi.answers import Answer, answer, encode
+from flocker.restapi.conditions import TAG_HEADER, etag, known
+from flocker.restapi.endpoint import Call, Service, endpoint
+from flocker.restapi.listing import EncodedDatasets, Kept, join, listed
+from flocker.restapi.schema import load
+from flocker.wire.public import configured_dataset, state_dataset
+
+CREATE = load("datasets", "create_dataset")
+UPDATE = load("datasets", "update_dataset")
+
+Held = tuple[DatasetID, NodeID]
+
+
+def read_dataset_id(segment: str) -> DatasetID:
+    """Read the id in a path, in any case. Raises `DatasetNotFound` if it is none."""
+    try:
+        return DatasetID(parse_uuid(segment))
+    except NotAnIdentifier as error:
+        raise DatasetNotFound(repr(segment[:80])) from error
+
+
+class Datasets:
+    """The endpoints about datasets."""
+
+    def __init__(
+        self,
+        service: Service,
+        now: Callable[[], float],
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self._service = service
+        self._now = now
+        self._new_id = new_id
+        self._configured = EncodedDatasets()
+        self._observed: Kept[Held, Observed] = Kept(_encode_observed)
+        service.operations.listen(self._configured)
+
+    @endpoint("GET", "/v1/configuration/datasets")
+    async def list_configured(self, call: Call) -> Answer:
+        """List every dataset that was ever created, deleted ones too."""
+        configuration = self._service.operations.configuration
+        current = self._service.tag
+        mark = etag(current)
+        headers = (TAG_HEADER, current.encode("ascii")), (b"ETag", mark)
+        if known(call.headers.getRawHeaders(b"If-None-Match", []), mark):
+            return Answer(304, b"", headers)
+        return Answer(200, self._configured.list(configuration), headers)
+
+    @endpoint("POST", "/v1/configuration/datasets", body=CREATE, conditional=True)
+    async def create(self, call: Call) -> Answer:
+        """Create a dataset; it is durable, not yet mounted, when this is answered."""
+        given = call.body.get("dataset_id")
+        new = NewDataset(
+            id=DatasetID(self._new_id() if given is None else UUID(given)),
+            primary=NodeID(UUID(call.body["primary"])),
+            maximum_size=call.body.get("maximum_size"),
+            metadata=pmap(call.body.get("metadata", {})),
+        )
+        now = self._now()
+        return await self._change(
+            call, 201, new.id, lambda c: datasets.create(c, new, now)
+        )
+
+    @endpoint(
+        "POST",
+        "/v1/configuration/datasets/<dataset_id>",
+        body=UPDATE,
+        conditional=True,
+    )
+    async def update(self, call: Call, dataset_id: str) -> Answer:
+        """Move a dataset; an empty object changes nothing."""
+        dataset = read_dataset_id(dataset_id)
+        now = self._now()
+
+        def decide(configuration: Configuration) -> Change:
+            if "primary" not in call.body:
+                return datasets.leave(configuration, dataset)
+            primary = NodeID(UUID(call.body["primary"]))
+            return datasets.move(configuration, dataset, primary, now)
+
+        return await self._change(call, 200, dataset, decide)
+
+    @endpoint("DELETE", "/v1/configuration/datasets/<dataset_id>", conditional=True)
+    async def delete(self, call: Call, dataset_id: str) -> Answer:
+        """Delete a dataset with its data; again changes nothing."""
+        dataset = read_dataset_id(dataset_id)
+        now = self._now()
+        return await self._change(
+            call, 200, dataset, lambda c: datasets.delete(c, dataset, now)
+        )
+
+    @endpoint("GET", "/v1/state/datasets")
+    async def list_observed(self, call: Call) -> Answer:
+        """List what live nodes have mounted, and what is known and not mounted."""
+        return Answer(200, join(self._observed.all(self._held())))
+
+    async def _change(
+        self, call: Call, code: int, dataset: DatasetID, decide: Decide
+    ) -> Answer:
+        configuration = await call.change(decide)
+        return answer(code, configured_dataset(configuration.datasets[dataset]))
+
+    def _held(self) -> Iterable[tuple[Held, Observed]]:
+        operations = self._service.operations
+        observations = operations.observations
+        wanted = operations.configuration.datasets
+        now = self._now()
+        for dataset in observations.datasets():
+            configured = wanted.get(dataset)
+            if configured is not None and configured.destroyed:
+                continue
+            facts = observations.facts(dataset)
+            for node, observed in listed(facts, observations.nodes, now):
+                yield (dataset, node), observed
+
+
+def _encode_observed(held: Held, observed: Observed) -> bytes:
+    return encode(state_dataset(held[1], observed.fact))

@@ -1,0 +1,192 @@
+"""The one decorator: what a path takes, by which method, and under which condition.
+
+A handler is `async`, is given a `Call` with a body that matches its schema, gives an
+`Answer` or raises an error of `flocker.restapi.errors.STATUS`. Everything else about
+HTTP is done here, once. Every ``user-`` certificate may do everything, so there is
+nothing to ask about who calls: the handshake has.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import IO, Any, TypeVar, cast
+from uuid import UUID
+
+from attrs import frozen
+from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IRequest
+from twisted.web.server import Request
+
+from flocker.control.operations import Decide, Operations
+from flocker.model.changes import Change
+from flocker.model.configuration import Configuration
+from flocker.model.errors import FlockerError
+from flocker.restapi.answers import Answer
+from flocker.restapi.conditions import CONDITION_HEADER, require, tag
+from flocker.restapi.errors import STATUS, fault, refusal
+from flocker.restapi.schema import LARGEST_BODY, Schema
+from flocker.runtime import logging
+
+T = TypeVar("T")
+
+TASK_HEADER = b"X-Eliot-Task-Id"
+LONGEST_TASK_ID = 200
+
+ANYTHING: Any = {}
+"""The body of a call whose endpoint takes none."""
+
+
+@frozen
+class Service:
+    """What all endpoints share."""
+
+    operations: Operations
+    store_id: UUID
+
+    @property
+    def tag(self) -> str:
+        """The configuration tag as it is now."""
+        return tag(self.store_id, self.operations.configuration)
+
+
+@frozen
+class Call:
+    """One request, as a handler sees it."""
+
+    body: Any
+    headers: Headers
+    change: Callable[[Decide], Coroutine[Any, Any, Configuration]]
+
+
+Handler = Callable[..., Awaitable[Answer]]
+
+
+@frozen
+class Endpoint:
+    """A handler and what it is for; `body` is None where bodies are ignored.
+
+    A `conditional` one respects X-If-Configuration-Matches, before all other checks
+    and again at its commit.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    body: Schema | None = None
+    conditional: bool = False
+
+
+def endpoint(
+    method: str, path: str, *, body: Schema | None = None, conditional: bool = False
+) -> Callable[[Handler], Endpoint]:
+    """Make a method serve `method` on `path`; HEAD comes with GET."""
+
+    def decorate(handler: Handler) -> Endpoint:
+        return Endpoint(method, path, handler, body, conditional)
+
+    return decorate
+
+
+def serve(app: Klein, service: Service, room: object) -> None:
+    """Route to every endpoint of `room`, an object of a class that has some."""
+    for found in _endpoints(room):
+        name = f"{found.method} {found.path}"
+        app.route(found.path, methods=[found.method], endpoint=name)(
+            _route(found, service, room)
+        )
+
+
+def write(answer: Answer, request: IRequest) -> bytes:
+    """Set status and headers of `request`; give the body that is left to send."""
+    request.setResponseCode(answer.code)
+    request.setHeader(b"Content-Type", b"application/json")
+    request.setHeader(b"Content-Length", b"%d" % len(answer.body))
+    for name, value in answer.headers:
+        request.setHeader(name, value)
+    return answer.body
+
+
+def answer_failure(failure: Failure) -> Answer:
+    """Give the answer to an error; what is not in the table is logged as ours."""
+    error = failure.value
+    if isinstance(error, FlockerError) and type(error) in STATUS:
+        return refusal(error)
+    logging.failure("flocker:api:fault", failure)
+    return fault(logging.current_task_id())
+
+
+def _endpoints(room: object) -> Iterator[Endpoint]:
+    for value in vars(type(room)).values():
+        if isinstance(value, Endpoint):
+            yield value
+
+
+def _route(
+    found: Endpoint, service: Service, room: object
+) -> Callable[..., Deferred[bytes]]:
+    def route(request: Request, **segments: str) -> Deferred[bytes]:
+        async def handle() -> Answer:
+            call = _read(found, service, request)
+            return await found.handler(room, call, **segments)
+
+        async def respond() -> bytes:
+            with logging.continued(
+                _task_id(request),
+                "flocker:api:request",
+                method=found.method,
+                path=request.path.decode("utf-8", "replace"),
+            ):
+                answering = Deferred.fromCoroutine(handle())
+                answer: Answer = await answering.addErrback(answer_failure)
+                logging.message("flocker:api:answer", status=answer.code)
+            return write(answer, request)
+
+        return _finishing(respond())
+
+    return route
+
+
+def _read(found: Endpoint, service: Service, request: Request) -> Call:
+    """Raises `ConfigurationChanged` and what `Schema.read` raises."""
+    required: tuple[str, ...] = ()
+    if found.conditional:
+        lines = request.requestHeaders.getRawHeaders(CONDITION_HEADER, [])
+        required = tuple(line.decode("ascii", "replace") for line in lines)
+        require(required, service.tag)
+    body = ANYTHING
+    if found.body is not None:
+        content = cast(IO[bytes], request.content)
+        content.seek(0)
+        body = found.body.read(content.read(LARGEST_BODY + 1))
+    return Call(body, request.requestHeaders, _conditionally(service, required))
+
+
+def _conditionally(
+    service: Service, required: tuple[str, ...]
+) -> Callable[[Decide], Coroutine[Any, Any, Configuration]]:
+    """Make `Operations.change` hold for a configuration with a required tag only."""
+
+    async def change(decide: Decide) -> Configuration:
+        def decide_if_met(configuration: Configuration) -> Change:
+            require(required, tag(service.store_id, configuration))
+            return decide(configuration)
+
+        return await service.operations.change(decide_if_met)
+
+    return change
+
+
+def _finishing(work: Coroutine[Any, Any, T]) -> Deferred[T]:
+    """Do `work` to its end, whatever becomes of whoever waits for it.
+
+    Klein cancels when a client hangs up; a commit under way must still be announced.
+    """
+    waiting: Deferred[T] = Deferred()
+    _ = Deferred.fromCoroutine(work).addBoth(waiting.callback)
+    return waiting
+
+
+def _task_id(request: Request) -> str:
+    value = request.requestHeaders.getRawHeaders(TASK_HEADER, [b""])[0]
+    return value.decode("ascii", "replace") if len(value) <= LONGEST_TASK_ID else ""

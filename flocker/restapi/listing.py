@@ -1,0 +1,111 @@
+"""Lists of datasets as bytes, kept ready: a listing costs what changed since the last.
+
+Used by `flocker.restapi.datasets`. Encoding five thousand datasets anew takes
+a hundred times as long as joining what was encoded before.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+from flocker.model.changes import Change, DatasetEdit
+from flocker.model.cluster import Condition, NodeSight, Observed
+from flocker.model.configuration import Configuration
+from flocker.model.datasets import Dataset
+from flocker.model.ids import DatasetID, NodeID
+from flocker.restapi.answers import encode
+from flocker.wire.public import configured_dataset, state_dataset
+
+SILENT_AFTER = 120.0
+"""Seconds without a sign of life until a node is not listed any more: 1.15's."""
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class EncodedDatasets:
+    """The answer to `GET /v1/configuration/datasets`; listens to `operations`."""
+
+    def __init__(self) -> None:
+        self._revision = -1
+        self._encoded: dict[DatasetID, bytes] = {}
+        self._list: bytes | None = None
+
+    def changed(self, change: Change, configuration: Configuration) -> None:
+        """Take `change`, unless it is not the next: then all is read when asked for."""
+        if configuration.revision != self._revision + 1:
+            return
+        self._revision = configuration.revision
+        for edit in change.edits:
+            if isinstance(edit, DatasetEdit):
+                self._list = None
+                self._put(edit.dataset, edit.after)
+
+    def list(self, configuration: Configuration) -> bytes:
+        """Give the JSON list of all datasets."""
+        if configuration.revision != self._revision:
+            self._revision = configuration.revision
+            self._list = None
+            self._encoded = {}
+            for dataset in configuration.datasets.itervalues():
+                self._put(dataset.id, dataset)
+        if self._list is None:
+            self._list = join(self._encoded.values())
+        return self._list
+
+    def _put(self, key: DatasetID, dataset: Dataset | None) -> None:
+        if dataset is None:
+            _ = self._encoded.pop(key, None)
+        else:
+            self._encoded[key] = encode(configured_dataset(dataset))
+
+
+class Kept(Generic[K, V]):
+    """What values look like encoded, as long as they are the same objects."""
+
+    def __init__(self, encode: Callable[[K, V], bytes]) -> None:
+        self._encode = encode
+        self._kept: dict[K, tuple[V, bytes]] = {}
+
+    def all(self, values: Iterable[tuple[K, V]]) -> Iterable[bytes]:
+        """Encode `values`, and forget all others."""
+        before = self._kept
+        self._kept = {}
+        for key, value in values:
+            kept = before.get(key)
+            if kept is None or kept[0] is not value:
+                kept = (value, self._encode(key, value))
+            self._kept[key] = kept
+        return [encoded for _, encoded in self._kept.values()]
+
+
+def join(encoded: Iterable[bytes]) -> bytes:
+    """Make a JSON list of elements that are JSON already."""
+    return b"[%b]" % b",".join(encoded)
+
+
+def is_silent(sight: NodeSight | None, now: float) -> bool:
+    """Whether the node has not been heard for so long that it is not listed."""
+    return sight is None or now - sight.last_seen >= SILENT_AFTER
+
+
+def listed(
+    facts: Mapping[NodeID, Observed],
+    nodes: Mapping[NodeID, NodeSight],
+    now: float,
+) -> Iterable[tuple[NodeID, Observed]]:
+    """Give the facts about one dataset that `GET /v1/state/datasets` shows.
+
+    Each node on which it is mounted; where there is none, one of those that know it.
+    What a silent node said of mounts is not believed any more.
+    """
+    mounted = []
+    known = None
+    for node, observed in facts.items():
+        if observed.fact.condition is Condition.MOUNTED:
+            if not is_silent(nodes.get(node), now):
+                mounted.append((node, observed))
+        elif state_dataset(node, observed.fact) is not None:
+            sized = observed.fact.size is not None
+            if known is None or (sized and known[1].fact.size is None):
+                known = (node, observed)
+    return mounted or ([] if known is None else [known])

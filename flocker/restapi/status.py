@@ -1,0 +1,84 @@
+"""What is happening, and why something waits: every dataset, every node.
+
+The status itself is `flocker.model.status`.
+"""
+
+from collections.abc import Callable
+
+from flocker.control.datasets import DatasetNotFound
+from flocker.model.datasets import Dataset
+from flocker.model.ids import NodeID, NotAnIdentifier, parse_uuid
+from flocker.model.status import Status, status
+from flocker.restapi.answers import Answer, answer, encode
+from flocker.restapi.datasets import read_dataset_id
+from flocker.restapi.endpoint import Call, Service, endpoint
+from flocker.restapi.errors import NodeNotFound
+from flocker.restapi.listing import join
+from flocker.wire.public import dataset_status, dataset_status_in_full, node_status
+
+
+def read_node_id(segment: str) -> NodeID:
+    """Read the id in a path, in any case. Raises `NodeNotFound` if it is none."""
+    try:
+        return NodeID(parse_uuid(segment))
+    except NotAnIdentifier as error:
+        raise NodeNotFound(repr(segment[:80])) from error
+
+
+class Statuses:
+    """The endpoints about what is happening."""
+
+    def __init__(self, service: Service, now: Callable[[], float]) -> None:
+        self._operations = service.operations
+        self._observations = service.operations.observations
+        self._now = now
+
+    @endpoint("GET", "/v1/status/datasets")
+    async def list_datasets(self, call: Call) -> Answer:
+        """List the status of every dataset, destroyed ones too."""
+        now = self._now()
+        datasets = self._operations.configuration.datasets
+        return Answer(
+            200,
+            join(
+                encode(dataset_status(dataset, self._status(dataset), now))
+                for dataset in datasets.itervalues()
+            ),
+        )
+
+    @endpoint("GET", "/v1/status/datasets/<dataset_id>")
+    async def show_dataset(self, call: Call, dataset_id: str) -> Answer:
+        """Give the status of one dataset, with what every node says of it."""
+        found = read_dataset_id(dataset_id)
+        configuration = self._operations.configuration
+        dataset = configuration.datasets.get(found)
+        if dataset is None:
+            raise DatasetNotFound(str(found))
+        body = dataset_status_in_full(
+            dataset,
+            self._status(dataset),
+            configuration.ownership.get(found),
+            self._observations.facts(found),
+            self._now(),
+        )
+        return answer(200, body)
+
+    @endpoint("GET", "/v1/status/nodes")
+    async def list_nodes(self, call: Call) -> Answer:
+        """List every node that has connected, silent ones too."""
+        now = self._now()
+        sights = self._observations.nodes.values()
+        return answer(200, [node_status(sight, now) for sight in sights])
+
+    @endpoint("GET", "/v1/status/nodes/<node_id>")
+    async def show_node(self, call: Call, node_id: str) -> Answer:
+        """Give the status of one node."""
+        found = read_node_id(node_id)
+        sight = self._observations.nodes.get(found)
+        if sight is None:
+            raise NodeNotFound(str(found))
+        return answer(200, node_status(sight, self._now()))
+
+    def _status(self, dataset: Dataset) -> Status:
+        facts = self._observations.facts(dataset.id)
+        return status(dataset, facts, self._observations.nodes)

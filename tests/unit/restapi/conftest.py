@@ -1,0 +1,151 @@
+"""The REST API in memory: the real resource over a store in memory."""
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import pytest
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from treq.testing import StubTreq
+
+from flocker.control.observations import Observations
+from flocker.control.operations import Operations
+from flocker.model.cluster import AgentIdentity, Condition, Fact, Role, Want
+from flocker.model.configuration import Configuration
+from flocker.model.ids import DatasetID, Era, NodeID, ProcessID
+from flocker.restapi.app import app_resource, site
+from flocker.testing.fakes.stores import MemoryStore
+
+START = 1_700_000_000.0
+STORE = UUID("57000000-0000-4000-8000-000000000000")
+
+
+@frozen
+class Reply:
+    """An answer as a client gets it."""
+
+    code: int
+    headers: Mapping[str, list[str]]
+    content: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+    def header(self, name: str) -> str | None:
+        values = self.headers.get(name.lower(), [])
+        return values[-1] if values else None
+
+
+class Api:
+    """A control service without a network, and whoever talks to it."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.clock.advance(START)
+        self.store = MemoryStore()
+        self.observations = Observations()
+        self.operations = Operations(
+            self.store, Configuration(), self.observations, self.clock
+        )
+        numbers = count(1)
+        self.resource = app_resource(
+            self.operations,
+            store_id=STORE,
+            now=self.clock.seconds,
+            new_id=lambda: UUID(
+                int=(0xD << 124) | (0x4 << 76) | (2 << 62) | next(numbers)
+            ),
+            version="2.0.0.test",
+        )
+        self.treq = StubTreq(self.resource)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, Iterable[str]] | None = None,
+    ) -> Reply:
+        """Ask through a real HTTP client; a body that is not bytes is sent as JSON."""
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body)
+        replies: list[Any] = []
+
+        async def asking() -> Reply:
+            response = await self.treq.request(
+                method,
+                f"https://control{path}",
+                data=data,
+                headers={k: list(v) for k, v in (headers or {}).items()},
+            )
+            self.treq.flush()
+            content = await response.content()
+            got = {
+                name.decode().lower(): [value.decode() for value in values]
+                for name, values in response.headers.getAllRawHeaders()
+            }
+            return Reply(response.code, got, content)
+
+        Deferred.fromCoroutine(asking()).addBoth(replies.append)
+        self.treq.flush()
+        (reply,) = replies
+        assert isinstance(reply, Reply), reply
+        return reply
+
+    def get(self, path: str, headers=None) -> Reply:
+        return self.ask("GET", path, headers=headers)
+
+    def post(self, path: str, body: object, headers=None) -> Reply:
+        return self.ask("POST", path, body, headers)
+
+    def delete(self, path: str, headers=None) -> Reply:
+        return self.ask("DELETE", path, headers=headers)
+
+    def raw(self, request: bytes) -> list[bytes]:
+        """Send bytes to the real protocol; give status line, headers and body as sent.
+
+        A connection of its own, which the client closes when it has sent everything.
+        """
+        protocol = site(self.resource, self.clock).buildProtocol(None)
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        protocol.dataReceived(request)
+        return transport.value().split(b"\r\n\r\n", 1)
+
+    def connect(self, node: NodeID, host: str = "10.0.0.1", era: int = 1) -> None:
+        """Let the agent of `node` connect."""
+        identity = AgentIdentity(
+            node, Role.DATASET, Era(UUID(int=era)), ProcessID(UUID(int=7)), host, "2.0"
+        )
+        self.observations.connected(identity, self.clock.seconds())
+
+    def report(self, node: NodeID, *facts: Fact) -> None:
+        """Let the agent of `node` report all that it knows."""
+        now = self.clock.seconds()
+        self.observations.replace(node, [(fact, 0.0) for fact in facts], now)
+
+
+def a_fact(dataset: UUID, condition: Condition, **fields: Any) -> Fact:
+    """A fact about `dataset`."""
+    return Fact(DatasetID(dataset), Want.MOUNTED, condition, **fields)
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def new_api():
+    """For Hypothesis, which wants a new one an example."""
+    return Api
+
+
+@pytest.fixture
+def fact():
+    return a_fact

@@ -1,0 +1,102 @@
+"""What a machine of a sandbox is: its name, its private files, the programs it runs.
+
+Written by `machines` as a file, read by `supervisor` in the machine; pure but for that.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from attrs import frozen
+
+from flocker.sandbox.layout import Layout, programs
+from flocker.sandbox.names import (
+    AGENT_PORT,
+    CONTROL,
+    REST_PORT,
+    MachineName,
+    address,
+)
+
+
+@frozen
+class Program:
+    """A program that is started again whenever it ends."""
+
+    name: str
+    argv: tuple[str, ...]
+
+
+@frozen
+class Blueprint:
+    """All that a machine must know to start."""
+
+    machine: MachineName
+    hostname: str
+    era: UUID
+    disk: Path
+    record: Path
+    programs: tuple[Program, ...]
+
+
+def write_blueprint(path: Path, blueprint: Blueprint) -> None:
+    """Store a blueprint."""
+    plain = {
+        "machine": blueprint.machine,
+        "hostname": blueprint.hostname,
+        "era": str(blueprint.era),
+        "disk": str(blueprint.disk),
+        "record": str(blueprint.record),
+        "programs": [
+            {"name": program.name, "argv": list(program.argv)}
+            for program in blueprint.programs
+        ],
+    }
+    path.write_text(json.dumps(plain, indent=2) + "\n")
+
+
+def read_blueprint(path: Path) -> Blueprint:
+    """Read a blueprint that `write_blueprint` stored."""
+    plain: dict[str, Any] = json.loads(path.read_text())
+    return Blueprint(
+        machine=MachineName(plain["machine"]),
+        hostname=plain["hostname"],
+        era=UUID(plain["era"]),
+        disk=Path(plain["disk"]),
+        record=Path(plain["record"]),
+        programs=tuple(
+            Program(program["name"], tuple(program["argv"]))
+            for program in plain["programs"]
+        ),
+    )
+
+
+def flocker_programs(layout: Layout, machine: MachineName) -> tuple[Program, ...]:
+    """Say which programs of Flocker a machine runs."""
+    if machine == CONTROL:
+        return (_control(layout),)
+    return (_dataset_agent(layout, machine),)
+
+
+def _control(layout: Layout) -> Program:
+    disk, here = layout.machine(CONTROL), address(CONTROL)
+    return _logged(
+        layout,
+        CONTROL,
+        "flocker-control",
+        f"--data-path={disk / 'data'}",
+        f"--port=tcp:{REST_PORT}:interface={here}",
+        f"--agent-port=tcp:{AGENT_PORT}:interface={here}",
+        f"--certificates-directory={disk}",
+    )
+
+
+def _dataset_agent(layout: Layout, node: MachineName) -> Program:
+    settings = layout.machine(node) / "agent.yml"
+    return _logged(layout, node, "flocker-dataset-agent", f"--agent-config={settings}")
+
+
+def _logged(layout: Layout, machine: MachineName, name: str, *options: str) -> Program:
+    log = layout.logs(machine) / f"{name}.log"
+    return Program(name, (str(programs() / name), *options, f"--logfile={log}"))

@@ -1,0 +1,211 @@
+"""A sandbox's life: up, a machine killed and started, down. The commands call it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from attrs import frozen
+
+from flocker.model.errors import FlockerError
+from flocker.sandbox import network
+from flocker.sandbox.blueprint import flocker_programs
+from flocker.sandbox.furnishing import furnish
+from flocker.sandbox.layout import Layout, default_layout
+from flocker.sandbox.locking import locked
+from flocker.sandbox.machines import (
+    MachineOff,
+    MachineOn,
+    Programs,
+    await_boot,
+    pull_plug,
+    running,
+    switch_on,
+)
+from flocker.sandbox.names import (
+    CONTROL,
+    MachineName,
+    SandboxName,
+    machine_names,
+    node_names,
+)
+from flocker.sandbox.records import (
+    MachineRecord,
+    SandboxRecord,
+    Stage,
+    read_sandbox,
+    write_sandbox,
+)
+from flocker.sandbox.removing import (
+    Say,
+    clear,
+    is_left_over,
+    make_mount_root,
+    recorded,
+    remove_state,
+    sweep,
+    take_down,
+)
+
+
+@frozen
+class AlreadyUp(FlockerError):
+    """A sandbox of this name runs."""
+
+    name: SandboxName
+
+    def words(self) -> str:
+        """Name it and how to end it."""
+        return (
+            f"the sandbox {self.name!r} is up already; "
+            f"`flocker-sandbox --name {self.name} down` ends it"
+        )
+
+
+@frozen
+class NotUp(FlockerError):
+    """No sandbox of this name runs."""
+
+    name: SandboxName
+
+    def words(self) -> str:
+        """Name it and how to make it."""
+        return (
+            f"there is no sandbox {self.name!r}; "
+            f"`flocker-sandbox --name {self.name} up` makes one"
+        )
+
+
+@frozen
+class DirectoryInUse(FlockerError):
+    """The directory that a sandbox should fill, and remove, holds something."""
+
+    directory: Path
+
+    def words(self) -> str:
+        """Name it."""
+        return f"{self.directory} is not empty; a sandbox needs a directory of its own"
+
+
+@frozen
+class Sandbox:
+    """A sandbox that is up."""
+
+    layout: Layout
+    nodes: int
+
+    @property
+    def machines(self) -> tuple[MachineName, ...]:
+        """All machines, control first."""
+        return machine_names(self.nodes)
+
+
+def open_sandbox(name: SandboxName) -> Sandbox:
+    """Find a sandbox that is up; raises `NotUp`."""
+    record = read_sandbox(default_layout(name).record)
+    if record is None or record.stage is not Stage.UP:
+        raise NotUp(name)
+    return Sandbox(default_layout(name, record.data), record.nodes)
+
+
+def up(
+    wanted: Layout,
+    nodes: int,
+    now: datetime,
+    say: Say,
+    runs: Programs = flocker_programs,
+) -> Sandbox:
+    """Make a sandbox and start its machines; they may not be connected yet.
+
+    What fails or is interrupted on the way is taken down again before the error goes
+    on. Raises `AlreadyUp`, `DirectoryInUse`, `Waited`, and what programs raise.
+    """
+    sweep(say, spare=wanted.name)
+    with locked(wanted.state, lambda: say("another command works on it; waiting")):
+        _make_room(wanted, say)
+        write_sandbox(wanted.record, SandboxRecord(Stage.MAKING, nodes, wanted.data))
+        try:
+            _make(wanted, nodes, now, say, runs)
+            made = SandboxRecord(Stage.UP, nodes, wanted.data)
+            write_sandbox(wanted.record, made)
+        except BaseException:
+            say("taking down what was made")
+            take_down(wanted)
+            raise
+    return Sandbox(wanted, nodes)
+
+
+def down(name: SandboxName) -> bool:
+    """Remove all of a sandbox, whole or half; False if there was nothing.
+
+    Raises `Waited`, `StillMounted`: then a second `down` goes on where it stopped.
+    """
+    layout = default_layout(name)
+    if not layout.state.exists() and not layout.data.exists():
+        return False
+    with locked(layout.state):
+        take_down(layout)
+    return True
+
+
+def kill(sandbox: Sandbox, machine: MachineName) -> None:
+    """Pull a machine's plug; raises `MachineOff`."""
+    with _at_work(sandbox):
+        if running(sandbox.layout, machine) is None:
+            raise MachineOff(machine)
+        pull_plug(sandbox.layout, machine)
+
+
+def start(
+    sandbox: Sandbox, machine: MachineName, runs: Programs = flocker_programs
+) -> MachineRecord:
+    """Switch on a machine that is off, in a new era; raises `MachineOn`."""
+    with _at_work(sandbox):
+        if running(sandbox.layout, machine) is not None:
+            raise MachineOn(machine)
+        pull_plug(sandbox.layout, machine)
+        if machine != CONTROL:
+            network.add_node(sandbox.layout, machine)
+        switch_on(sandbox.layout, machine, runs)
+        return await_boot(sandbox.layout, machine)
+
+
+@contextmanager
+def _at_work(sandbox: Sandbox) -> Iterator[None]:
+    """Hold a sandbox's lock; raises `NotUp` if it went down meanwhile."""
+    with locked(sandbox.layout.state):
+        record = read_sandbox(sandbox.layout.record)
+        if record is None or record.stage is not Stage.UP:
+            with suppress(OSError):  # not empty: `down` will find the rest
+                remove_state(sandbox.layout)
+            raise NotUp(sandbox.layout.name)
+        yield
+
+
+def _make_room(wanted: Layout, say: Say) -> None:
+    """Remove what is left of this name; raises `AlreadyUp`, `DirectoryInUse`."""
+    usual = default_layout(wanted.name)
+    record = read_sandbox(wanted.record)
+    if record is not None and not is_left_over(record, recorded(wanted)):
+        raise AlreadyUp(wanted.name)
+    if record is not None or usual.data.exists():
+        say(f"removing what a killed run left of the sandbox {wanted.name!r}")
+        clear(usual)
+    if wanted.data.exists() and any(wanted.data.iterdir()):
+        remove_state(wanted)
+        raise DirectoryInUse(wanted.data)
+
+
+def _make(layout: Layout, nodes: int, now: datetime, say: Say, runs: Programs) -> None:
+    say(f"making certificates and disks in {layout.data}")
+    furnish(layout, nodes, now)
+    say(f"connecting control and {nodes} nodes by a private bridge")
+    network.add_switch(layout)
+    for node in node_names(nodes):
+        network.add_node(layout, node)
+    make_mount_root()
+    say("starting the machines")
+    for machine in machine_names(nodes):
+        switch_on(layout, machine, runs)
+    for machine in machine_names(nodes):
+        await_boot(layout, machine)

@@ -1,0 +1,83 @@
+"""The disks of a new sandbox: certificates, agent.yml, directories.
+
+The certificates are made in this process, by what `flocker-ca` uses too.
+"""
+
+from datetime import datetime
+from ipaddress import ip_address
+from uuid import uuid4
+
+import yaml
+
+from flocker.ca.authority import Authority
+from flocker.ca.credentials import KeyType
+from flocker.ca.files import write_credential
+from flocker.ca.names import CLUSTER, CONTROL_SERVICE, NODE_FILE
+from flocker.model.ids import ClusterID, NodeID
+from flocker.sandbox.layout import Layout
+from flocker.sandbox.names import (
+    AGENT_PORT,
+    CONTROL,
+    MachineName,
+    address,
+    machine_names,
+    node_names,
+)
+from flocker.sandbox.records import write_text
+
+USER = "user"
+"""Whose certificates a sandbox's clients use."""
+_PRIVATE = 0o700
+
+
+def furnish(layout: Layout, nodes: int, now: datetime) -> None:
+    """Make the directories and certificates of a sandbox that has none yet.
+
+    Raises the errors of `flocker.ca`.
+    """
+    layout.data.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    for directory in (layout.authority, layout.client, layout.volumes):
+        directory.mkdir(mode=_PRIVATE)
+    for machine in machine_names(nodes):
+        layout.machine(machine).mkdir(mode=_PRIVATE)
+        layout.logs(machine).mkdir(mode=_PRIVATE, parents=True)
+    (layout.machine(CONTROL) / "data").mkdir(mode=_PRIVATE)
+    _certify(layout, nodes, now)
+    for node in node_names(nodes):
+        write_text(layout.machine(node) / "agent.yml", agent_settings(layout, node))
+
+
+def agent_settings(layout: Layout, node: MachineName) -> str:
+    """Write a node's agent.yml."""
+    settings = {
+        "version": 1,
+        "control-service": {"hostname": address(CONTROL), "port": AGENT_PORT},
+        "dataset": {
+            "backend": "loopback",
+            "root_path": str(layout.volumes),
+            "compute_instance_id": str(node),
+        },
+    }
+    return yaml.safe_dump(settings, sort_keys=False)
+
+
+def _certify(layout: Layout, nodes: int, now: datetime) -> None:
+    kind = KeyType.ECDSA
+    cluster = ClusterID(uuid4())
+    authority = Authority.found(f"sandbox-{layout.name}", cluster, kind, now)
+    hosts = (ip_address(address(CONTROL)), CONTROL)
+    owners = {
+        layout.authority: (CLUSTER, authority.credential),
+        layout.machine(CONTROL): (
+            CONTROL_SERVICE,
+            authority.control(hosts, kind, now),
+        ),
+        layout.client: (USER, authority.user(USER, kind, now)),
+    }
+    for node in node_names(nodes):
+        credential = authority.node(NodeID(uuid4()), kind, now)
+        owners[layout.machine(node)] = (NODE_FILE, credential)
+    trusted = authority.credential.certificate_pem().decode()
+    for directory, (name, credential) in owners.items():
+        write_credential(directory, name, credential)
+        write_text(directory / f"{CLUSTER}.crt", trusted)

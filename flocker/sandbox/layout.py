@@ -1,0 +1,78 @@
+"""Where a sandbox keeps what; pure.
+
+`state` (in /run) holds what lives as long as the sandbox's processes: records of them
+and the network namespaces' files. `data` holds what a machine has on its disk.
+"""
+
+import sys
+from pathlib import Path
+
+from attrs import frozen
+
+from flocker.sandbox.names import CONTROL, MachineName, SandboxName
+
+STATES = Path("/run/flocker-sandbox")
+"""A directory a sandbox; each is also that sandbox's lock."""
+DATAS = Path("/var/lib/flocker-sandbox")
+MOUNT_ROOT = Path("/flocker")
+"""Where the dataset agent mounts; private in every machine."""
+
+
+@frozen
+class Layout:
+    """The paths of one sandbox."""
+
+    name: SandboxName
+    state: Path
+    data: Path
+
+    @property
+    def record(self) -> Path:
+        """What the sandbox is made of, and how far it is."""
+        return self.state / "sandbox.json"
+
+    def network(self, machine: MachineName) -> Path:
+        """The file that holds a machine's network namespace."""
+        return self.state / "net" / machine
+
+    @property
+    def switch(self) -> Path:
+        """The network namespace with the bridge: control's."""
+        return self.network(CONTROL)
+
+    def machine_record(self, machine: MachineName) -> Path:
+        """What a machine that runs says of itself."""
+        return self.state / f"{machine}.json"
+
+    @property
+    def authority(self) -> Path:
+        """The directory of the cluster's certificate authority."""
+        return self.data / "ca"
+
+    @property
+    def client(self) -> Path:
+        """The certificates of the sandbox's user."""
+        return self.data / "client"
+
+    @property
+    def volumes(self) -> Path:
+        """The storage the nodes share."""
+        return self.data / "volumes"
+
+    def machine(self, machine: MachineName) -> Path:
+        """The disk of a machine: certificates, settings, data."""
+        return self.data / machine
+
+    def logs(self, machine: MachineName) -> Path:
+        """The log files of a machine, one a process."""
+        return self.data / "logs" / machine
+
+
+def default_layout(name: SandboxName, data: Path | None = None) -> Layout:
+    """Give the paths of a sandbox, with its data in `data` or the usual place."""
+    return Layout(name, STATES / name, data or DATAS / name)
+
+
+def programs() -> Path:
+    """Give the directory of Flocker's commands: beside the Python that runs."""
+    return Path(sys.executable).parent

@@ -1,0 +1,148 @@
+"""Taking sandboxes down, and the sweep of what killed runs left.
+
+Nothing here trusts that going up came to its end: it looks for whatever may be there.
+So a run that was killed at any moment is cleared by the next, and nobody needs to
+remember anything but the names of the directories.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from attrs import evolve
+
+from flocker.sandbox import network
+from flocker.sandbox.layout import (
+    DATAS,
+    MOUNT_ROOT,
+    STATES,
+    Layout,
+    default_layout,
+)
+from flocker.sandbox.locking import locked, locked_if_free
+from flocker.sandbox.loops import unbind_below
+from flocker.sandbox.machines import kill_all, pull_plug, running
+from flocker.sandbox.names import MachineName, SandboxName
+from flocker.sandbox.processes import Process, held_namespace, inside
+from flocker.sandbox.records import (
+    SandboxRecord,
+    Stage,
+    read_machine,
+    read_sandbox,
+    write_sandbox,
+)
+
+Say = Callable[[str], None]
+"""Tells the user what is being done."""
+
+_MADE_MOUNT_ROOT = STATES / ".made-mount-root"
+"""Stands while /flocker of this machine was made by us and is ours to remove."""
+
+
+def is_left_over(
+    record: SandboxRecord | None, machines: dict[MachineName, bool]
+) -> bool:
+    """Say whether nobody needs a sandbox any more on which nobody works.
+
+    `machines` says of each machine that was switched on and never killed by command
+    whether it runs. One whose machines were all killed by command is kept.
+    """
+    if record is None or record.stage is not Stage.UP:
+        return True
+    return bool(machines) and not any(machines.values())
+
+
+def sweep(say: Say, spare: SandboxName) -> None:
+    """Take down what killed runs of other names left; what lives is not touched."""
+    for name in sorted(_known() - {spare}):
+        layout = default_layout(name)
+        layout.state.mkdir(parents=True, exist_ok=True)
+        with locked_if_free(layout.state) as free:
+            if free and is_left_over(read_sandbox(layout.record), recorded(layout)):
+                say(f"removing what a killed run left of the sandbox {name!r}")
+                take_down(layout)
+
+
+def recorded(layout: Layout) -> dict[MachineName, bool]:
+    """Say of each machine that has a record whether it runs."""
+    names = [MachineName(path.stem) for path in layout.state.glob("*.json")]
+    return {
+        name: running(layout, name) is not None
+        for name in names
+        if read_machine(layout.machine_record(name)) is not None
+    }
+
+
+def make_mount_root() -> None:
+    """Make /flocker if it is missing; the last sandbox removes it again."""
+    with locked(STATES):
+        if not MOUNT_ROOT.exists():
+            _MADE_MOUNT_ROOT.touch()
+            MOUNT_ROOT.mkdir(mode=0o700)
+
+
+def take_down(layout: Layout) -> None:
+    """Remove a sandbox, whole or half; hold its lock.
+
+    Its data is where its record says. Raises `Waited`, `StillMounted`.
+    """
+    clear(layout)
+    remove_state(layout)
+
+
+def clear(layout: Layout) -> None:
+    """Remove all of a sandbox but its state directory; hold its lock."""
+    record = read_sandbox(layout.record)
+    if record is not None:
+        write_sandbox(layout.record, evolve(record, stage=Stage.UNMAKING))
+        layout = evolve(layout, data=record.data)
+    wires = sorted((layout.state / "net").glob("*"))
+    wired = [MachineName(wire.name) for wire in wires]
+    for machine in dict.fromkeys([*recorded(layout), *wired]):
+        pull_plug(layout, machine)
+    kill_all(lambda: _inhabitants(layout.switch), f"the end of {layout.name}")
+    unbind_below(layout.volumes)
+    for wire in wires:
+        network.release(wire)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(layout.data)
+    for path in _entries(layout.state):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def remove_state(layout: Layout) -> None:
+    """Remove the state directory, and what the last sandbox of all leaves."""
+    with locked(STATES):
+        layout.state.rmdir()
+        if any(path.is_dir() for path in _entries(STATES)):
+            return
+        if _MADE_MOUNT_ROOT.exists():
+            with suppress(OSError):  # somebody else keeps something in it
+                MOUNT_ROOT.rmdir()
+            _MADE_MOUNT_ROOT.unlink()
+        for place in (DATAS, STATES):
+            with suppress(OSError):  # somebody else keeps something in it
+                place.rmdir()
+
+
+def _known() -> set[SandboxName]:
+    """Name all sandboxes of which there is anything."""
+    places = [*_entries(STATES), *_entries(DATAS)]
+    return {SandboxName(path.name) for path in places if path.is_dir()}
+
+
+def _inhabitants(wire: Path) -> list[Process]:
+    """Find the processes in a network namespace, but not this one."""
+    inode = held_namespace(wire)
+    found = [] if inode is None else inside("net", inode)
+    return [process for process in found if process.pid != os.getpid()]
+
+
+def _entries(directory: Path) -> Iterator[Path]:
+    with suppress(FileNotFoundError):
+        yield from sorted(directory.iterdir())

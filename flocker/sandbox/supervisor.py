@@ -1,0 +1,116 @@
+"""The first process of a machine: what firmware, kernel and init are to a real one.
+
+`machines` starts ``python -m flocker.sandbox.supervisor BLUEPRINT`` in new namespaces.
+It makes the mount namespace the machine's own, says that it is up, then runs the
+machine's programs and starts again what ends. Kill it and everything in the machine is
+gone: it is process 1 of the machine's process namespace.
+"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.runner.procmon import ProcessMonitor
+
+from flocker.runtime.main import Stop, run_service
+from flocker.runtime.process import run_sync
+from flocker.runtime.reactor import IReactor
+from flocker.sandbox.blueprint import Blueprint, read_blueprint
+from flocker.sandbox.layout import MOUNT_ROOT, STATES
+from flocker.sandbox.processes import kernel_boot, look_up, namespace
+from flocker.sandbox.records import MachineRecord, write_machine
+
+HOME_MARK = "this-is-a-machine-of-a-sandbox"
+"""A file that stands where the machines' outside keeps its sandboxes."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_RESOLVER = Path("/etc/resolv.conf")
+_NO_RESOLVER = "nameserver 127.0.0.1\n"
+"""Look-ups fail at once, and do not wait 20 s for an answer from outside."""
+_NEEDED = (Path("/"), Path(__file__), Path(sys.executable), Path(sys.base_prefix))
+_LONGEST_PAUSE = 5
+"""Seconds before a program that keeps dying is started again."""
+
+
+def main() -> None:
+    """Be a machine, until killed."""
+    blueprint = read_blueprint(Path(sys.argv[1]))
+    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)])
+    _boot(blueprint)
+
+    async def start(reactor: IReactor) -> Stop:
+        monitor = _monitor(reactor, blueprint)
+
+        async def stop() -> None:
+            monitor.stopService()
+
+        return stop
+
+    run_service(start)
+
+
+def _boot(blueprint: Blueprint) -> None:
+    """Make the namespaces the machine's own; the order matters.
+
+    Until /proc is replaced it shows this process as the host sees it.
+    """
+    record = _record(blueprint)
+    _mount("--make-rslave", "/")  # hears of the host's mounts, tells nothing
+    _mount("--make-rshared", "/")  # but tells what is started in here
+    _leave_loop_devices()
+    socket.sethostname(blueprint.hostname)
+    _mount("-t", "proc", "proc", "/proc")
+    _mount_text(_BOOT_ID, blueprint.disk / "boot_id", f"{blueprint.era}\n")
+    if _RESOLVER.exists():
+        _mount_text(_RESOLVER, blueprint.disk / "resolv.conf", _NO_RESOLVER)
+    _mount("-t", "tmpfs", "-o", "mode=700", "flocker", str(MOUNT_ROOT))
+    write_machine(blueprint.record, record)
+    _mount("-t", "tmpfs", "-o", "mode=755", "sandbox", str(STATES))
+    (STATES / HOME_MARK).write_text(f"{blueprint.machine}\n")
+
+
+def _record(blueprint: Blueprint) -> MachineRecord:
+    pid = int(Path("/proc/self").readlink().name)
+    init, mounts = look_up(pid), namespace(pid, "mnt")
+    if init is None or mounts is None:
+        raise SystemExit(f"/proc does not show this process as {pid}")
+    return MachineRecord(init, kernel_boot(), mounts, blueprint.era)
+
+
+def _leave_loop_devices() -> None:
+    """Unmount what the host has mounted from loop devices.
+
+    A copy of such a mount in here would keep the device busy after the host let go.
+    """
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    for line in reversed(lines):
+        place = Path(line.split(" ")[4].encode().decode("unicode_escape"))
+        source = line.partition(" - ")[2].split(" ")[1]
+        needed = any(path.is_relative_to(place) for path in _NEEDED)
+        if source.startswith("/dev/loop") and not needed:
+            run_sync(["umount", "--lazy", str(place)], expected=(0, 1, 32))
+
+
+def _mount(*arguments: str) -> None:
+    run_sync(["mount", *arguments])
+
+
+def _mount_text(place: Path, file: Path, text: str) -> None:
+    """Let a file of the machine's disk stand in another's place."""
+    file.write_text(text)
+    _mount("--bind", str(file), str(place.resolve()))
+
+
+def _monitor(reactor: IReactor, blueprint: Blueprint) -> ProcessMonitor:
+    monitor = ProcessMonitor(reactor=reactor)
+    monitor.maxRestartDelay = _LONGEST_PAUSE
+    for program in blueprint.programs:
+        monitor.addProcess(program.name, [*program.argv], env=dict(os.environ))
+    monitor.startService()
+    return monitor
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from flocker.backends.block_interface import BlockDeviceVolume, IBlockDeviceAPI
-from flocker.backends.loopback.api import make_loopback
+from flocker.backends.caching import CachingBlockDevices
+from flocker.backends.registry import build
 from flocker.model.ids import ClusterID
 from flocker.testing.conformance.blockdevices import (
     HalfDoneAttach,
@@ -50,6 +51,21 @@ class TestMemoryCloud(TestMemoryBlockDevices, KnowsLiveNodes):
         return self.service.cloud_node("i-2")
 
 
+class TestCaching(TestMemoryCloud):
+    """The cache keeps every promise of the driver behind it."""
+
+    def node(self, instance: str) -> IBlockDeviceAPI:
+        return CachingBlockDevices(
+            self.service.cloud_node(instance), device_number=self.service.number_at
+        )
+
+    def make(self) -> IBlockDeviceAPI:
+        return self.node("i-1")
+
+    def another_node(self) -> IBlockDeviceAPI:
+        return self.node("i-2")
+
+
 @needs_root
 class TestLoopback(RealDevices, TwoMachines, HalfDoneAttach):
     """Real files, real loop devices."""
@@ -63,9 +79,8 @@ class TestLoopback(RealDevices, TwoMachines, HalfDoneAttach):
             yield
 
     def node(self, instance: str) -> IBlockDeviceAPI:
-        return make_loopback(
-            CLUSTER, root_path=str(self.root), compute_instance_id=instance
-        )
+        config = {"root_path": str(self.root), "compute_instance_id": instance}
+        return build("loopback", config, CLUSTER, where="agent.yml: dataset")
 
     def make(self) -> IBlockDeviceAPI:
         return self.node("node-1")

@@ -100,6 +100,11 @@ class MemoryBlockDevices:
                     return device
         return None
 
+    def number_at(self, path: Path) -> int | None:
+        """Give the number of the device with this path; None if there is none."""
+        device = self.device_at(path)
+        return None if device is None else device.number
+
 
 @implementer(IBlockDeviceAPI)
 @define(eq=False)

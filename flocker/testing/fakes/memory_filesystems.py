@@ -58,8 +58,7 @@ class MemoryFilesystems:
 
     def device_number(self, device: Path) -> int | None:
         """Look the device up."""
-        found = self.service.device_at(device)
-        return None if found is None else found.number
+        return self.service.number_at(device)
 
     def signature(self, device: Path) -> Signature | None:
         """Read what is on the volume."""

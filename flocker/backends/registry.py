@@ -17,7 +17,7 @@ _NAMES: dict[type, str] = {str: "a text", int: "a whole number", bool: "true or 
 
 
 class BackendKind(Enum):
-    """What a backend gives: volumes that attach, or filesystems on a pool of the node."""
+    """What a backend gives: volumes to attach, or filesystems on a pool of its node."""
 
     BLOCK = "block"
     POOL = "pool"

@@ -1,0 +1,390 @@
+"""The loopback driver on a real kernel: kills, busy devices, restarts, many volumes."""
+
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from flocker.backends.block_interface import UnattachedVolume, VolumeBusy
+from flocker.backends.devices import device_number, device_size
+from flocker.backends.loopback.api import LoopbackBlockDevices, make_loopback
+from flocker.backends.loopback.directory import StorageFailed, VolumeDirectory
+from flocker.backends.loopback.loop_devices import (
+    FileIdentity,
+    LoopDevices,
+    NoLoopDevice,
+)
+from flocker.dataset_agent.filesystems import Filesystems
+from flocker.model.ids import ClusterID, DatasetID, InstanceID
+from flocker.testing.loop_devices import bound_file, scratch_directory, sweep
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root")
+
+CLUSTER = ClusterID(UUID("5b0aa9ee-4f11-4bd7-b30a-9f0f6a0e3a6b"))
+SIZE = 2**24
+ME = InstanceID("node-1")
+
+
+@pytest.fixture
+def scratch():
+    """A directory whose loop devices and mounts do not outlive the test."""
+    with scratch_directory() as path:
+        yield path
+
+
+@pytest.fixture
+def api(scratch):
+    """The driver of node-1."""
+    return node(scratch, "node-1")
+
+
+def node(scratch: Path, instance: str) -> LoopbackBlockDevices:
+    return make_loopback(CLUSTER, root_path=str(scratch), compute_instance_id=instance)
+
+
+def attached(api: LoopbackBlockDevices, size: int = SIZE):
+    volume = api.create_volume(DatasetID(uuid4()), size)
+    return api.attach_volume(volume.blockdevice_id, api.compute_instance_id())
+
+
+def file_of(scratch: Path, volume) -> Path:
+    (found,) = scratch.glob(f"*/**/{volume.blockdevice_id}_*")
+    return found
+
+
+def loops_of(file: Path) -> list[Path]:
+    identity = FileIdentity.of(file.stat())
+    return [
+        device for device, bound_to in LoopDevices().bound() if bound_to == identity
+    ]
+
+
+def killed_at(scratch: Path, volume, place: str) -> None:
+    """Let another process attach the volume and die by SIGKILL where `place` says."""
+    script = f"""
+import os, signal, sys
+from uuid import UUID
+from flocker.backends.loopback import api, directory, loop_devices
+from flocker.model.ids import ClusterID
+
+def die(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def then_die(function):
+    def wrapper(*args, **kwargs):
+        function(*args, **kwargs)
+        die()
+    return wrapper
+
+bind = loop_devices.LoopDevices.bind
+if {place!r} == "after rename":
+    loop_devices.LoopDevices.bind = die
+else:
+    loop_devices.LoopDevices.bind = then_die(bind)
+driver = api.make_loopback(
+    ClusterID(UUID({str(CLUSTER)!r})),
+    root_path=sys.argv[1],
+    compute_instance_id="node-1",
+)
+driver.attach_volume(sys.argv[2], "node-1")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, scratch, volume.blockdevice_id], check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+
+
+# Killed half way
+
+
+def test_killed_after_rename(scratch, api):
+    """An attach killed before it had a loop device is finished by the next one."""
+    volume = api.create_volume(DatasetID(uuid4()), SIZE)
+    killed_at(scratch, volume, "after rename")
+    with pytest.raises(UnattachedVolume):
+        api.get_device_path(volume.blockdevice_id)
+    api.attach_volume(volume.blockdevice_id, ME)
+    assert loops_of(file_of(scratch, volume)) == [
+        api.get_device_path(volume.blockdevice_id)
+    ]
+
+
+def test_killed_after_loop_device(scratch, api):
+    """An attach killed with its loop device bound is found complete: one device."""
+    volume = api.create_volume(DatasetID(uuid4()), SIZE)
+    killed_at(scratch, volume, "after bind")
+    device = api.get_device_path(volume.blockdevice_id)
+    assert loops_of(file_of(scratch, volume)) == [device]
+    api.detach_volume(volume.blockdevice_id)
+    assert loops_of(file_of(scratch, volume)) == []
+
+
+def test_killed_detach(scratch, api):
+    """A detach killed after the loop device went is finished by the next one."""
+    volume = attached(api)
+    file = file_of(scratch, volume)
+    device = api.get_device_path(volume.blockdevice_id)
+    LoopDevices().unbind(device, FileIdentity.of(file.stat()))
+    api.detach_volume(volume.blockdevice_id)
+    assert file_of(scratch, volume).parent.name == "unattached"
+
+
+def test_killed_create(scratch, api):
+    """What a killed create left is no volume, and goes with the next create."""
+    api.create_volume(DatasetID(uuid4()), SIZE)
+    left = scratch / str(CLUSTER) / "attached" / ME / f".creating-{uuid4()}"
+    left.write_bytes(b"")
+    assert len(api.list_volumes()) == 1
+    api.create_volume(DatasetID(uuid4()), SIZE)
+    assert not left.exists()
+
+
+# Busy
+
+
+def test_mounted_is_not_detached(scratch, api):
+    """A mounted volume stays attached, and the device stays bound for good."""
+    volume = attached(api)
+    device = api.get_device_path(volume.blockdevice_id)
+    filesystems = Filesystems()
+    filesystems.make(device)
+    filesystems.mount(device, scratch / "mounts" / "a")
+    with pytest.raises(VolumeBusy, match="mounted"):
+        api.detach_volume(volume.blockdevice_id)
+    filesystems.unmount(scratch / "mounts" / "a", device)
+    assert loops_of(file_of(scratch, volume)) == [device]
+    assert volume in api.list_volumes()
+    api.detach_volume(volume.blockdevice_id)
+
+
+def test_open_device_is_not_detached(scratch, api):
+    """A device held open stays bound, also when it is closed later: nothing is lazy."""
+    volume = attached(api)
+    device = api.get_device_path(volume.blockdevice_id)
+    with device.open("rb"), pytest.raises(VolumeBusy, match="open"):
+        api.detach_volume(volume.blockdevice_id)
+    assert loops_of(file_of(scratch, volume)) == [device]
+    assert api.get_device_path(volume.blockdevice_id) == device
+
+
+def test_lazily_marked_device(scratch, api):
+    """A device that losetup -d marked to go at its last close is detached properly."""
+    volume = attached(api)
+    device = api.get_device_path(volume.blockdevice_id)
+    with device.open("rb"):
+        subprocess.run(["losetup", "-d", device], check=True)
+        with pytest.raises(VolumeBusy):
+            api.detach_volume(volume.blockdevice_id)
+    assert loops_of(file_of(scratch, volume)) == [device]
+    api.detach_volume(volume.blockdevice_id)
+    assert loops_of(file_of(scratch, volume)) == []
+
+
+def test_bound_by_somebody_else(scratch, api):
+    """A file that has a loop device already is not given a second one."""
+    volume = api.create_volume(DatasetID(uuid4()), SIZE)
+    device = LoopDevices().bind(file_of(scratch, volume))
+    for forbidden in (
+        lambda: api.attach_volume(volume.blockdevice_id, ME),
+        lambda: api.destroy_volume(volume.blockdevice_id),
+    ):
+        with pytest.raises(VolumeBusy, match=str(device)):
+            forbidden()
+    assert volume in api.list_volumes()
+
+
+# Another node's volumes
+
+
+def test_dead_node_with_device(scratch, api):
+    """A volume is not taken from a node whose loop device still exists here."""
+    volume = attached(node(scratch, "node-2"))
+    with pytest.raises(VolumeBusy, match="node-2"):
+        api.detach_volume(volume.blockdevice_id)
+
+
+def test_dead_node_without_device(scratch, api):
+    """A volume is taken from a node of this kernel whose loop device is gone."""
+    other = node(scratch, "node-2")
+    volume = attached(other)
+    device = other.get_device_path(volume.blockdevice_id)
+    file = file_of(scratch, volume)
+    LoopDevices().unbind(device, FileIdentity.of(file.stat()))
+    api.detach_volume(volume.blockdevice_id)
+    api.attach_volume(volume.blockdevice_id, ME)
+    assert file_of(scratch, volume).parent.name == ME
+
+
+def test_dead_node_on_shared_storage(scratch, api, tmp_path):
+    """A volume is not taken from a node that may be another machine."""
+    volume = attached(node(scratch, "node-2"))
+    device = node(scratch, "node-2").get_device_path(volume.blockdevice_id)
+    LoopDevices().unbind(device, FileIdentity.of(file_of(scratch, volume).stat()))
+    nothing = tmp_path / "mountinfo"
+    nothing.write_text("")
+    careful = LoopbackBlockDevices(
+        VolumeDirectory(scratch / str(CLUSTER)), ME, mountinfo=nothing
+    )
+    with pytest.raises(VolumeBusy, match="another machine"):
+        careful.detach_volume(volume.blockdevice_id)
+
+
+# Devices
+
+
+def test_size_is_exact(api):
+    """A device has exactly the size of its volume, also one that no page divides."""
+    volume = attached(api, size=SIZE + 512)
+    device = api.get_device_path(volume.blockdevice_id)
+    assert device_size(device) == SIZE + 512
+
+
+def test_device_of_another_file(scratch, api):
+    """A loop device that came to another file is not taken for the volume's."""
+    volume = attached(api)
+    device = api.get_device_path(volume.blockdevice_id)
+    identity = FileIdentity.of(file_of(scratch, volume).stat())
+    LoopDevices().unbind(device, identity)
+    other = scratch / "other"
+    other.write_bytes(bytes(SIZE))
+    subprocess.run(["losetup", device, other], check=False)  # or somebody else took it
+    with pytest.raises(UnattachedVolume):
+        api.get_device_path(volume.blockdevice_id)
+
+
+def test_no_loop_device(scratch, api):
+    """A machine that can bind no loop device does not keep the volume from others."""
+    volume = api.create_volume(DatasetID(uuid4()), SIZE)
+    without = LoopbackBlockDevices(
+        VolumeDirectory(scratch / str(CLUSTER)), ME, loops=LoopDevices(dev=scratch)
+    )
+    with pytest.raises(NoLoopDevice):
+        without.attach_volume(volume.blockdevice_id, ME)
+    assert volume in api.list_volumes()
+
+
+def test_device_node_is_made(scratch):
+    """Where /dev is not kept by the kernel, the node of a loop device is made."""
+    dev = scratch / "dev"
+    dev.mkdir()
+    control = Path("/dev/loop-control").stat().st_rdev
+    os.mknod(dev / "loop-control", 0o020600, control)
+    file = scratch / "file"
+    file.write_bytes(bytes(SIZE))
+    loops = LoopDevices(dev=dev)
+    device = loops.bind(file)
+    assert device.parent == dev
+    assert device_number(device) == device_number(Path("/dev") / device.name)
+    loops.unbind(device, FileIdentity.of(file.stat()))
+
+
+def test_many_volumes(scratch, api):
+    """Forty volumes come and go at once on two nodes, each with its own device."""
+    apis = [api, node(scratch, "node-2")]
+
+    def come(number: int):
+        return attached(apis[number % 2])
+
+    with ThreadPoolExecutor(16) as pool:
+        volumes = list(pool.map(come, range(40)))
+        assert set(volumes) == set(api.list_volumes())
+        devices = {
+            apis[number % 2].get_device_path(volume.blockdevice_id)
+            for number, volume in enumerate(volumes)
+        }
+        assert len(devices) == 40
+
+        def go(number: int) -> None:
+            apis[number % 2].detach_volume(volumes[number].blockdevice_id)
+
+        list(pool.map(go, range(40)))
+    assert {volume.attached_to for volume in api.list_volumes()} == {None}
+    assert [loops_of(file_of(scratch, volume)) for volume in volumes] == [[]] * 40
+
+
+def test_list_during_moves(scratch, api):
+    """A volume that goes to and fro is in every listing exactly once."""
+    volume = api.create_volume(DatasetID(uuid4()), SIZE)
+    reader = node(scratch, "node-2")
+    with ThreadPoolExecutor(1) as pool:
+
+        def to_and_fro() -> None:
+            for _ in range(20):
+                api.attach_volume(volume.blockdevice_id, ME)
+                api.detach_volume(volume.blockdevice_id)
+
+        moving = pool.submit(to_and_fro)
+        counts = {len(reader.list_volumes())}
+        while not moving.done():
+            counts.add(len(reader.list_volumes()))
+        moving.result()
+    assert counts == {1}
+
+
+# Errors of the directory
+
+
+@pytest.fixture
+def small(scratch):
+    """A filesystem of 1 MiB."""
+    path = scratch / "small"
+    path.mkdir()
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1M,nr_inodes=12", "small", path],
+        check=True,
+    )
+    return path
+
+
+def test_no_space(small):
+    """A directory without room says so, by name, and leaves nothing."""
+    api = node(small, "node-1")
+
+    def fill() -> None:
+        for _ in range(20):
+            api.create_volume(DatasetID(uuid4()), SIZE)
+
+    with pytest.raises(StorageFailed, match=f"{small}.*No space left"):
+        fill()
+    assert list((small / str(CLUSTER) / "attached" / ME).iterdir()) == []
+
+
+def test_directory_went(scratch, api):
+    """A directory that went is an error, not an empty list."""
+    (scratch / str(CLUSTER)).rename(scratch / "away")
+    with pytest.raises(StorageFailed, match=str(CLUSTER)):
+        api.list_volumes()
+
+
+# The sweep
+
+
+def test_sweep(scratch):
+    """The sweep unmounts, unbinds and removes what a killed run left, and no more."""
+    script = """
+import os, signal, sys
+from flocker.dataset_agent.filesystems import Filesystems
+from flocker.testing.loop_devices import bound_file, scratch_directory
+with scratch_directory() as path:
+    device = bound_file(path, 2**24)
+    Filesystems().make(device)
+    Filesystems().mount(device, path / "mounts" / "a")
+    print(path, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=False
+    )
+    left = Path(killed.stdout.strip())
+    assert left.is_dir()
+    mine = bound_file(scratch, SIZE)
+    sweep()
+    assert not left.exists()
+    names = [LoopDevices().backing_name(device) for device, _ in LoopDevices().bound()]
+    assert not [name for name in names if name.startswith(f"{left}/")]
+    assert device_size(mine) == SIZE

@@ -11,7 +11,13 @@ import socket
 import sys
 from pathlib import Path
 
-from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.logger import (
+    FileLogObserver,
+    LogEvent,
+    formatEvent,
+    formatTime,
+    globalLogBeginner,
+)
 from twisted.runner.procmon import ProcessMonitor
 
 from flocker.runtime.main import Stop, run_service
@@ -37,7 +43,7 @@ _LONGEST_PAUSE = 5
 def main() -> None:
     """Be a machine, until killed."""
     blueprint = read_blueprint(Path(sys.argv[1]))
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)])
+    globalLogBeginner.beginLoggingTo([FileLogObserver(sys.stdout, _line)])
     _boot(blueprint)
 
     async def start(reactor: IReactor) -> Stop:
@@ -49,6 +55,11 @@ def main() -> None:
         return stop
 
     run_service(start)
+
+
+def _line(event: LogEvent) -> str:
+    """Write what a program printed, or what the monitor says of it."""
+    return f"{formatTime(event['log_time'])} {formatEvent(event)}\n"
 
 
 def _boot(blueprint: Blueprint) -> None:

@@ -1,0 +1,110 @@
+"""What a sandbox looks like: its machines' states, and settings for a user's shell."""
+
+import shlex
+from typing import Any
+
+from attrs import asdict, frozen
+
+from flocker.sandbox.cluster import Sandbox
+from flocker.sandbox.furnishing import USER
+from flocker.sandbox.layout import Layout, programs
+from flocker.sandbox.machines import client_environment, programs_of, running
+from flocker.sandbox.names import CONTROL, REST_PORT, MachineName, address
+from flocker.sandbox.network import is_cut
+from flocker.sandbox.processes import command
+from flocker.sandbox.reaching import NotReached, nodes_seen
+from flocker.wire.answers import NodeAnswer
+
+
+@frozen
+class MachineState:
+    """How a machine is; `connected` is None where nobody can say."""
+
+    machine: MachineName
+    address: str
+    running: bool
+    cut: bool
+    connected: bool | None
+    node: str | None
+    era: str | None
+    programs: dict[int, str]
+
+    @property
+    def words(self) -> str:
+        """Say it in a few words."""
+        if not self.running:
+            return "off"
+        if self.cut:
+            return "cut off"
+        if self.machine == CONTROL:
+            return "answers" if self.connected else "does not answer"
+        return {True: "connected", False: "not connected", None: "running"}[
+            self.connected
+        ]
+
+    def plain(self) -> dict[str, Any]:
+        """Give it for JSON."""
+        return asdict(self)
+
+
+def machine_states(sandbox: Sandbox) -> list[MachineState]:
+    """Look at all machines."""
+    try:
+        seen: dict[str, NodeAnswer] | None = nodes_seen(sandbox.layout)
+    except NotReached:
+        seen = None
+    return [_state(sandbox.layout, machine, seen) for machine in sandbox.machines]
+
+
+def _state(
+    layout: Layout, machine: MachineName, seen: dict[str, NodeAnswer] | None
+) -> MachineState:
+    record = running(layout, machine)
+    node = None if seen is None else seen.get(address(machine))
+    connected = None if seen is None else node is not None and node.connected
+    alive = [] if record is None else programs_of(record)
+    return MachineState(
+        machine=machine,
+        address=address(machine),
+        running=record is not None,
+        cut=record is not None and is_cut(layout, machine),
+        connected=seen is not None if machine == CONTROL else connected,
+        node=None if node is None else str(node.uuid),
+        era=None if record is None else str(record.era),
+        programs={process.pid: command(process.pid) for process in alive},
+    )
+
+
+def shell_settings(layout: Layout) -> str:
+    """Write what a user's shell evaluates to reach the sandbox.
+
+    The control service is in a network namespace, so `flockerctl` and `curl` become
+    functions that enter it; that needs root, hence sudo where the user is not.
+    """
+    settings = client_environment(layout)
+    exports = [
+        f"export {name}={shlex.quote(value)}" for name, value in settings.items()
+    ]
+    certificates = layout.client
+    curl = [
+        *("curl", "--cacert", str(certificates / "cluster.crt")),
+        *("--cert", str(certificates / f"{USER}.crt")),
+        *("--key", str(certificates / f"{USER}.key")),
+    ]
+    enter = shlex.join(["nsenter", f"--net={layout.switch}", "--", "env"])
+    passed = shlex.join(f"{name}={value}" for name, value in settings.items())
+    inside = f'{enter} {passed} "$@"'
+    return "\n".join(
+        [
+            *exports,
+            f"export FLOCKER_URL=https://{address(CONTROL)}:{REST_PORT}/v1",
+            "in_sandbox() {",
+            f'    if [ "$(id -u)" = 0 ]; then {inside}; else sudo {inside}; fi',
+            "}",
+            "flockerctl() { in_sandbox "
+            + shlex.quote(str(programs() / "flockerctl"))
+            + ' "$@"; }',
+            "curl() { in_sandbox " + shlex.join(curl) + ' "$@"; }',
+            "",
+        ]
+    )

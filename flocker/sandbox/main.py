@@ -1,0 +1,265 @@
+"""The command `flocker-sandbox`: a whole cluster on one machine, to try and break."""
+
+import json
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from rich.console import Console
+from rich.table import Table
+from twisted.python.runtime import seconds
+
+from flocker import __version__
+from flocker.runtime.main import INTERRUPTED
+from flocker.runtime.settings import program_status
+from flocker.sandbox import cluster, network
+from flocker.sandbox.cluster import NotUp, Sandbox, open_sandbox
+from flocker.sandbox.describing import machine_states, shell_settings
+from flocker.sandbox.layout import default_layout
+from flocker.sandbox.logs import follow, log_files, show, tail
+from flocker.sandbox.machines import (
+    client_environment,
+    demand,
+    entering,
+    programs_of,
+    search_path,
+)
+from flocker.sandbox.names import (
+    CONTROL,
+    DEFAULT_SANDBOX,
+    MOST_NODES,
+    BadSandboxName,
+    MachineName,
+    SandboxName,
+    node_names,
+    parse_machine_name,
+    parse_sandbox_name,
+)
+from flocker.sandbox.processes import send
+from flocker.sandbox.reaching import await_connected
+from flocker.sandbox.requirements import require_root, require_tools
+from flocker.sandbox.waiting import Stopwatch
+
+CONNECTED_WITHIN = 60.0
+"""Seconds until the nodes of a new sandbox must be connected."""
+_LAST_WORDS = 8
+"""Lines of each log that are shown when a sandbox does not come up."""
+
+
+def main() -> NoReturn:
+    """Run the command with the process's arguments, and exit."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    try:
+        status = program_status(sandbox, "flocker-sandbox", sys.argv[1:])
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+def say(text: str) -> None:
+    """Tell the user what is being done."""
+    click.echo(f"· {text}")
+
+
+@click.group(no_args_is_help=False)
+@click.version_option(__version__, message="%(version)s")
+@click.option(
+    "--name",
+    default=DEFAULT_SANDBOX,
+    show_default=True,
+    help="Which sandbox; there can be several.",
+)
+@click.pass_context
+def sandbox(context: click.Context, name: str) -> None:
+    """Make a whole Flocker cluster on this machine, and break it.
+
+    Each node has its own network, mounts, host name, processes and boot id; daemons,
+    certificates and filesystems are real. Needs root.
+    """
+    require_root()
+    try:
+        context.obj = parse_sandbox_name(name)
+    except BadSandboxName as error:
+        raise click.BadParameter(str(error), param_hint="--name") from error
+
+
+@sandbox.command()
+@click.option(
+    "--nodes",
+    type=click.IntRange(1, MOST_NODES),
+    default=3,
+    show_default=True,
+    help="How many nodes.",
+)
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
+    help="Where its data is kept until `down`.  [default: /var/lib/flocker-sandbox]",
+)
+@click.pass_obj
+def up(name: SandboxName, nodes: int, directory: Path | None) -> None:
+    """Make a sandbox and wait until its nodes are connected."""
+    require_tools()
+    watch = Stopwatch()
+    made = cluster.up(default_layout(name, directory), nodes, _now(), say)
+    say("waiting for the nodes to connect")
+    try:
+        await_connected(made.layout, node_names(nodes), CONNECTED_WITHIN)
+    except BaseException:
+        _last_words(made)
+        say("taking the sandbox down")
+        cluster.down(name)
+        raise
+    own = "" if name == DEFAULT_SANDBOX else f" --name {name}"
+    click.echo(f"Up in {watch}: control and {nodes} nodes. Go on with")
+    click.echo(f"  flocker-sandbox{own} exec control -- flockerctl list-nodes")
+    click.echo(f'  eval "$(flocker-sandbox{own} env)"; flockerctl list-nodes')
+    click.echo(f"  flocker-sandbox{own} down")
+
+
+@sandbox.command()
+@click.pass_obj
+def down(name: SandboxName) -> None:
+    """Remove a sandbox and everything it made."""
+    if not cluster.down(name):
+        raise NotUp(name)
+    say("nothing is left")
+
+
+@sandbox.command()
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table")
+@click.pass_obj
+def status(name: SandboxName, output: str) -> None:
+    """Show the machines of a sandbox."""
+    states = machine_states(open_sandbox(name))
+    if output == "json":
+        click.echo(json.dumps([state.plain() for state in states], indent=2))
+        return
+    table = Table("MACHINE", "ADDRESS", "STATE", "NODE", box=None, pad_edge=False)
+    for state in states:
+        table.add_row(state.machine, state.address, state.words, state.node or "")
+    Console(highlight=False).print(table)
+
+
+@sandbox.command(name="exec", context_settings={"ignore_unknown_options": True})
+@click.argument("machine")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_obj
+def execute(name: SandboxName, machine: str, command: tuple[str, ...]) -> None:
+    """Run COMMAND on a machine: node-1, node-2, ... or control."""
+    found, target = _machine(name, machine)
+    enter = entering(found.layout, target, str(Path.cwd()))
+    path = search_path(os.environ.get("PATH", os.defpath))
+    environment = {**os.environ, **client_environment(found.layout), "PATH": path}
+    os.execvpe(enter[0], [*enter, *command], environment)  # noqa: S606 - our purpose
+
+
+@sandbox.command()
+@click.argument("machine")
+@click.pass_obj
+def kill(name: SandboxName, machine: str) -> None:
+    """Cut the power of a machine: no process of it ends in order."""
+    found, target = _machine(name, machine)
+    watch = Stopwatch()
+    cluster.kill(found, target)
+    say(f"{target} is off, its mounts and loop devices are gone ({watch})")
+
+
+@sandbox.command()
+@click.argument("machine")
+@click.pass_obj
+def start(name: SandboxName, machine: str) -> None:
+    """Switch a machine on again; it has a new boot id, as after a real boot."""
+    found, target = _machine(name, machine)
+    watch = Stopwatch()
+    record = cluster.start(found, target)
+    say(f"{target} runs, in era {record.era} ({watch})")
+
+
+@sandbox.command()
+@click.argument("machine")
+@click.option("--kill", "hard", is_flag=True, help="With SIGKILL instead of SIGTERM.")
+@click.pass_obj
+def restart(name: SandboxName, machine: str, *, hard: bool) -> None:
+    """End a machine's daemon, without its machine; it starts again by itself."""
+    found, target = _machine(name, machine)
+    for process in programs_of(demand(found.layout, target)):
+        send(process, signal.SIGKILL if hard else signal.SIGTERM)
+        say(f"ended process {process.pid} of {target}")
+
+
+@sandbox.command()
+@click.argument("node")
+@click.pass_obj
+def partition(name: SandboxName, node: str) -> None:
+    """Cut a node's network cable."""
+    _plug(name, node, connected=False)
+
+
+@sandbox.command()
+@click.argument("node")
+@click.pass_obj
+def heal(name: SandboxName, node: str) -> None:
+    """Plug a node's network cable in again."""
+    _plug(name, node, connected=True)
+
+
+@sandbox.command()
+@click.argument("machine", required=False)
+@click.option("-f", "--follow", "following", is_flag=True, help="Go on as they grow.")
+@click.pass_obj
+def logs(name: SandboxName, machine: str | None, *, following: bool) -> None:
+    """Show the logs of one machine or of all."""
+    found = open_sandbox(name)
+    machines = (
+        found.machines
+        if machine is None
+        else (parse_machine_name(machine, found.nodes),)
+    )
+    (follow if following else show)(found.layout, machines, click.echo)
+
+
+@sandbox.command()
+@click.pass_obj
+def env(name: SandboxName) -> None:
+    """Print settings for flockerctl and curl: eval "$(flocker-sandbox env)"."""
+    click.echo(shell_settings(open_sandbox(name).layout), nl=False)
+
+
+def _machine(name: SandboxName, text: str) -> tuple[Sandbox, MachineName]:
+    found = open_sandbox(name)
+    return found, parse_machine_name(text, found.nodes)
+
+
+def _plug(name: SandboxName, text: str, *, connected: bool) -> None:
+    found, node = _machine(name, text)
+    if node == CONTROL:
+        raise click.UsageError("control is at the switch itself; cut a node's cable")
+    demand(found.layout, node)
+    network.plug(found.layout, node, connected=connected)
+    say(f"{node} is {'connected again' if connected else 'cut off'}")
+
+
+def _last_words(found: Sandbox) -> None:
+    """Show the ends of all logs of a sandbox that did not come up."""
+    for file in log_files(found.layout, found.machines):
+        for line in tail(file, _LAST_WORDS):
+            click.echo(f"{file.parent.name} {file.stem}: {line}", err=True)
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(seconds(), UTC)
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

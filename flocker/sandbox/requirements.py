@@ -1,0 +1,73 @@
+"""What a sandbox needs of the machine it is made on, asked before anything is made."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from attrs import frozen
+
+from flocker.model.errors import FlockerError
+from flocker.runtime.process import DEFAULT_ENVIRONMENT
+from flocker.sandbox.layout import STATES, programs
+from flocker.sandbox.supervisor import HOME_MARK
+
+PACKAGES = {
+    "ip": "iproute2",
+    "losetup": "mount",
+    "mkfs.ext4": "e2fsprogs",
+    "mount": "mount",
+    "umount": "mount",
+    "nsenter": "util-linux",
+    "setsid": "util-linux",
+    "unshare": "util-linux",
+    "sh": "dash",
+}
+"""The programs used, and Debian's packages that have them."""
+FLOCKER = ("flocker-control", "flocker-dataset-agent")
+_LOOP = Path("/dev/loop-control")
+
+
+@frozen
+class CannotMakeSandbox(FlockerError):
+    """This machine, or this user, cannot have a sandbox."""
+
+    why: str
+
+    def words(self) -> str:
+        """Say what is missing, and how to get it."""
+        return self.why
+
+
+def require_root() -> None:
+    """Check that this process may make namespaces; raises `CannotMakeSandbox`."""
+    if sys.platform != "linux":
+        raise CannotMakeSandbox("a sandbox is made of Linux namespaces: it needs Linux")
+    if (STATES / HOME_MARK).exists():
+        raise CannotMakeSandbox(
+            "this is a machine of a sandbox; use flocker-sandbox outside of it"
+        )
+    if os.geteuid() != 0:
+        raise CannotMakeSandbox(
+            "a sandbox makes network namespaces, mounts and loop devices, "
+            "which only root may: use sudo"
+        )
+
+
+def require_tools() -> None:
+    """Check that everything is installed; raises `CannotMakeSandbox`."""
+    path = DEFAULT_ENVIRONMENT["PATH"]
+    missing = [name for name in PACKAGES if shutil.which(name, path=path) is None]
+    if missing:
+        packages = sorted({PACKAGES[name] for name in missing})
+        raise CannotMakeSandbox(
+            f"{', '.join(missing)} not found; on Debian and Ubuntu: "
+            f"apt-get install {' '.join(packages)}"
+        )
+    for name in FLOCKER:
+        if not (programs() / name).exists():
+            raise CannotMakeSandbox(
+                f"{programs() / name} not found; install flocker[sandbox] there"
+            )
+    if not _LOOP.exists():
+        raise CannotMakeSandbox(f"{_LOOP} not found: this kernel has no loop devices")

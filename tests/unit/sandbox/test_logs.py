@@ -1,0 +1,50 @@
+"""Logs as people read them."""
+
+import json
+from pathlib import Path
+
+from flocker.sandbox.layout import Layout
+from flocker.sandbox.logs import readable, show, tail
+from flocker.sandbox.names import CONTROL, SandboxName, node_name
+
+ENTRY = {
+    "timestamp": 1.5,
+    "task_uuid": "u",
+    "task_level": [1],
+    "action_type": "agent:step",
+    "action_status": "failed",
+    "dataset": "d",
+}
+
+
+def test_eliot_line() -> None:
+    """A message becomes one line: time, what, status, fields."""
+    assert readable(json.dumps(ENTRY)) == "00:00:01.500 agent:step failed dataset=d"
+
+
+def test_other_line() -> None:
+    """What is not a message of eliot stays as it is."""
+    lines = ["Traceback:", "", "[]", "3", '{"a": 1}']
+    assert [readable(line) for line in lines] == lines
+
+
+def test_tail(tmp_path: Path) -> None:
+    """The last lines of a log are asked for by number; a missing log has none."""
+    log = tmp_path / "x.log"
+    log.write_text("1\n2\n3\n")
+    assert [tail(log, 2), tail(log), tail(tmp_path / "y.log")] == [
+        ["2", "3"],
+        ["1", "2", "3"],
+        [],
+    ]
+
+
+def test_show(tmp_path: Path) -> None:
+    """Each line says of which machine and which log it is."""
+    layout = Layout(SandboxName("s"), tmp_path, tmp_path)
+    for machine in (CONTROL, node_name(1)):
+        layout.logs(machine).mkdir(parents=True)
+        (layout.logs(machine) / "agent.log").write_text("hello\n")
+    written: list[str] = []
+    show(layout, [node_name(1)], written.append)
+    assert written == ["node-1 agent: hello"]

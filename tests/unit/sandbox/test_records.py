@@ -1,0 +1,65 @@
+"""What a sandbox writes down."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from flocker.sandbox.processes import Process
+from flocker.sandbox.records import (
+    MachineRecord,
+    SandboxRecord,
+    Stage,
+    read_machine,
+    read_sandbox,
+    write_machine,
+    write_sandbox,
+)
+
+MACHINE = MachineRecord(Process(12, 3456), "kernel", 4026531840, UUID(int=7))
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_sandbox_comes_back(tmp_path: Path, stage: Stage) -> None:
+    """A sandbox's record is read as it was written."""
+    record = SandboxRecord(stage, 3, tmp_path)
+    write_sandbox(tmp_path / "r", record)
+    assert read_sandbox(tmp_path / "r") == record
+
+
+def test_machine_comes_back(tmp_path: Path) -> None:
+    """A machine's record is read as it was written."""
+    write_machine(tmp_path / "r", MACHINE)
+    assert read_machine(tmp_path / "r") == MACHINE
+
+
+def test_nothing_else_is_left(tmp_path: Path) -> None:
+    """Writing leaves one file, whether it is new or not."""
+    write_machine(tmp_path / "r", MACHINE)
+    write_machine(tmp_path / "r", MACHINE)
+    assert [path.name for path in tmp_path.iterdir()] == ["r"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"format": 1}',
+        '{"format": 2, "stage": "up"}',
+        '{"format": 1, "stage": "odd", "nodes": 1, "data": "/"}',
+        '{"format": 1, "pid": 1, "started": 1, "kernel": "", "mounts": 1, "era": 3}',
+    ],
+)
+def test_unreadable_is_none(tmp_path: Path, text: str) -> None:
+    """What is not a whole record of our format counts as none."""
+    (tmp_path / "r").write_text(text)
+    assert read_sandbox(tmp_path / "r") is None
+    assert read_machine(tmp_path / "r") is None
+
+
+def test_missing_is_none(tmp_path: Path) -> None:
+    """A record that was not written is none."""
+    assert read_sandbox(tmp_path / "r") is None

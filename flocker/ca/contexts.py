@@ -77,7 +77,7 @@ class Peer:
         raise NotANode(common_name(self.subject))
 
 
-class _Secured(Protocol):
+class Secured(Protocol):
     """What we ask of a TLS transport (part of ISSLTransport)."""
 
     def getPeerCertificate(self) -> X509 | None: ...
@@ -120,7 +120,7 @@ def https_policy(creator: IOpenSSLClientConnectionCreator) -> IPolicyForHTTPS:
     return _Policy(creator)
 
 
-def peer_identity(transport: _Secured) -> Peer:
+def peer_identity(transport: Secured) -> Peer:
     """Who is at the other end; raises `NoPeer` before the handshake is done.
 
     Twisted calls `connectionMade` before the handshake: ask in `handshakeCompleted`

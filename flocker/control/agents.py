@@ -59,7 +59,8 @@ class AgentConnection(Protocol):
 class Told:
     """What one agent has been told, and what it is still to be told.
 
-    `number` is that of the last update that it applied.
+    `number` is that of the last update that it applied. One that has just connected
+    is `waiting` for an update, be it empty: only then may it act.
     """
 
     number: int = 0
@@ -68,6 +69,7 @@ class Told:
     told: set[DatasetID] = Factory(set)
     connection: AgentConnection | None = None
     sending: bool = False
+    waiting: bool = False
 
 
 class Agents:
@@ -100,6 +102,7 @@ class Agents:
         told = self._of(node)
         told.connection = connection
         told.sending = False
+        told.waiting = True
         told.knows_all = boot == str(self.boot) and number == told.number
         with self._telling_of_holders(self._observations.reported_by(node)):
             self._observations.connected(connection.identity, self._now())
@@ -187,7 +190,7 @@ class Agents:
         told = self._of(node)
         if told.connection is None or told.sending:
             return
-        if told.knows_all and not told.dirty:
+        if not _due(told):
             return
         told.sending = True
         _ = Deferred.fromCoroutine(self._send(node, told, told.connection))
@@ -195,7 +198,7 @@ class Agents:
     async def _send(
         self, node: NodeID, told: Told, connection: AgentConnection
     ) -> None:
-        while told.connection is connection and (told.dirty or not told.knows_all):
+        while told.connection is connection and _due(told):
             what = self._next(node, told)
             try:
                 with logging.action(
@@ -243,6 +246,7 @@ class Agents:
         told.knows_all = applied
         if not applied:
             return
+        told.waiting = False
         told.number += 1
         settled = {each.id for each in what.changed}.union(what.gone)
         if what.full:
@@ -261,3 +265,8 @@ class Agents:
                 nodes.discard(node)
                 if not nodes:
                     del self._still_acting[dataset]
+
+
+def _due(told: Told) -> bool:
+    """Say whether there is anything to tell."""
+    return bool(told.dirty) or told.waiting or not told.knows_all

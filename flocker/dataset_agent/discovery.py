@@ -52,8 +52,9 @@ class Device:
 class BackendSeen:
     """One backend as this node sees it now.
 
-    `alive` are the instances that run, None where the backend does not know; `gone`
-    are volumes of which it was said that they are no more.
+    `unit` is its allocation unit in bytes; `alive` are the instances that run, None
+    where the backend does not know; `gone` are volumes of which it was said that they
+    are no more.
     """
 
     instance: InstanceID
@@ -61,6 +62,7 @@ class BackendSeen:
     devices: Mapping[VolumeID, Device] = _NO_DEVICES
     alive: frozenset[InstanceID] | None = None
     gone: frozenset[VolumeID] = frozenset()
+    unit: int = 1
 
 
 @frozen

@@ -1,7 +1,5 @@
 """What to do now about each dataset, and what to say of those that wait; pure."""
 
-from collections.abc import Mapping
-
 from attrs import frozen
 
 from flocker.dataset_agent.causes import explain, held
@@ -62,9 +60,9 @@ def decide(
     found: Discovered,
     assignment: Assignment | None,
     backend: BackendName,
-    units: Mapping[BackendName, int],
+    unit: int,
 ) -> Decision:
-    """Say what to do about one dataset; `units` are allocation units in bytes."""
+    """Say what to do about one dataset; `unit` is its backend's, in bytes."""
     entry = NEXT[wanted, found.condition]
     match entry:
         case Rest():
@@ -74,7 +72,7 @@ def decide(
         case Refuse(code):
             return Waiting(explain(code, found, backend))
         case _:
-            return _step(entry, found, assignment, backend, units)
+            return _step(entry, found, assignment, backend, unit)
 
 
 def _step(
@@ -82,12 +80,12 @@ def _step(
     found: Discovered,
     assignment: Assignment | None,
     backend: BackendName,
-    units: Mapping[BackendName, int],
+    unit: int,
 ) -> Decision:
     if entry in TAKING and assignment is not None and assignment.held_by:
         return Waiting(held(assignment.held_by))
     if entry is Create:
-        return _create(found, assignment, backend, units)
+        return _create(found, assignment, backend, unit)
     return _on_volume(entry, found, backend)
 
 
@@ -95,11 +93,10 @@ def _create(
     found: Discovered,
     assignment: Assignment | None,
     backend: BackendName,
-    units: Mapping[BackendName, int],
+    unit: int,
 ) -> Create:
     wanted = None if assignment is None else assignment.dataset
     size = None if wanted is None else wanted.maximum_size
-    unit = units.get(backend, 1)
     return Create(found.dataset, backend, round_up(size or DEFAULT_SIZE, unit))
 
 

@@ -1,0 +1,164 @@
+"""flocker-control: the REST port, the agents' port, and the store between them."""
+
+from pathlib import Path
+from typing import cast
+from uuid import uuid4
+
+import click
+from attrs import frozen
+from twisted.internet.defer import DeferredList, maybeDeferred
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IOpenSSLServerConnectionCreator,
+    ITransport,
+)
+
+from flocker import __version__
+from flocker.ca.contexts import Secured, peer_identity, server_context
+from flocker.ca.names import Role
+from flocker.ca.services import ServiceCertificates, load_service_directory
+from flocker.control.agent_protocol import AgentFactory
+from flocker.control.agents import Agents
+from flocker.control.observations import Observations
+from flocker.control.operations import Operations
+from flocker.control.persistence.opening import open_store
+from flocker.control.persistence.sqlite import SQLiteStore
+from flocker.model.ids import NodeID
+from flocker.restapi.app import app_resource, site
+from flocker.runtime import logging
+from flocker.runtime.clock import SteadyClock
+from flocker.runtime.listening import listen
+from flocker.runtime.main import Stop, run_service
+from flocker.runtime.reactor import IReactor
+from flocker.runtime.settings import run_program, standard_options
+
+
+@frozen
+class Options:
+    """What the command line says."""
+
+    data_path: Path
+    port: str
+    agent_port: str
+    certificates_directory: Path
+
+
+@click.command()
+@click.option(
+    "-d",
+    "--data-path",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="/var/lib/flocker",
+    show_default=True,
+    help="Directory that keeps the configuration.",
+)
+@click.option(
+    "-p", "--port", default="tcp:4523", show_default=True, help="Port of the REST API."
+)
+@click.option(
+    "-a",
+    "--agent-port",
+    default="tcp:4524",
+    show_default=True,
+    help="Port that agents connect to.",
+)
+@click.option(
+    "-c",
+    "--certificates-directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="/etc/flocker",
+    show_default=True,
+    help="Directory with cluster.crt, control-service.crt and control-service.key.",
+)
+@standard_options
+def control(
+    log: logging.Destination,
+    data_path: Path,
+    port: str,
+    agent_port: str,
+    certificates_directory: Path,
+) -> None:
+    """Keep what is wanted of the cluster, and tell each node its part."""
+    logging.start_logging(log)
+    options = Options(data_path, port, agent_port, certificates_directory)
+
+    async def start(reactor: IReactor) -> Stop:
+        return await _start(reactor, options)
+
+    run_service(start)
+
+
+async def _start(reactor: IReactor, options: Options) -> Stop:
+    certificates = load_service_directory(
+        options.certificates_directory, "control-service", now=SteadyClock().now()
+    )
+    store = open_store(options.data_path, reactor)
+    try:
+        ports = await _serve(reactor, options, certificates, store)
+    except BaseException:
+        await store.close()
+        raise
+
+    async def stop() -> None:
+        await DeferredList([maybeDeferred(port.stopListening) for port in ports])
+        await store.close()
+
+    return stop
+
+
+async def _serve(
+    reactor: IReactor,
+    options: Options,
+    certificates: ServiceCertificates,
+    store: SQLiteStore,
+) -> tuple[IListeningPort, ...]:
+    clock = SteadyClock()
+    observations = Observations()
+    operations = Operations(store, await store.load(), observations, reactor)
+    agents = Agents(operations, uuid4(), clock)
+    rest = app_resource(
+        operations, store_id=store.store_id, now=clock.seconds, version=__version__
+    )
+    rest_port = await listen(
+        reactor,
+        "--port",
+        options.port,
+        _tls(certificates, Role.USER, "the REST port"),
+        site(rest, reactor),
+    )
+    agent_port = await listen(
+        reactor,
+        "--agent-port",
+        options.agent_port,
+        _tls(certificates, Role.NODE, "the agents' port"),
+        AgentFactory(agents, observations, _node_of, reactor, __version__),
+    )
+    logging.message(
+        "flocker:control:started",
+        version=__version__,
+        rest=str(rest_port.getHost()),
+        agents=str(agent_port.getHost()),
+        datasets=len(operations.configuration.datasets),
+        revision=operations.configuration.revision,
+    )
+    return rest_port, agent_port
+
+
+def _tls(
+    certificates: ServiceCertificates, accepts: Role, where: str
+) -> IOpenSSLServerConnectionCreator:
+    def refused(sentence: str) -> None:
+        logging.message("flocker:control:refused", where=where, why=sentence)
+
+    return server_context(
+        certificates.authority, certificates.own, accepts=accepts, refused=refused
+    )
+
+
+def _node_of(transport: ITransport) -> NodeID:
+    return peer_identity(cast(Secured, transport)).node
+
+
+def main() -> None:
+    """Run the program (console script)."""
+    run_program(control, "flocker-control")

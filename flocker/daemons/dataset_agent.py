@@ -1,0 +1,202 @@
+"""flocker-dataset-agent: keeps the storage of this node as control wants it."""
+
+import logging.config
+from pathlib import Path
+from secrets import SystemRandom
+from typing import Final
+from uuid import uuid4
+
+import click
+from attrs import frozen
+
+from flocker import __version__
+from flocker.backends.registry import build, look_up
+from flocker.ca.contexts import client_context
+from flocker.ca.credentials import cluster_id, node_id
+from flocker.ca.handshake import explain
+from flocker.ca.services import ServiceCertificates, load_service_directory
+from flocker.convergence.dialling import Control, dial
+from flocker.convergence.link import Hearer, Link
+from flocker.convergence.session import make_session
+from flocker.dataset_agent.agent import DatasetAgent
+from flocker.dataset_agent.filesystems import Filesystems
+from flocker.dataset_agent.rig import Backend, Rig
+from flocker.model.cluster import AgentIdentity, BackendReport, Role
+from flocker.model.errors import FlockerError
+from flocker.model.ids import ClusterID, Era, InstanceID, ProcessID, parse_uuid
+from flocker.runtime.clock import SteadyClock
+from flocker.runtime.logging import Destination, message, start_logging
+from flocker.runtime.main import Stop, run_service
+from flocker.runtime.reactor import IReactor
+from flocker.runtime.settings import run_program, standard_options
+from flocker.runtime.threads import Threads
+from flocker.wire.agent_yaml import AgentConfig, BackendConfig, BadAgentFile, parse
+
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+DRIVER_THREADS: Final = 16
+KERNEL_THREADS: Final = 8
+
+
+@frozen
+class EraUnknown(FlockerError):
+    """The kernel does not tell its boot id, so a reboot could not be noticed."""
+
+    why: str
+
+    def words(self) -> str:
+        """Name the file and the fault."""
+        return f"the boot id cannot be read from {BOOT_ID}: {self.why}"
+
+
+@click.command()
+@click.option(
+    "-c",
+    "--agent-config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="/etc/flocker/agent.yml",
+    show_default=True,
+    help="The agent's file; cluster.crt, node.crt and node.key lie beside it.",
+)
+@standard_options
+def dataset_agent(log: Destination, agent_config: Path) -> None:
+    """Keep the storage of this node as the control service wants it."""
+    start_logging(log)
+
+    async def start(reactor: IReactor) -> Stop:
+        return await _start(reactor, agent_config)
+
+    run_service(start)
+
+
+async def _start(reactor: IReactor, file: Path) -> Stop:
+    config = _read(file)
+    certificates = load_service_directory(file.parent, "node", now=SteadyClock().now())
+    rig = Rig(
+        node=node_id(certificates.own),
+        backends={
+            backend.name: _backend(reactor, backend, cluster_id(certificates.authority))
+            for backend in config.backends
+        },
+        filesystems=Filesystems(),
+        threads=Threads(reactor, "kernel", KERNEL_THREADS),
+    )
+    pools = (rig.threads, *(backend.threads for backend in rig.backends.values()))
+    for pool in pools:
+        pool.start()
+    chance = SystemRandom().random
+    agent = DatasetAgent(rig, reactor, chance)
+    identity = _Identity(rig, _era(), ProcessID(uuid4()))
+    control = _control(config, certificates)
+
+    async def dial_control(turn: int, hearer: Hearer) -> Link:
+        return await dial(
+            reactor, control, turn, hearer, identity.at, agent.slice_number
+        )
+
+    session = make_session(dial_control, agent, reactor, chance)
+    message(
+        "flocker:dataset-agent:started",
+        version=__version__,
+        node=str(rig.node),
+        control=config.hosts,
+        backends={str(each.name): each.driver for each in config.backends},
+    )
+    session.start()
+
+    async def stop() -> None:
+        session.stop()
+        for pool in pools:
+            await pool.stop()
+
+    return stop
+
+
+@frozen
+class _Identity:
+    """Who this agent is; its address is that of its connection to control."""
+
+    rig: Rig
+    era: Era
+    process: ProcessID
+
+    async def at(self, host: str) -> AgentIdentity:
+        """Say who it is at `host`."""
+        return AgentIdentity(
+            node=self.rig.node,
+            role=Role.DATASET,
+            era=self.era,
+            process=self.process,
+            host=host,
+            version=__version__,
+            backends=tuple(
+                [await _report(backend) for backend in self.rig.backends.values()]
+            ),
+        )
+
+
+async def _report(backend: Backend) -> BackendReport:
+    return BackendReport(
+        backend.name, backend.driver, backend.kind, await _instance(backend)
+    )
+
+
+async def _instance(backend: Backend) -> InstanceID | None:
+    """Give this machine's name in the backend, if the backend knows it now."""
+    try:
+        return await backend.threads.run(backend.api.compute_instance_id)
+    except FlockerError as error:
+        message(
+            "flocker:dataset-agent:no-instance", backend=backend.name, why=str(error)
+        )
+        return None
+
+
+def _read(file: Path) -> AgentConfig:
+    try:
+        config = parse(file.read_text(encoding="utf-8"), str(file))
+    except OSError as error:
+        raise BadAgentFile(str(file), "", error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        raise BadAgentFile(str(file), "", f"it is not UTF-8: {error.reason}") from error
+    if config.logging is not None:
+        try:
+            logging.config.dictConfig(dict(config.logging))
+        except (ValueError, TypeError, AttributeError, ImportError) as error:
+            raise BadAgentFile(str(file), "logging", str(error)) from error
+    return config
+
+
+def _backend(reactor: IReactor, config: BackendConfig, cluster: ClusterID) -> Backend:
+    description = look_up(config.driver, config.where)
+    return Backend(
+        name=config.name,
+        driver=config.driver,
+        kind=description.kind.value,
+        api=build(config.driver, config.keys, cluster, config.where),
+        threads=Threads(reactor, f"backend-{config.name}", DRIVER_THREADS),
+    )
+
+
+def _control(config: AgentConfig, certificates: ServiceCertificates) -> Control:
+    def refused(sentence: str) -> None:
+        message("flocker:dataset-agent:refused", why=sentence)
+
+    def in_words(error: BaseException) -> str | None:
+        return explain(error, certificates.own)
+
+    tls = client_context(certificates.authority, certificates.own, refused=refused)
+    return Control(config.hosts, config.port, tls, in_words)
+
+
+def _era() -> Era:
+    try:
+        return Era(parse_uuid(BOOT_ID.read_text(encoding="ascii").strip()))
+    except OSError as error:
+        raise EraUnknown(error.strerror or str(error)) from error
+    except FlockerError as error:
+        raise EraUnknown(str(error)) from error
+
+
+def main() -> None:
+    """Run the program (console script)."""
+    run_program(dataset_agent, "flocker-dataset-agent")

@@ -1,0 +1,148 @@
+"""How each step is done; synchronous, in one of the backend's threads.
+
+Every step looks once more before it acts on what was planned: the device must still
+be the volume's, and nobody may use what is to be taken away.
+"""
+
+from functools import singledispatch
+from pathlib import Path
+
+from flocker.backends.block_interface import (
+    AlreadyAttachedVolume,
+    UnattachedVolume,
+    UnknownVolume,
+)
+from flocker.convergence.outcome import Done, Outcome, TryAgain
+from flocker.dataset_agent.filesystems import Busy
+from flocker.dataset_agent.rig import Backend, Rig
+from flocker.dataset_agent.steps import (
+    Attach,
+    Create,
+    Destroy,
+    Detach,
+    Format,
+    Mount,
+    Step,
+    Unmount,
+)
+from flocker.model.cluster import Cause
+from flocker.model.ids import VolumeID
+from flocker.runtime import logging
+
+DONE = Done()
+
+NO_DEVICE = Path("/dev/none")
+"""Names no device: what is mounted in a place is then taken for whatever it is."""
+
+
+async def perform(step: Step, rig: Rig) -> Outcome:
+    """Do one step. What it raises, `flocker.convergence.running` makes an outcome."""
+    threads = rig.threads
+    if not isinstance(step, Unmount):
+        threads = rig.backends[step.backend].threads
+    return await threads.run(_perform_or_wait, step, rig)
+
+
+def _perform_or_wait(step: Step, rig: Rig) -> Outcome:
+    try:
+        return _perform(step, rig)
+    except Busy as error:
+        return TryAgain(Cause("busy", str(error), "end what uses it"))
+
+
+@singledispatch
+def _perform(step: Step, rig: Rig) -> Outcome:
+    raise TypeError(f"{step!r} is not a step")
+
+
+@_perform.register
+def _create(step: Create, rig: Rig) -> Outcome:
+    backend = rig.backends[step.backend]
+    for volume in backend.api.list_volumes():
+        if volume.dataset_id == step.dataset:
+            return DONE
+    backend.created[step.dataset] = backend.api.create_volume(
+        dataset_id=step.dataset, size=step.size
+    )
+    return DONE
+
+
+@_perform.register
+def _attach(step: Attach, rig: Rig) -> Outcome:
+    backend = rig.backends[step.backend]
+    instance = backend.api.compute_instance_id()
+    try:
+        backend.api.attach_volume(step.volume, attach_to=instance)
+    except AlreadyAttachedVolume as error:
+        logging.message("flocker:attach:already", volume=step.volume)
+        if _device_of(backend, step.volume) is None:
+            return TryAgain(Cause("already-attached", str(error)))
+    except UnknownVolume:
+        backend.created.pop(step.dataset, None)
+        raise
+    return DONE
+
+
+@_perform.register
+def _format(step: Format, rig: Rig) -> Outcome:
+    changed = _changed(rig.backends[step.backend], step.volume, step.device)
+    if changed is not None:
+        return changed
+    rig.filesystems.make(step.device)
+    return DONE
+
+
+@_perform.register
+def _mount(step: Mount, rig: Rig) -> Outcome:
+    changed = _changed(rig.backends[step.backend], step.volume, step.device)
+    if changed is not None:
+        return changed
+    rig.filesystems.mount(step.device, rig.place(step.dataset))
+    return DONE
+
+
+@_perform.register
+def _unmount(step: Unmount, rig: Rig) -> Outcome:
+    rig.filesystems.unmount(step.path, step.device or NO_DEVICE)
+    return DONE
+
+
+@_perform.register
+def _detach(step: Detach, rig: Rig) -> Outcome:
+    backend = rig.backends[step.backend]
+    device = _device_of(backend, step.volume)
+    if device is not None:
+        holders = rig.filesystems.holders(device)
+        if holders:
+            raise Busy(device, holders)
+    backend.api.detach_volume(step.volume)
+    return DONE
+
+
+@_perform.register
+def _destroy(step: Destroy, rig: Rig) -> Outcome:
+    backend = rig.backends[step.backend]
+    try:
+        backend.api.destroy_volume(step.volume)
+    except UnknownVolume:
+        logging.message("flocker:destroy:gone-already", volume=step.volume)
+    backend.created.pop(step.dataset, None)
+    backend.gone.add(step.volume)
+    return DONE
+
+
+def _device_of(backend: Backend, volume: VolumeID) -> Path | None:
+    """Give the device, if the volume has one here."""
+    try:
+        return backend.api.get_device_path(volume)
+    except (UnattachedVolume, UnknownVolume):
+        return None
+
+
+def _changed(backend: Backend, volume: VolumeID, planned: Path) -> TryAgain | None:
+    """Refuse to act on a device that is not the volume's any more."""
+    device = _device_of(backend, volume)
+    if device == planned:
+        return None
+    words = f"volume {volume} was at {planned} and is at {device or 'no device'} now"
+    return TryAgain(Cause("device-changed", words))

@@ -1,0 +1,57 @@
+"""Ports: from the text of an option to a listening socket, or one clear sentence."""
+
+from attrs import frozen
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+    IReactorTime,
+)
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from flocker.model.errors import FlockerError
+
+
+@frozen
+class BadEndpoint(FlockerError):
+    """An option's text is no endpoint that can be listened on."""
+
+    option: str
+    text: str
+    why: str
+
+    def words(self) -> str:
+        """Name the option, its text and the fault."""
+        return f"{self.option} {self.text!r} cannot be listened on: {self.why}"
+
+
+async def listen(
+    reactor: IReactorTime,
+    option: str,
+    text: str,
+    tls: IOpenSSLServerConnectionCreator,
+    factory: IProtocolFactory,
+) -> IListeningPort:
+    """Serve `factory` over TLS at an endpoint like ``tcp:4523``.
+
+    Raises `BadEndpoint`, with the option that brought the text.
+    """
+    try:
+        endpoint = serverFromString(reactor, text)
+    except (ValueError, TypeError, LookupError) as error:
+        why = "it should look like tcp:4523 or tcp:4523:interface=127.0.0.1"
+        raise BadEndpoint(option, text, why) from error
+    secured = TLSMemoryBIOFactory(tls, False, factory, reactor)  # noqa: FBT003
+    secured.noisy = False
+    try:
+        port: IListeningPort = await endpoint.listen(secured)
+    except CannotListenError as error:
+        raise BadEndpoint(option, text, _why(error)) from error
+    return port
+
+
+def _why(error: CannotListenError) -> str:
+    found = error.socketError
+    return str(getattr(found, "strerror", None) or found)

@@ -1,0 +1,151 @@
+"""agent.yml, as spec/cli-and-config.md §4 has it, with errors that name file and key.
+
+Pure: the caller reads the file. Unknown keys at the top level and in
+`control-service` are ignored, as they always were.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import yaml
+from attrs import frozen
+
+from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.model.errors import FlockerError
+from flocker.model.ids import BackendName
+
+AGENT_PORT: Final = 4524
+
+_HOST = re.compile(
+    r"(?=.{1,253}\.?$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+    r"(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?",
+    re.IGNORECASE,
+)
+_BACKEND_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}", re.IGNORECASE)
+
+
+@frozen
+class BadAgentFile(FlockerError):
+    """agent.yml says something that it must not, or leaves something out."""
+
+    file: str
+    key: str
+    why: str
+
+    def words(self) -> str:
+        """Name the file, the key and the fault."""
+        return f"{self.file}: {self.key + ': ' if self.key else ''}{self.why}"
+
+
+@frozen
+class BackendConfig:
+    """One backend of the node: its driver and the driver's own keys.
+
+    `where` leads to it, for errors; `keys` may hold secrets and are never logged.
+    """
+
+    name: BackendName
+    driver: str
+    keys: Mapping[str, object]
+    where: str
+
+
+@frozen
+class AgentConfig:
+    """What an agent is told by its file; `hosts` are control's, in order of trying."""
+
+    hosts: tuple[str, ...]
+    port: int
+    backends: tuple[BackendConfig, ...]
+    logging: Mapping[str, object] | None = None
+
+
+def parse(text: str, file: str) -> AgentConfig:
+    """Read the text of agent.yml. Raises `BadAgentFile`."""
+    try:
+        root = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadAgentFile(file, "", f"it is not YAML: {_one_line(error)}") from error
+    top = _mapping(root, file, "")
+    version = _required(top, "version", file, "")
+    if version != 1 or isinstance(version, bool):
+        raise BadAgentFile(file, "version", f"must be 1, not {version!r}")
+    control = _mapping(
+        _required(top, "control-service", file, ""), file, "control-service"
+    )
+    logging = top.get("logging")
+    return AgentConfig(
+        hosts=_hosts(control, file),
+        port=_port(control, file),
+        backends=_backends(top, file),
+        logging=None if logging is None else _mapping(logging, file, "logging"),
+    )
+
+
+def _hosts(control: Mapping[str, object], file: str) -> tuple[str, ...]:
+    key = "control-service.hostname"
+    value = _required(control, "hostname", file, "control-service")
+    hosts = value if isinstance(value, list) else [value]
+    if not hosts:
+        raise BadAgentFile(file, key, "is an empty list")
+    for host in hosts:
+        if not isinstance(host, str) or not _HOST.fullmatch(host):
+            raise BadAgentFile(
+                file, key, f"{host!r} is neither a host name nor an IPv4 address"
+            )
+    return tuple(hosts)
+
+
+def _port(control: Mapping[str, object], file: str) -> int:
+    port = control.get("port", AGENT_PORT)
+    if type(port) is not int or not 0 < port < 2**16:
+        why = f"must be a port number, not {port!r}"
+        raise BadAgentFile(file, "control-service.port", why)
+    return port
+
+
+def _backends(top: Mapping[str, object], file: str) -> tuple[BackendConfig, ...]:
+    found = []
+    if "dataset" in top:
+        found.append(_backend(DEFAULT_BACKEND, top["dataset"], file, "dataset"))
+    several = _mapping(top.get("backends", {}), file, "backends")
+    for name, value in several.items():
+        key = f"backends.{name}"
+        if not _BACKEND_NAME.fullmatch(name):
+            raise BadAgentFile(file, key, "is no name for a backend")
+        if name == DEFAULT_BACKEND and "dataset" in top:
+            why = f"the backend of dataset: is called {DEFAULT_BACKEND} already"
+            raise BadAgentFile(file, key, why)
+        found.append(_backend(BackendName(name), value, file, key))
+    if not found:
+        raise BadAgentFile(file, "dataset", "is missing; so is backends")
+    return tuple(found)
+
+
+def _backend(name: BackendName, value: object, file: str, key: str) -> BackendConfig:
+    keys = dict(_mapping(value, file, key))
+    driver = _required(keys, "backend", file, key)
+    if not isinstance(driver, str):
+        raise BadAgentFile(file, f"{key}.backend", f"must be a name, not {driver!r}")
+    del keys["backend"]
+    return BackendConfig(name, driver, keys, f"{file}: {key}")
+
+
+def _mapping(value: object, file: str, key: str) -> Mapping[str, object]:
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        raise BadAgentFile(file, key, "must be a mapping with names for keys")
+    return value
+
+
+def _required(
+    mapping: Mapping[str, object], name: str, file: str, within: str
+) -> object:
+    if name not in mapping:
+        key = f"{within}.{name}" if within else name
+        raise BadAgentFile(file, key, "is missing")
+    return mapping[name]
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    return " ".join(str(error).split())

@@ -91,8 +91,9 @@ class _Front(KleinResource):
 
 
 def _unroutable(request: IRequest) -> FlockerError | None:
-    if not request.method.isalpha():
-        return BadRequest("its method is not a word")
+    method: bytes = request.method
+    if not (method.isalpha() and method.isupper()):
+        return BadRequest("its method is not a word in capitals")
     path = b"/".join(request.postpath)
     try:
         path.decode("utf-8")

@@ -8,10 +8,12 @@ from uuid import UUID
 
 import pytest
 from attrs import frozen
+from treq.testing import StubTreq
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from treq.testing import StubTreq
+from twisted.python.failure import Failure
 
 from flocker.control.observations import Observations
 from flocker.control.operations import Operations
@@ -42,13 +44,26 @@ class Reply:
         return values[-1] if values else None
 
 
+def read_reply(sent: bytes) -> Reply:
+    """Take apart one answer as it goes over the wire."""
+    head, _, content = sent.partition(b"\r\n\r\n")
+    if head == b"HTTP/1.1 100 Continue":
+        head, _, content = content.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    headers: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        headers.setdefault(name.lower(), []).append(value)
+    return Reply(int(status.split()[1]), headers, content)
+
+
 class Api:
     """A control service without a network, and whoever talks to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: MemoryStore | None = None) -> None:
         self.clock = Clock()
         self.clock.advance(START)
-        self.store = MemoryStore()
+        self.store = store or MemoryStore()
         self.observations = Observations()
         self.operations = Operations(
             self.store, Configuration(), self.observations, self.clock
@@ -106,16 +121,20 @@ class Api:
     def delete(self, path: str, headers=None) -> Reply:
         return self.ask("DELETE", path, headers=headers)
 
-    def raw(self, request: bytes) -> list[bytes]:
-        """Send bytes to the real protocol; give status line, headers and body as sent.
-
-        A connection of its own, which the client closes when it has sent everything.
-        """
+    def dial(self) -> tuple[Any, StringTransport]:
+        """Connect to the real protocol; give it and what it writes to."""
         protocol = site(self.resource, self.clock).buildProtocol(None)
         transport = StringTransport()
         protocol.makeConnection(transport)
+        return protocol, transport
+
+    def raw(self, request: bytes) -> Reply:
+        """Send bytes over a connection of their own; read the one answer."""
+        protocol, transport = self.dial()
         protocol.dataReceived(request)
-        return transport.value().split(b"\r\n\r\n", 1)
+        reply = read_reply(transport.value())
+        protocol.connectionLost(Failure(ConnectionDone()))
+        return reply
 
     def connect(self, node: NodeID, host: str = "10.0.0.1", era: int = 1) -> None:
         """Let the agent of `node` connect."""
@@ -140,7 +159,7 @@ def api() -> Api:
     return Api()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_api():
     """For Hypothesis, which wants a new one an example."""
     return Api

@@ -1,0 +1,71 @@
+"""What is happening, as users ask for it."""
+
+from uuid import UUID
+
+from flocker.model.cluster import Condition
+from flocker.model.ids import NodeID
+
+NODE = NodeID(UUID("5d7a0000-0000-4000-8000-000000000001"))
+DATASET = UUID("11c50000-0000-4000-8000-000000000001")
+DATASETS = "/v1/status/datasets"
+NODES = "/v1/status/nodes"
+
+
+def create(api) -> None:
+    body = {"primary": str(NODE), "dataset_id": str(DATASET), "metadata": {"name": "x"}}
+    assert api.post("/v1/configuration/datasets", body).code == 201
+
+
+def test_no_datasets(api) -> None:
+    """A new cluster has an empty list."""
+    assert (api.get(DATASETS).code, api.get(DATASETS).json) == (200, [])
+
+
+def test_dataset_waits_for_its_node(api) -> None:
+    """A dataset says its phase, since when, the cause, and what would release it."""
+    create(api)
+    api.clock.advance(2.5)
+    (plain,) = api.get(DATASETS).json
+    assert plain["dataset_id"] == str(DATASET)
+    assert (plain["phase"], plain["seconds"]) == ("waiting", 2.5)
+    assert plain["cause"]["code"] == "node-unknown"
+    assert plain["cause"]["release"]
+
+
+def test_dataset_in_full(api, fact) -> None:
+    """One dataset alone also says what each node knows of it; its id in any case."""
+    create(api)
+    api.connect(NODE)
+    api.report(NODE, fact(DATASET, Condition.MOUNTED, path="/flocker/x", size=5))
+    plain = api.get(f"{DATASETS}/{str(DATASET).upper()}").json
+    assert (plain["phase"], plain["path"], plain["size"]) == (
+        "mounted",
+        "/flocker/x",
+        5,
+    )
+    assert plain["nodes"][str(NODE)]["condition"] == "mounted"
+    (brief,) = api.get(DATASETS).json
+    assert brief.items() <= plain.items()
+
+
+def test_unknown_dataset(api) -> None:
+    """No dataset of that id, or no id at all, is 404."""
+    for segment in (DATASET, "x", "%00", "%F0%9F%92%BE"):
+        reply = api.get(f"{DATASETS}/{segment}")
+        assert (reply.code, list(reply.json)) == (404, ["description"])
+
+
+def test_nodes(api) -> None:
+    """Every node that has connected is listed, also when it is silent."""
+    api.connect(NODE, "10.0.0.7")
+    api.clock.advance(500.0)
+    (plain,) = api.get(NODES).json
+    assert (plain["uuid"], plain["host"]) == (str(NODE), "10.0.0.7")
+    assert (plain["connected"], plain["seconds"]) == (True, 500.0)
+    assert api.get(f"{NODES}/{str(NODE).upper()}").json == plain
+
+
+def test_unknown_node(api) -> None:
+    """No node of that id, or no id at all, is 404."""
+    for segment in (NODE, "x"):
+        assert api.get(f"{NODES}/{segment}").code == 404

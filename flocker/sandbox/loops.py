@@ -19,7 +19,7 @@ from flocker.model.errors import FlockerError
 from flocker.sandbox.processes import command, holders_of_device
 from flocker.sandbox.waiting import Waited, until
 
-_LONGEST = 15.0
+_LONGEST = 10.0
 """Seconds until the last mount of a killed machine must be gone."""
 
 

@@ -15,9 +15,10 @@ from OpenSSL import SSL
 from treq import content
 from treq.client import HTTPClient
 from twisted.internet import error as network
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import (
+    IConsumer,
     IOpenSSLClientConnectionCreator,
     IReactorTime,
     IStreamClientEndpoint,
@@ -31,7 +32,7 @@ from twisted.web.client import (
     ResponseNeverReceived,
 )
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IAgentEndpointFactory
+from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer
 from zope.interface import implementer
 
 from flocker.ca.contexts import client_context
@@ -85,6 +86,8 @@ _NOT_CONNECTED: tuple[tuple[type[Exception], str], ...] = (
     (network.DNSLookupError, "there is no host of this name"),
     (network.TimeoutError, f"no connection within {CONNECT_WITHIN:.0f} s"),
 )
+
+_UNCONNECTED = (network.ConnectError, network.DNSLookupError, network.TimeoutError)
 
 T = TypeVar("T")
 
@@ -196,7 +199,7 @@ class HTTPFlockerClient:
                 if method != "GET":
                     raise AnswerLost(route.where, lost.why) from lost
                 tried.append((route.where, lost.why))
-            except network.ConnectError as error:
+            except _UNCONNECTED as error:
                 tried.append((route.where, _not_connected(error)))
             else:
                 return _understand(route.where, status, answer, kind)
@@ -210,7 +213,7 @@ class HTTPFlockerClient:
                 method,
                 _ORIGIN + path,
                 headers=Headers({"content-type": ["application/json"]}),
-                data=None if body is None else json.dumps(body).encode(),
+                data=None if body is None else _Body(json.dumps(body).encode()),
                 allow_redirects=False,
             )
             return response.code, await content(response)
@@ -240,7 +243,7 @@ def _understand(where: str, status: int, answer: bytes, kind: type[T]) -> T:
     raise RequestRefused(status, refusal.description, refusal.errors, refusal.incident)
 
 
-def _not_connected(error: network.ConnectError) -> str:
+def _not_connected(error: Exception) -> str:
     for kind, words in _NOT_CONNECTED:
         if isinstance(error, kind):
             return words
@@ -292,3 +295,22 @@ class _Always:
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         return self.endpoint
+
+
+@implementer(IBodyProducer)
+class _Body:
+    """A body that is written at once."""
+
+    def __init__(self, content: bytes) -> None:
+        self.length = len(content)
+        self._content = content
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        consumer.write(self._content)
+        return succeed(None)
+
+    def pauseProducing(self) -> None: ...
+
+    def resumeProducing(self) -> None: ...
+
+    def stopProducing(self) -> None: ...

@@ -6,7 +6,7 @@ server may be newer than its client; phases and conditions stay texts for that r
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 from uuid import UUID
 
 from attrs import frozen
@@ -134,7 +134,7 @@ class RefusalAnswer:
 def read(kind: type[T], body: bytes) -> T:
     """Read an object of type `kind`. Raises `Undecodable`."""
     try:
-        return _CONVERTER.structure(json.loads(body), kind)
+        return _structure(kind, json.loads(body))
     except (
         ValueError,
         TypeError,
@@ -146,6 +146,12 @@ def read(kind: type[T], body: bytes) -> T:
     ) as error:
         name = getattr(kind, "__name__", str(kind))
         raise Undecodable(name, f"{type(error).__name__}: {error}") from error
+
+
+def _structure(kind: type[T], found: object) -> T:
+    if get_origin(kind) is tuple and not isinstance(found, list):
+        raise TypeError("it is not an array")
+    return _CONVERTER.structure(found, kind)
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 - what JSON has is not one type

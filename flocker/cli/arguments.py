@@ -1,0 +1,112 @@
+"""What users type, understood: sizes, metadata, addresses; pure.
+
+Each function raises `ValueError` with a sentence; `reading` makes click show it.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+
+import click
+from pyrsistent import PMap, pmap
+
+from flocker.client.http import Address
+from flocker.model.sizes import (
+    GIBIBYTE,
+    KIBIBYTE,
+    MEBIBYTE,
+    TEBIBYTE,
+    humanize,
+    round_up,
+)
+
+SMALLEST = 64 * MEBIBYTE
+"""Bytes; no dataset may be smaller (rest-api.md §3)."""
+_LARGEST = 2**63 - 1
+_SIZE = re.compile(r"([0-9.]+)([TGMK]?)(?:I?B)?", re.IGNORECASE)
+_FACTORS = {"T": TEBIBYTE, "G": GIBIBYTE, "M": MEBIBYTE, "K": KIBIBYTE, "": 1}
+_PORTS = range(1, 65536)
+
+
+def parse_size(text: str) -> int:
+    """Read ``1.5G`` as bytes, rounded up to a multiple of 1024."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(
+            f"{text!r} is not a size: write a number and T, G, M or K, as in 1.5G"
+        )
+    try:
+        number = Decimal(match[1])
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not a size: {match[1]} is no number") from None
+    exact = (number * _FACTORS[match[2].upper()]).to_integral_value(ROUND_CEILING)
+    size = round_up(int(exact), KIBIBYTE)
+    if size < SMALLEST:
+        raise ValueError(f"{text!r} is too small: {humanize(SMALLEST)} is the least")
+    if size > _LARGEST:
+        raise ValueError(f"{text!r} is more than any storage can hold")
+    return size
+
+
+def parse_metadata(text: str) -> PMap[str, str]:
+    """Read ``key=value,key=value``."""
+    pairs: dict[str, str] = {}
+    for item in filter(None, text.split(",")):
+        key, found, value = item.partition("=")
+        if not found or not key:
+            raise ValueError(f"{item!r} is not key=value")
+        if key in pairs:
+            raise ValueError(f"the key {key!r} is there twice")
+        pairs[key] = value
+    return pmap(pairs)
+
+
+def parse_addresses(text: str, port: int) -> tuple[Address, ...]:
+    """Read ``host,host:port,[v6]:port``; `port` is for those without one."""
+    found = tuple(
+        _address(item.strip(), port) for item in text.split(",") if item.strip()
+    )
+    if not found:
+        raise ValueError("no address is given")
+    return found
+
+
+def parse_seconds(text: str) -> float:
+    """Read how long to wait, in seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number of seconds") from None
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"{text!r} is not a time that passes")
+    return seconds
+
+
+def write_metadata(metadata: Mapping[str, str]) -> str:
+    """Write ``key=value,key=value``, sorted; the reverse of `parse_metadata`."""
+    return ",".join(f"{key}={value}" for key, value in sorted(metadata.items()))
+
+
+def _address(text: str, port: int) -> Address:
+    host, colon, tail = text.rpartition(":")
+    if text.startswith("[") and text.endswith("]"):
+        return Address(text[1:-1], port)
+    if not colon or (":" in host and not host.startswith("[")):
+        return Address(text, port)
+    if not host or not tail.isdecimal() or int(tail) not in _PORTS:
+        raise ValueError(f"{text!r} is not host or host:port")
+    return Address(host.removeprefix("[").removesuffix("]"), int(tail))
+
+
+def reading(parse: Callable[[str], object]) -> Callable[..., object]:
+    """Make click read an option with one of the functions above, if it is given."""
+
+    def callback(
+        context: click.Context, parameter: click.Parameter, value: str | None
+    ) -> object:
+        try:
+            return None if value is None else parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error), context, parameter) from error
+
+    return callback

@@ -1,0 +1,94 @@
+"""Which node or dataset a user means by the beginning of its id, or by a name; pure."""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from attrs import frozen
+
+from flocker.model.errors import FlockerError
+from flocker.wire.answers import DatasetAnswer, NodeAnswer
+
+SHORT = 8
+"""Characters of an id in tables, as the first Flocker's tools had."""
+_LISTED = 5
+
+T = TypeVar("T", DatasetAnswer, NodeAnswer)
+
+
+@frozen
+class NothingFits(FlockerError):
+    """No object has an id that begins like this, nor this name."""
+
+    kind: str
+    text: str
+
+    def words(self) -> str:
+        """Name what was typed, and which list would help."""
+        command = "list-nodes" if self.kind == "node" else "list"
+        return (
+            f"no {self.kind} fits {self.text!r}; `flockerctl {command}` "
+            f"shows what there is"
+        )
+
+
+@frozen
+class SeveralFit(FlockerError):
+    """What was typed fits several objects."""
+
+    kind: str
+    text: str
+    candidates: tuple[str, ...]
+
+    def words(self) -> str:
+        """Name what was typed and the first of what it fits."""
+        listed = ", ".join(self.candidates[:_LISTED])
+        more = len(self.candidates) - _LISTED
+        rest = f" and {more} more" if more > 0 else ""
+        return f"{self.text!r} fits more than one {self.kind}: {listed}{rest}"
+
+
+def choose_node(text: str, nodes: Iterable[NodeAnswer]) -> NodeAnswer:
+    """Find the node whose id begins with `text`, or whose address it is.
+
+    Raises `NothingFits`, `SeveralFit`.
+    """
+    listed = sorted(nodes, key=lambda node: str(node.uuid))
+    fitting = [
+        node
+        for node in listed
+        if _begins(str(node.uuid), text) or (text and node.host == text)
+    ]
+    names = [f"{node.uuid} ({node.host})" for node in fitting]
+    return _the_one("node", text, fitting, names)
+
+
+def choose_dataset(text: str, datasets: Iterable[DatasetAnswer]) -> DatasetAnswer:
+    """Find the dataset whose id begins with `text`, or whose name it is.
+
+    Deleted ones are meant only where no other fits. Raises `NothingFits`, `SeveralFit`.
+    """
+    listed = sorted(datasets, key=lambda dataset: str(dataset.dataset_id))
+    fitting = [
+        dataset
+        for dataset in listed
+        if _begins(str(dataset.dataset_id), text) or (text and dataset.name == text)
+    ]
+    alive = [dataset for dataset in fitting if not dataset.deleted]
+    fitting = alive or fitting
+    names = [
+        f"{dataset.dataset_id}" + (f" ({dataset.name})" if dataset.name else "")
+        for dataset in fitting
+    ]
+    return _the_one("dataset", text, fitting, names)
+
+
+def _begins(identifier: str, text: str) -> bool:
+    return bool(text) and identifier.startswith(text.lower())
+
+
+def _the_one(kind: str, text: str, fitting: Sequence[T], names: Sequence[str]) -> T:
+    if not fitting:
+        raise NothingFits(kind, text)
+    if len(fitting) > 1:
+        raise SeveralFit(kind, text, tuple(names))
+    return fitting[0]

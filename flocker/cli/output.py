@@ -1,0 +1,144 @@
+"""How results look: tables that fit, lines, JSON, and the live line of a wait.
+
+Results go to standard output, everything else to standard error. A table keeps its
+columns and never cuts an id; where it is not for a terminal, a row is a line.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from attrs import frozen
+from rich.console import Console
+from rich.live import Live
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from flocker.cli.explaining import Nodes, duration, name_node
+from flocker.client.interface import Unreachable
+from flocker.client.waiting import Observer, Seen
+from flocker.model.cluster import Phase
+from flocker.wire.answers import plain
+
+_WIDE = 100_000
+"""Columns of a page on which nothing is folded."""
+
+_STYLES = {
+    Phase.MOUNTED.value: "green",
+    Phase.FAILED.value: "bold red",
+    Phase.UNKNOWN.value: "red",
+    Phase.DESTROYED.value: "dim",
+}
+_UNDER_WAY = "yellow"
+
+
+@frozen
+class Column:
+    """One column; `folds` says that long content may continue on a further line."""
+
+    title: str
+    folds: bool = False
+    right: bool = False
+
+
+def screen() -> Console:
+    """Where results go."""
+    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+
+
+def aside() -> Console:
+    """Where progress and errors go."""
+    return Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+
+
+def printable(text: str) -> str:
+    """Make a text of unknown origin safe: what a terminal would obey is spelled out."""
+    return "".join(
+        letter if letter.isprintable() else repr(letter)[1:-1] for letter in text
+    )
+
+
+def phase_text(phase: str) -> Text:
+    """Write a phase in its colour."""
+    return Text(printable(phase), style=_STYLES.get(phase, _UNDER_WAY))
+
+
+def print_json(value: object, console: Console) -> None:
+    """Print values or texts as JSON, with the keys of the REST API."""
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False)
+    console.file.write(text + "\n")
+
+
+def print_table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str | Text]],
+    console: Console,
+) -> None:
+    """Print rows under their titles, as wide as the terminal and the ids need."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(
+            column.title,
+            no_wrap=not column.folds,
+            overflow="fold",
+            justify="right" if column.right else "left",
+        )
+    for row in rows:
+        table.add_row(*(_cell(cell) for cell in row))
+    needed = Measurement.get(console, console.options.update(width=_WIDE), table)
+    width = max(console.width, needed.minimum) if console.is_terminal else _WIDE
+    for line in console.render_lines(
+        table, console.options.update(width=width), pad=False
+    ):
+        text = Text.assemble(*((part.text, part.style or "") for part in line))
+        text.rstrip()
+        console.print(text, soft_wrap=True)
+
+
+def progress_line(seen: Seen, elapsed: float, nodes: Nodes) -> str:
+    """Say in one line what was seen: phase, node, cause, time."""
+    time = duration(elapsed)
+    if isinstance(seen, Unreachable):
+        return printable(f"{time}  {seen}")
+    where = "" if seen.node is None else f" on node {name_node(seen.node, nodes)}"
+    because = "" if seen.cause is None else f": {seen.cause.words}"
+    return printable(f"{time}  {seen.phase}{where}{because}")
+
+
+@contextmanager
+def progress(console: Console, nodes: Nodes) -> Iterator[Observer]:
+    """Show a wait: one live line on a terminal, else a line a change."""
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield _changes(console, nodes)
+        return
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+
+        def show(seen: Seen, elapsed: float) -> None:
+            line = Text(
+                progress_line(seen, elapsed, nodes), no_wrap=True, overflow="ellipsis"
+            )
+            live.update(line, refresh=True)
+
+        yield show
+
+
+def _changes(console: Console, nodes: Nodes) -> Observer:
+    shown: list[object] = [None]
+
+    def show(seen: Seen, elapsed: float) -> None:
+        news = (
+            str(seen)
+            if isinstance(seen, Unreachable)
+            else (seen.phase, seen.node, seen.cause)
+        )
+        if news != shown[0]:
+            shown[0] = news
+            console.print(progress_line(seen, elapsed, nodes), soft_wrap=True)
+
+    return show
+
+
+def _cell(cell: str | Text) -> Text:
+    return cell if isinstance(cell, Text) else Text(printable(cell))

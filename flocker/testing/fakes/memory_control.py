@@ -1,0 +1,132 @@
+"""A control service without sockets: real operations and REST API, agents as words.
+
+For tests of doors. What agents would report is put in with `connected` and `says`; its
+clients are the real one.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
+from uuid import UUID, uuid4
+
+from treq.testing import RequestTraversalAgent
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import ConnectionRefusedError as Refused
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IBodyProducer, IResponse
+from twisted.web.resource import IResource
+from zope.interface import implementer
+
+from flocker import __version__
+from flocker.client.http import HTTPFlockerClient, Route
+from flocker.client.interface import IFlockerClient
+from flocker.control.observations import Observations
+from flocker.control.operations import Operations
+from flocker.model.cluster import AgentIdentity, BackendReport, Fact, Role
+from flocker.model.configuration import Configuration
+from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.model.ids import Era, NodeID, ProcessID
+from flocker.restapi.app import app_resource
+from flocker.testing.fakes.stores import MemoryStore
+
+T = TypeVar("T")
+
+_STEP = 0.1
+"""Seconds by which the clock goes on while something is waited for."""
+_LONGEST = 3600.0
+"""Seconds after which a test has waited in vain."""
+
+
+class NeverDone(AssertionError):
+    """What was run does not end, however long it is waited for."""
+
+
+class MemoryControl:
+    """A cluster whose agents say what a test lets them say; `clock` is everybody's."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.store = MemoryStore()
+        self.observations = Observations()
+        self.operations = Operations(
+            self.store, Configuration(), self.observations, self.clock
+        )
+        self.reachable = True
+        resource = app_resource(
+            self.operations,
+            store_id=UUID(int=1),
+            now=self.clock.seconds,
+            version=__version__,
+        )
+        self._agent = _traversing(resource)
+
+    def client(self, where: str = "control:4523") -> IFlockerClient:
+        """Give a client of this control service."""
+        return HTTPFlockerClient([self.route(where)], self.clock)
+
+    def route(self, where: str = "control:4523") -> Route:
+        """Give a way here, for a client that has several."""
+        return Route(where, _Reaching(self, self._agent))
+
+    def connected(self, node: NodeID, host: str) -> None:
+        """A node's agent has connected."""
+        identity = AgentIdentity(
+            node=node,
+            role=Role.DATASET,
+            era=Era(uuid4()),
+            process=ProcessID(uuid4()),
+            host=host,
+            version=__version__,
+            backends=(BackendReport(DEFAULT_BACKEND, "memory", "block"),),
+        )
+        _ = self.observations.connected(identity, self.clock.seconds())
+
+    def disconnected(self, node: NodeID) -> None:
+        """A node's agent is not heard any more."""
+        _ = self.observations.disconnected(node, self.clock.seconds())
+
+    def says(self, node: NodeID, fact: Fact) -> None:
+        """A node's agent reports something new of one dataset."""
+        touched = self.observations.edit(node, [(fact, 0.0)], [], self.clock.seconds())
+        self.operations.heard_of(touched)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work` while time goes by; raises `NeverDone`, and what it raises."""
+        done: list[T | Failure] = []
+        task: Deferred[T] = Deferred.fromCoroutine(work)
+        _ = task.addBoth(done.append)
+        ends = self.clock.seconds() + _LONGEST
+        while not done:
+            if self.clock.seconds() > ends:
+                raise NeverDone
+            self.clock.advance(_STEP)
+        result = done[0]
+        if isinstance(result, Failure):
+            result.raiseException()
+        return result
+
+
+@implementer(IAgent)
+class _Reaching:
+    """Refuses connections while the control service is not reachable."""
+
+    def __init__(self, control: MemoryControl, agent: IAgent) -> None:
+        self._control = control
+        self._agent = agent
+
+    def request(
+        self,
+        method: bytes,
+        uri: bytes,
+        headers: Headers | None = None,
+        bodyProducer: IBodyProducer | None = None,
+    ) -> Deferred[IResponse]:
+        if not self._control.reachable:
+            return fail(Refused())
+        return self._agent.request(method, uri, headers, bodyProducer)
+
+
+def _traversing(resource: IResource) -> IAgent:
+    # Without annotations in treq, mypy must be told what this makes.
+    return cast(Callable[[IResource], IAgent], RequestTraversalAgent)(resource)

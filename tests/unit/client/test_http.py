@@ -1,0 +1,271 @@
+"""Tests of the HTTP client, against the real REST API without a network."""
+
+from uuid import UUID
+
+import pytest
+from OpenSSL import SSL
+from pyrsistent import pmap
+from treq.testing import RequestTraversalAgent
+from twisted.internet import error as network
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseNeverReceived
+from twisted.web.iweb import IAgent
+from twisted.web.resource import Resource
+from zope.interface import implementer
+
+from flocker import __version__
+from flocker.ca.handshake import PeerRefused
+from flocker.client.http import ANSWER_WITHIN, Address, HTTPFlockerClient, Route
+from flocker.client.interface import (
+    AnswerLost,
+    NewDataset,
+    NotFlocker,
+    RequestRefused,
+    TLSRefused,
+    Unreachable,
+)
+from flocker.model.cluster import Condition, Fact, Want
+from flocker.model.ids import DatasetID, NodeID
+from flocker.model.sizes import GIBIBYTE
+from flocker.testing.fakes.memory_control import MemoryControl
+
+DATASET = DatasetID(UUID("11111111-1111-4111-8111-111111111111"))
+NODE = NodeID(UUID("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"))
+OTHER = NodeID(UUID("bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"))
+NEW = NewDataset(DATASET, NODE, GIBIBYTE, pmap({"name": "pg"}))
+
+
+@implementer(IAgent)
+class Broken:
+    """An agent whose every request ends in this way; None: it never ends."""
+
+    def __init__(self, error: Exception | None) -> None:
+        self.error = error
+
+    def request(self, method, uri, headers=None, bodyProducer=None):
+        """Ask for something."""
+        return Deferred() if self.error is None else fail(self.error)
+
+
+class Page(Resource):
+    """A web server that has one page, whatever is asked for."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self.body = body
+
+    def getChild(self, path, request):
+        """Lead every path here."""
+        return self
+
+    def render_GET(self, request):
+        """Give the page."""
+        return self.body
+
+
+def lost(cause: Exception) -> ResponseNeverReceived:
+    """How Twisted says that a connection broke before the answer."""
+    return ResponseNeverReceived([Failure(cause)])
+
+
+def broken(error: Exception | None, clock: Clock | None = None) -> HTTPFlockerClient:
+    """A client with one route that is broken."""
+    return HTTPFlockerClient([Route("a:1", Broken(error))], clock or Clock())
+
+
+def answering(body: bytes) -> HTTPFlockerClient:
+    """A client of some web server that answers everything with this."""
+    agent = RequestTraversalAgent(Page(body))
+    return HTTPFlockerClient([Route("a:1", agent)], Clock())
+
+
+@pytest.fixture
+def control() -> MemoryControl:
+    """A control service with one node."""
+    control = MemoryControl()
+    control.connected(NODE, "10.0.0.1")
+    return control
+
+
+def test_version(control: MemoryControl) -> None:
+    """The server's version is its version."""
+    assert control.run(control.client().version()) == __version__
+
+
+def test_nodes(control: MemoryControl) -> None:
+    """Nodes come with their address and whether they are connected."""
+    (node,) = control.run(control.client().nodes())
+    assert (node.uuid, node.host, node.connected) == (NODE, "10.0.0.1", True)
+
+
+def test_create(control: MemoryControl) -> None:
+    """A created dataset is wanted as it was asked for."""
+    client = control.client()
+    answer = control.run(client.create(NEW))
+    (listed,) = control.run(client.datasets())
+    assert (answer.dataset_id, answer.primary, answer.maximum_size) == (
+        DATASET,
+        NODE,
+        GIBIBYTE,
+    )
+    assert (listed.dataset_id, listed.name, listed.phase) == (DATASET, "pg", "waiting")
+
+
+def test_create_without_size(control: MemoryControl) -> None:
+    """Without a size the server chooses."""
+    answer = control.run(control.client().create(NewDataset(DATASET, NODE)))
+    assert (answer.maximum_size, dict(answer.metadata)) == (None, {})
+
+
+def test_dataset_in_full(control: MemoryControl) -> None:
+    """One dataset comes with what each node says of it."""
+    client = control.client()
+    control.run(client.create(NEW))
+    control.says(
+        NODE, Fact(DATASET, Want.MOUNTED, Condition.MOUNTED, path="/flocker/x")
+    )
+    found = control.run(client.dataset(DATASET))
+    assert (found.phase, found.path) == ("mounted", "/flocker/x")
+    assert found.nodes[NODE].condition == "mounted"
+
+
+def test_move(control: MemoryControl) -> None:
+    """A moved dataset is wanted on the other node."""
+    client = control.client()
+    control.run(client.create(NEW))
+    assert control.run(client.move(DATASET, OTHER)).primary == OTHER
+
+
+def test_destroy(control: MemoryControl) -> None:
+    """A destroyed dataset is deleted."""
+    client = control.client()
+    control.run(client.create(NEW))
+    assert control.run(client.destroy(DATASET)).deleted
+
+
+def test_refused(control: MemoryControl) -> None:
+    """What the server refuses comes with its status and its words."""
+    client = control.client()
+    with pytest.raises(RequestRefused) as raised:
+        control.run(client.move(DATASET, NODE))
+    assert (raised.value.status, raised.value.description) == (
+        404,
+        f"there is no dataset {DATASET}",
+    )
+
+
+def test_refused_with_errors(control: MemoryControl) -> None:
+    """Violations of a schema are repeated one by one."""
+    client = control.client()
+    with pytest.raises(RequestRefused) as raised:
+        control.run(client.create(NewDataset(DATASET, NODE, 5)))
+    assert raised.value.status == 400
+    assert len(raised.value.errors) > 0
+
+
+def test_unreachable(control: MemoryControl) -> None:
+    """A control service that is not there is named with the cause."""
+    control.reachable = False
+    with pytest.raises(Unreachable) as raised:
+        control.run(control.client("host:4523").version())
+    assert raised.value.tried == (("host:4523", "connection refused"),)
+
+
+@pytest.mark.parametrize("cause", [network.ConnectionRefusedError(), lost(OSError())])
+def test_next_address(control: MemoryControl, cause: Exception) -> None:
+    """Where one address does not answer a question, the next is asked."""
+    routes = [Route("a:1", Broken(cause)), control.route()]
+    client = HTTPFlockerClient(routes, control.clock)
+    assert control.run(client.version()) == __version__
+
+
+def test_all_addresses_named(control: MemoryControl) -> None:
+    """If no address answers, each is named with its own cause."""
+    routes = [
+        Route("a:1", Broken(network.DNSLookupError())),
+        Route("b:1", Broken(network.TimeoutError())),
+    ]
+    with pytest.raises(Unreachable) as raised:
+        control.run(HTTPFlockerClient(routes, control.clock).version())
+    assert raised.value.tried == (
+        ("a:1", "there is no host of this name"),
+        ("b:1", "no connection within 10 s"),
+    )
+
+
+def test_change_is_not_repeated(control: MemoryControl) -> None:
+    """A change whose answer is lost may have been made: it is not asked for again."""
+    routes = [Route("a:1", Broken(lost(network.ConnectionLost()))), control.route()]
+    with pytest.raises(AnswerLost):
+        control.run(HTTPFlockerClient(routes, control.clock).create(NEW))
+    assert control.run(control.client().datasets()) == ()
+
+
+def test_change_goes_to_the_next_address(control: MemoryControl) -> None:
+    """A change that was certainly not asked for may be asked of the next address."""
+    routes = [Route("a:1", Broken(network.ConnectionRefusedError())), control.route()]
+    client = HTTPFlockerClient(routes, control.clock)
+    assert control.run(client.create(NEW)).dataset_id == DATASET
+
+
+def test_slow_answer(control: MemoryControl) -> None:
+    """An answer that does not come in time is a cause, in words."""
+    with pytest.raises(Unreachable) as raised:
+        control.run(broken(None, control.clock).version())
+    assert raised.value.tried == (("a:1", f"no answer within {ANSWER_WITHIN:.0f} s"),)
+
+
+def test_wrong_server(control: MemoryControl) -> None:
+    """A server that we refuse is named with what its certificate lacks."""
+    with pytest.raises(TLSRefused) as raised:
+        control.run(broken(lost(PeerRefused("1.2.3.4:5 presented X"))).version())
+    assert (raised.value.where, raised.value.why) == ("a:1", "1.2.3.4:5 presented X")
+
+
+@pytest.mark.parametrize(
+    ("alert", "words"),
+    [
+        ("tlsv1 alert unknown ca", "it does not trust the authority that signed it"),
+        (
+            "tls alert certificate expired",
+            "it has expired, by the control service's clock",
+        ),
+        ("tlsv1 alert decode error", "it sent the alert 'decode error'"),
+    ],
+)
+def test_refused_by_server(control: MemoryControl, alert: str, words: str) -> None:
+    """A server that refuses us says why in its TLS alert; we say it in words."""
+    cause = SSL.Error([("SSL routines", "", alert)])
+    with pytest.raises(TLSRefused) as raised:
+        control.run(broken(lost(cause)).create(NEW))
+    expected = f"the control service refused our certificate: {words}"
+    assert (raised.value.where, raised.value.why) == ("a:1", expected)
+
+
+def test_not_flocker(control: MemoryControl) -> None:
+    """A server that answers with something else is not a control service."""
+    with pytest.raises(NotFlocker) as raised:
+        control.run(answering(b"<html>Welcome").version())
+    assert raised.value.where == "a:1"
+
+
+def test_not_found_by_a_stranger(control: MemoryControl) -> None:
+    """An error page that is not ours is no refusal of ours."""
+    with pytest.raises(NotFlocker):
+        control.run(answering(b"{}").nodes())
+
+
+def test_newer_server(control: MemoryControl) -> None:
+    """Keys that we do not know do no harm."""
+    client = answering(b'{"flocker": "3.0", "codename": "x"}')
+    assert control.run(client.version()) == "3.0"
+
+
+def test_address_in_words() -> None:
+    """An IPv6 address is written so that its port can be told."""
+    assert [str(Address("::1", 4523)), str(Address("host", 1))] == [
+        "[::1]:4523",
+        "host:1",
+    ]

@@ -40,8 +40,7 @@ class Mount:
 
 def _unescape(text: str) -> str:
     r"""Undo the kernel's escapes: ``\040`` is a blank."""
-    raw = _ESCAPE.sub(lambda match: chr(int(match[1], 8)), text)
-    return os.fsdecode(raw.encode("utf-8", "surrogateescape"))
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), text)
 
 
 def _group(tags: Sequence[str], kind: str) -> int | None:

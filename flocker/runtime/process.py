@@ -100,6 +100,14 @@ def _checked(
     return completed
 
 
+def _program(name: str, environment: Mapping[str, str]) -> str:
+    """Find a program on the search path. Raises `ProgramMissing`."""
+    program = shutil.which(name, path=environment["PATH"])
+    if program is None:
+        raise ProgramMissing(name, "there is no such program")
+    return program
+
+
 def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
     return {**DEFAULT_ENVIRONMENT, **(env or {})}
 
@@ -117,12 +125,15 @@ def run_sync(
     `env` is added to `DEFAULT_ENVIRONMENT`. Raises `ProcessFailed` for a status that is
     not `expected`, `ProcessTimedOut`, `ProgramMissing`.
     """
+    environment = _environment(env)
+    program = _program(argv[0], environment)
     try:
         done = subprocess.run(
             list(argv),
+            executable=program,
             input=stdin,
             capture_output=True,
-            env=_environment(env),
+            env=environment,
             timeout=timeout,
             check=False,
             cwd="/",
@@ -151,9 +162,7 @@ async def run(
     dead. Cancelling kills the program.
     """
     environment = _environment(env)
-    program = shutil.which(argv[0], path=environment["PATH"])
-    if program is None:
-        raise ProgramMissing(argv[0], "there is no such program")
+    program = _program(argv[0], environment)
     collecting = _Collecting()
     process = reactor.spawnProcess(
         collecting, program.encode(), list(argv), environment, path=b"/"

@@ -189,7 +189,7 @@ def test_two_signatures(filesystems, device):
 
 
 def test_no_device(filesystems, scratch):
-    """A loop device without a file, or a plain file, is not taken for a blank device."""
+    """A loop device without a file, or a plain file, is not taken for a blank one."""
     file = scratch / "file"
     file.write_bytes(bytes(SIZE))
     with pytest.raises(NoDevice, match="not a block device"):

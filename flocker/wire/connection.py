@@ -36,6 +36,11 @@ class Connection(AMP):
         """Start the keep-alive."""
         super().connectionMade()
         self.alive = True
+        # Boxes are small and each is waited for: Nagle's algorithm and delayed
+        # acknowledgements together would hold some back for 40 ms.
+        no_delay = getattr(self.transport, "setTcpNoDelay", None)
+        if no_delay is not None:
+            no_delay(True)  # noqa: FBT003
         self.heard_at = self.clock.seconds()
         _ = self._pinging.start(PING_EVERY, now=False).addErrback(self._failed)
 

@@ -23,7 +23,12 @@ from flocker.model.configuration import Configuration
 T = TypeVar("T")
 
 DAMAGE = frozenset(
-    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_ERROR,  # our statements are right, so the tables are not
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_NOTADB,
+    }
 )
 """SQLite's primary codes for a file that holds something else than it should."""
 
@@ -123,7 +128,7 @@ class Database:
             )
         damage = self._value("PRAGMA quick_check(1)")
         if damage != "ok":
-            raise schema.Malformed(f"it is damaged: {damage}")
+            raise schema.Malformed(f"it is damaged: {' '.join(str(damage).split())}")
         # Only now, that it is ours: this writes to the file.
         self._connection.execute("PRAGMA journal_mode = WAL")
         return self._meta()
@@ -165,25 +170,30 @@ class Database:
             self.close()
 
     def _read(self, reading: Callable[[], T]) -> T:
+        where = str(self.path)
         try:
-            with _translated(self.path):
-                return reading()
+            return reading()
+        except sqlite3.Error as error:
+            if _code(error) & 0xFF in DAMAGE:
+                raise StoreUnreadable(where, str(error)) from error
+            raise StoreUnavailable(where, _reason(error)) from error
         except (schema.Malformed, ValueError, TypeError) as error:
-            raise StoreUnreadable(str(self.path), str(error)) from error
+            raise StoreUnreadable(where, str(error)) from error
 
 
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
-    """Raise what goes wrong inside as `StoreUnavailable` or `StoreUnreadable`."""
+    """Raise what goes wrong inside as `StoreUnavailable`."""
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        if code & 0xFF in DAMAGE:
-            raise StoreUnreadable(str(path), str(error)) from error
         raise StoreUnavailable(str(path), _reason(error)) from error
     except OSError as error:
         raise StoreUnavailable(str(path), error.strerror or str(error)) from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
 
 
 def _reason(error: sqlite3.Error) -> str:

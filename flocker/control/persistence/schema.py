@@ -71,8 +71,8 @@ class Meta:
     datasets_revision: int
 
 
-Row = tuple[str, str, str]
-"""Kind, id and value of an object."""
+Row = tuple[str, str, object]
+"""Kind, id and value of an object; the value should be a text."""
 
 Statement = tuple[str, tuple[object, ...]]
 
@@ -93,12 +93,13 @@ def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
     for kind, row_id, value in rows:
         try:
             found: DatasetID
+            data = value.encode() if isinstance(value, str) else b""
             if kind == DATASET:
-                dataset = json_codec.decode(Dataset, value.encode())
+                dataset = json_codec.decode(Dataset, data)
                 found = dataset.id
                 datasets[found] = dataset
             elif kind == OWNERSHIP:
-                owned = json_codec.decode(Ownership, value.encode())
+                owned = json_codec.decode(Ownership, data)
                 found = owned.dataset
                 ownership[found] = owned
             else:

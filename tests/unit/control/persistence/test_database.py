@@ -1,0 +1,240 @@
+"""One SQLite file, good and bad."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from pyrsistent import pmap
+
+from flocker.control.persistence import schema
+from flocker.control.persistence.database import Database, create
+from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
+from flocker.model.changes import Change, DatasetEdit, apply
+from flocker.model.configuration import Configuration
+from flocker.model.datasets import Dataset
+from flocker.model.ids import BackendName, DatasetID, NodeID, VolumeID
+from flocker.model.ownership import Ownership
+
+STORE = UUID(int=3)
+
+
+NODE = NodeID(UUID("5d7a0000-0000-4000-8000-00000000000a"))
+MOUNTED = DatasetID(UUID("11c50000-0000-4000-8000-000000000001"))
+DESTROYED = DatasetID(UUID("11c50000-0000-4000-8000-000000000002"))
+OF_GOLDEN = Configuration(
+    revision=5,
+    datasets_revision=4,
+    datasets=pmap(
+        {
+            MOUNTED: Dataset(
+                MOUNTED,
+                NODE,
+                maximum_size=67108864,
+                metadata=pmap({"name": "Käse \U0001f9c0", "empty": ""}),
+                asked=1700000000.25,
+            ),
+            DESTROYED: Dataset(
+                DESTROYED,
+                NODE,
+                backend=BackendName("fast"),
+                deleted=True,
+                destroyed=True,
+            ),
+        }
+    ),
+    ownership=pmap(
+        {
+            MOUNTED: Ownership(
+                MOUNTED, BackendName("default"), VolumeID("vol-1"), acquired=True
+            )
+        }
+    ),
+    volumes=pmap({(BackendName("default"), VolumeID("vol-1")): MOUNTED}),
+)
+"""What stands in every file of tests/golden/store."""
+
+
+def creation(number: int) -> Change:
+    dataset = Dataset(DatasetID(UUID(int=number)), NodeID(UUID(int=2)))
+    return Change((DatasetEdit(None, dataset),))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file with one dataset."""
+    path = tmp_path / "configuration.sqlite"
+    create(path, STORE)
+    database = Database(path)
+    database.commit(creation(1), 0)
+    database.close()
+    return path
+
+
+def edit(path: Path, *statements: str) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def load(path: Path) -> Configuration:
+    database = Database(path)
+    try:
+        return database.load()
+    finally:
+        database.close()
+
+
+def unreadable(path: Path) -> str:
+    """Why `path` cannot be used; the sentence names it."""
+    with pytest.raises(StoreUnreadable) as caught:
+        load(path)
+    assert caught.value.where == str(path)
+    assert "\n" not in str(caught.value)
+    return caught.value.why
+
+
+GOLDEN = Path(__file__).parents[3] / "golden" / "store"
+
+
+@pytest.mark.parametrize("name", ["format-1"])
+def test_every_format_loads(tmp_path: Path, name: str) -> None:
+    """A file of each released format loads for ever, as what was stored in it."""
+    path = tmp_path / "configuration.sqlite"
+    shutil.copy(GOLDEN / f"{name}.sqlite", path)
+    assert load(path) == OF_GOLDEN
+
+
+def test_store_id_stays(path: Path) -> None:
+    """The id that a file was made with is its own for ever."""
+    for _ in range(2):
+        database = Database(path)
+        assert database.store_id == STORE
+        database.close()
+
+
+def test_settings(path: Path) -> None:
+    """A commit is on the disk when it returns: the log is written through."""
+    database = Database(path)
+    found = [
+        database._value(f"PRAGMA {name}") for name in ("journal_mode", "synchronous")
+    ]
+    database.close()
+    assert found == ["wal", 2]
+
+
+def test_created_over_a_leftover(tmp_path: Path) -> None:
+    """What a killed creation left does not stop the next."""
+    path = tmp_path / "configuration.sqlite"
+    path.with_name("configuration.sqlite.new").write_bytes(b"half a file")
+    path.with_name("configuration.sqlite.new-journal").write_bytes(b"journal")
+    create(path, STORE)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_owner_only(tmp_path: Path, path: Path) -> None:
+    """No file of the store can be read by others, not even while it is open."""
+    database = Database(path)
+    database.commit(creation(2), 1)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    database.close()
+    assert set(modes.values()) == {0o600}
+    assert len(modes) == 3
+
+
+def test_no_file(tmp_path: Path) -> None:
+    """A file that is not there is not made in passing."""
+    with pytest.raises(StoreUnavailable):
+        Database(tmp_path / "configuration.sqlite")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_foreign_file(tmp_path: Path) -> None:
+    """Another program's SQLite file is refused, and left as it is."""
+    path = tmp_path / "configuration.sqlite"
+    edit(path, "CREATE TABLE t (x)")
+    before = path.read_bytes()
+    assert "not a file of Flocker's" in unreadable(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 4096, b"not SQLite at all " * 500])
+def test_no_sqlite_file(tmp_path: Path, content: bytes) -> None:
+    """A file that is empty, or anything else, is refused, and left as it is."""
+    path = tmp_path / "configuration.sqlite"
+    path.write_bytes(content)
+    unreadable(path)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("number", [0, schema.FORMAT + 1])
+def test_other_format(path: Path, number: int) -> None:
+    """A format that this version does not know is named beside the one it knows."""
+    edit(path, f"PRAGMA user_version = {number}")
+    assert f"number {number}" in unreadable(path)
+    assert f"number {schema.FORMAT}" in unreadable(path)
+
+
+def test_damaged_pages(path: Path) -> None:
+    """Damage inside the file is found when it is opened, not when it is too late."""
+    content = bytearray(path.read_bytes())
+    page = int.from_bytes(content[16:18], "big")
+    content[page : page + 200] = b"\xa5" * 200
+    path.write_bytes(bytes(content))
+    unreadable(path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE objects",
+        "DROP TABLE meta",
+        "DELETE FROM meta",
+        "UPDATE meta SET store_id = 'x'",
+        "UPDATE meta SET revision = 'x'",
+        "UPDATE objects SET value = '{'",
+        "UPDATE objects SET value = x'ff'",
+        "INSERT INTO objects VALUES ('lease', 'x', '{}')",
+    ],
+)
+def test_damaged_content(path: Path, statement: str) -> None:
+    """What somebody did to the tables is refused, with a reason."""
+    edit(path, statement)
+    assert unreadable(path)
+
+
+def test_locked_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While somebody else writes to the file it is unavailable, and then it works."""
+    monkeypatch.setattr("flocker.control.persistence.database.LOCK_TIMEOUT", 0.05)
+    database = Database(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable) as caught:
+        database.commit(creation(2), 1)
+    assert "database is locked" in str(caught.value)
+    other.execute("ROLLBACK")
+    other.close()
+    database.commit(creation(2), 1)
+    expected = apply(creation(2), apply(creation(1), Configuration()))
+    assert database.load() == expected
+    database.close()
+
+
+def test_failed_commit_leaves_nothing(path: Path) -> None:
+    """A commit that fails in its middle leaves no row of it, and the next one works."""
+    database = Database(path)
+    before = database.load()
+    edit(
+        path,
+        "CREATE TRIGGER full BEFORE UPDATE ON meta"
+        " BEGIN SELECT RAISE(FAIL, 'disk full'); END",
+    )
+    with pytest.raises(StoreUnavailable):
+        database.commit(creation(2), 1)
+    edit(path, "DROP TRIGGER full")
+    assert database.load() == before
+    database.commit(creation(2), 1)
+    assert database.load() == apply(creation(2), before)
+    database.close()

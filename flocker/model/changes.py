@@ -14,9 +14,10 @@ from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
+from flocker.model.leases import Lease
 from flocker.model.ownership import Ownership
 
-R = TypeVar("R", Dataset, Ownership)
+R = TypeVar("R", Dataset, Ownership, Lease)
 
 
 @frozen
@@ -63,7 +64,17 @@ class OwnershipEdit(_Edit[Ownership]):
         return self._row().dataset
 
 
-Edit = DatasetEdit | OwnershipEdit
+@frozen
+class LeaseEdit(_Edit[Lease]):
+    """The lease of a dataset goes from `before` to `after`; None is absence."""
+
+    @property
+    def dataset(self) -> DatasetID:
+        """The dataset it is about."""
+        return self._row().dataset
+
+
+Edit = DatasetEdit | OwnershipEdit | LeaseEdit
 
 
 @frozen
@@ -107,6 +118,8 @@ def _invert(edit: Edit) -> Edit:
             return DatasetEdit(after, before)
         case OwnershipEdit(before, after):
             return OwnershipEdit(after, before)
+        case LeaseEdit(before, after):
+            return LeaseEdit(after, before)
 
 
 def _apply_edit(configuration: Configuration, edit: Edit) -> Configuration:
@@ -124,6 +137,9 @@ def _apply_edit(configuration: Configuration, edit: Edit) -> Configuration:
                     raise EditConflict(edit.dataset, "ownership")
                 volumes = volumes.set((after.backend, after.volume), edit.dataset)
             return evolve(configuration, ownership=ownership, volumes=volumes)
+        case LeaseEdit(before, after):
+            leases = _put(configuration.leases, edit.dataset, before, after)
+            return evolve(configuration, leases=leases)
 
 
 def _put(

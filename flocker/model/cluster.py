@@ -14,6 +14,7 @@ from flocker.model.ids import (
     ProcessID,
     VolumeID,
 )
+from flocker.model.leases import Lease
 from flocker.model.ownership import Ownership
 
 
@@ -129,7 +130,7 @@ class Fact:
 
 @frozen
 class Assignment:
-    """What an agent is told of one dataset: wish, record, and who else holds it.
+    """What an agent is told of one dataset: wish, records, and who else holds it.
 
     `dataset` is None where the node holds a volume of a dataset nobody knows.
     """
@@ -138,6 +139,7 @@ class Assignment:
     dataset: Dataset | None
     ownership: Ownership | None = None
     held_by: tuple[NodeID, ...] = ()
+    lease: Lease | None = None
 
 
 @frozen

@@ -5,10 +5,12 @@ from pyrsistent import PMap, pmap
 
 from flocker.model.datasets import Dataset
 from flocker.model.ids import BackendName, DatasetID, VolumeID
+from flocker.model.leases import Lease
 from flocker.model.ownership import Ownership
 
 _NO_DATASETS: PMap[DatasetID, Dataset] = pmap()
 _NO_OWNERSHIP: PMap[DatasetID, Ownership] = pmap()
+_NO_LEASES: PMap[DatasetID, Lease] = pmap()
 _NO_VOLUMES: PMap[tuple[BackendName, VolumeID], DatasetID] = pmap()
 
 
@@ -25,4 +27,5 @@ class Configuration:
     datasets_revision: int = 0
     datasets: PMap[DatasetID, Dataset] = _NO_DATASETS
     ownership: PMap[DatasetID, Ownership] = _NO_OWNERSHIP
+    leases: PMap[DatasetID, Lease] = _NO_LEASES
     volumes: PMap[tuple[BackendName, VolumeID], DatasetID] = _NO_VOLUMES

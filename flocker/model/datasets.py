@@ -1,5 +1,7 @@
 """A dataset: what a user asked to have, wherever it lives now."""
 
+from enum import Enum
+
 from attrs import frozen
 from pyrsistent import PMap, pmap
 
@@ -11,13 +13,27 @@ DEFAULT_BACKEND = BackendName("default")
 NO_METADATA: PMap[str, str] = pmap()
 
 
+class Mounting(Enum):
+    """When a dataset is mounted on a node."""
+
+    ALWAYS = "always"
+    ON_USE = "on-use"
+
+
+class FilesystemKind(Enum):
+    """Which filesystem is made on a new volume."""
+
+    EXT4 = "ext4"
+    XFS = "xfs"
+
+
 @frozen
 class Dataset:
     """One dataset as it is wanted.
 
     `maximum_size` is in bytes, None for the backend's default; `asked` is when a user
     last asked for a change (seconds since the epoch, control's clock); `destroyed` says
-    that its volume was wanted gone and is confirmed to be.
+    that its volume was wanted gone and is confirmed to be, since `destroyed_at`.
     """
 
     id: DatasetID
@@ -27,7 +43,10 @@ class Dataset:
     backend: BackendName = DEFAULT_BACKEND
     deleted: bool = False
     destroyed: bool = False
+    destroyed_at: float | None = None
     asked: float = 0.0
+    mount: Mounting = Mounting.ALWAYS
+    filesystem: FilesystemKind = FilesystemKind.EXT4
 
     @property
     def name(self) -> str | None:

@@ -4,16 +4,17 @@ Used by `flocker.control.persistence.database`. Each value is a JSON text as
 `flocker.wire.json_codec` writes it, so a change costs the rows it touches.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from attrs import frozen
 from pyrsistent import pmap
 
-from flocker.model.changes import Change, Edit, OwnershipEdit
+from flocker.model.changes import Change, DatasetEdit, Edit, LeaseEdit, OwnershipEdit
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
 from flocker.model.ids import DatasetID
+from flocker.model.leases import Lease
 from flocker.model.ownership import Ownership
 from flocker.wire import json_codec
 
@@ -25,6 +26,13 @@ FORMAT = 1
 
 DATASET = "dataset"
 OWNERSHIP = "ownership"
+LEASE = "lease"
+
+KINDS: Mapping[type[Edit], str] = {
+    DatasetEdit: DATASET,
+    OwnershipEdit: OWNERSHIP,
+    LeaseEdit: LEASE,
+}
 
 CREATE = (
     f"PRAGMA application_id = {APPLICATION_ID}",
@@ -90,6 +98,7 @@ def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
     """Give the configuration that a file holds. Raises `Malformed`."""
     datasets: dict[DatasetID, Dataset] = {}
     ownership: dict[DatasetID, Ownership] = {}
+    leases: dict[DatasetID, Lease] = {}
     for kind, row_id, value in rows:
         try:
             found: DatasetID
@@ -102,6 +111,10 @@ def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
                 owned = json_codec.decode(Ownership, data)
                 found = owned.dataset
                 ownership[found] = owned
+            elif kind == LEASE:
+                lease = json_codec.decode(Lease, data)
+                found = lease.dataset
+                leases[found] = lease
             else:
                 raise Malformed(f"it holds an object of the unknown kind {kind!r}")
         except json_codec.Undecodable as error:
@@ -116,12 +129,13 @@ def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
         datasets_revision=meta.datasets_revision,
         datasets=pmap(datasets),
         ownership=pmap(ownership),
+        leases=pmap(leases),
         volumes=pmap(volumes),
     )
 
 
 def _write_edit(edit: Edit) -> Statement:
-    kind = OWNERSHIP if isinstance(edit, OwnershipEdit) else DATASET
+    kind = KINDS[type(edit)]
     if edit.after is None:
         return DROP_OBJECT, (kind, str(edit.dataset))
     value = json_codec.encode(edit.after).decode()

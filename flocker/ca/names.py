@@ -25,7 +25,6 @@ _NODE_PREFIX = "node-"
 _USER_PREFIX = "user-"
 _LONGEST_COMMON_NAME = 64
 """Bytes; `ub-common-name` of RFC 5280."""
-_RESERVED = frozenset({CLUSTER, CONTROL_SERVICE, NODE_FILE})
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _LONGEST_HOST = 253
 """Characters of a DNS name in text (RFC 1035, 255 octets on the wire)."""
@@ -37,6 +36,10 @@ class Role(Enum):
     CONTROL = "control"
     NODE = "node"
     USER = "user"
+
+
+SERVICE_FILES = {CONTROL_SERVICE: Role.CONTROL, NODE_FILE: Role.NODE}
+"""Files in a service's directory that must have a certain role."""
 
 
 @frozen
@@ -140,7 +143,7 @@ def pattern(role: Role) -> str:
 
 def role_of_service_file(name: str) -> Role:
     """Whom the file `<name>.crt` in a service's directory must speak for."""
-    return {CONTROL_SERVICE: Role.CONTROL, NODE_FILE: Role.NODE}.get(name, Role.USER)
+    return SERVICE_FILES.get(name, Role.USER)
 
 
 def cluster_name(text: str) -> str:
@@ -155,7 +158,7 @@ def user_name(text: str) -> str:
     _refuse_unprintable(text)
     if "/" in text or text.startswith("."):
         raise BadName(text, "cannot name a file: it holds a slash or begins with a dot")
-    if text in _RESERVED:
+    if text == CLUSTER or text in SERVICE_FILES:
         raise BadName(text, "is kept for another file of the cluster")
     _refuse_long(text, common_name(UserSubject(text)))
     return text

@@ -5,23 +5,24 @@ by programs (the first line of `create-node-certificate`): spec/cli-and-config.m
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import click
+from cryptography.x509 import Certificate
 from twisted.python.runtime import seconds
 
 from flocker import __version__
 from flocker.ca.authority import Authority
+from flocker.ca.checking import common_name_of, server_names
 from flocker.ca.credentials import Credential, KeyType
 from flocker.ca.files import write_credential
 from flocker.ca.names import CLUSTER, control_file, parse_host
+from flocker.ca.services import Fit, Unfit, verify_directory
 from flocker.model.errors import FlockerError
 from flocker.model.ids import ClusterID, NodeID
-
-_Command = Callable[..., None]
 
 _key_type = click.option(
     "--key-type",
@@ -65,7 +66,7 @@ def main() -> None:
 def run(arguments: Sequence[str], now: datetime) -> int:
     """Run the command; returns its exit status, 0 or 1."""
     try:
-        flocker_ca.main(
+        status: int | None = flocker_ca.main(
             list(arguments), prog_name="flocker-ca", standalone_mode=False, obj=now
         )
     except click.UsageError as error:
@@ -76,7 +77,10 @@ def run(arguments: Sequence[str], now: datetime) -> int:
     except FlockerError as error:
         click.echo(f"Error: {error}", err=True)
         return 1
-    return 0
+    except click.Abort:
+        click.echo("Error: interrupted", err=True)
+        return 1
+    return status or 0
 
 
 @click.group(no_args_is_help=False)
@@ -174,6 +178,36 @@ def create_api_certificate(
         Authority.load(source).user(name, kind, now),
         "Use them with cluster.crt to reach the control service.",
     )
+
+
+@flocker_ca.command()
+@click.argument("directory", type=click.Path(path_type=Path), default=Path())
+@_verbose
+@click.pass_context
+def verify(context: click.Context, directory: Path) -> None:
+    """Check every certificate and key in DIRECTORY against its cluster.crt.
+
+    Right pairs, roles of the services' files, signatures, cluster and dates.
+    Exits with 1 if anything is wrong.
+    """
+    now: datetime = context.obj
+    wrong = False
+    for found in verify_directory(directory, now):
+        match found:
+            case Fit(path, certificate):
+                click.echo(f"{path.name}: {_summary(certificate)}")
+            case Unfit(why):
+                wrong = True
+                click.echo(f"Error: {why}", err=True)
+    if wrong:
+        context.exit(1)
+
+
+def _summary(certificate: Certificate) -> str:
+    name = common_name_of(certificate.subject)
+    servers = ", ".join(server_names(certificate))
+    served = f", serves as {servers}" if servers else ""
+    return f"{name}{served}, until {certificate.not_valid_after_utc:%Y-%m-%d}"
 
 
 def _store(output: Path, name: str, credential: Credential, then: str) -> None:

@@ -1,6 +1,7 @@
 """Says in sentences what happens to a dataset, for `flockerctl why`; pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 
 from flocker.cli.choosing import SHORT
 from flocker.model.cluster import Condition, Phase, Want
@@ -53,6 +54,14 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
+def moment(text: str) -> str:
+    """Write a time of the REST API as people read it, to the second."""
+    try:
+        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S %Z}"
+    except ValueError:
+        return text
+
+
 def why(dataset: DatasetInFull, nodes: Nodes) -> list[str]:
     """Give the sentences, one a line."""
     return [
@@ -73,7 +82,7 @@ def _wanted(dataset: DatasetInFull, nodes: Nodes) -> str:
 
 
 def _happening(dataset: DatasetInFull, nodes: Nodes) -> str:
-    since = f"since {dataset.since} ({duration(dataset.seconds)})"
+    since = f"for {duration(dataset.seconds)}, since {moment(dataset.since)}"
     where = "" if dataset.node is None else f" on node {name_node(dataset.node, nodes)}"
     if dataset.phase == Phase.DESTROYED.value:
         return f"It is destroyed {since}."

@@ -18,7 +18,7 @@ from flocker.cli.changing import After, New, by_id, create, destroy, move
 from flocker.cli.choosing import choose_dataset
 from flocker.cli.connecting import CLUSTER_YML, DEFAULT_USER, Options
 from flocker.cli.explaining import why
-from flocker.cli.output import print_json, print_table, printable, screen
+from flocker.cli.output import print_json, print_sentence, print_table, screen
 from flocker.cli.session import Session, Work, World, the_world
 from flocker.cli.tables import (
     DATASET_COLUMNS,
@@ -88,10 +88,8 @@ def _after(command: _Command) -> _Command:
     """Give a command that changes something --wait and --output, as one value."""
 
     @wraps(command)
-    def with_after(
-        session: Session, *, within: float | None, json: bool, **own: object
-    ) -> None:
-        command(session, after=After(within, json), **own)
+    def with_after(*, within: float | None, json: bool, **own: object) -> None:
+        command(after=After(within, json), **own)
 
     return _wait(_output(with_after))
 
@@ -285,7 +283,7 @@ def explain(session: Session, *, dataset: str, json: bool) -> None:
             print_json(found, screen())
             return
         for sentence in why(found, by_id(await work.client.nodes())):
-            screen().print(printable(sentence), soft_wrap=False)
+            print_sentence(sentence, screen())
 
     session.perform(tell)
 

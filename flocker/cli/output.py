@@ -71,6 +71,11 @@ def print_json(value: object, console: Console) -> None:
     console.file.write(text + "\n")
 
 
+def print_sentence(sentence: str, console: Console) -> None:
+    """Print a sentence, broken between words on a terminal only."""
+    console.print(printable(sentence), soft_wrap=not console.is_terminal)
+
+
 def print_table(
     columns: Sequence[Column],
     rows: Sequence[Sequence[str | Text]],

@@ -41,7 +41,7 @@ class Observations:
         return tuple(self._facts)
 
     def held_by(self, dataset: DatasetID) -> tuple[NodeID, ...]:
-        """The connected nodes that say they have the volume attached.
+        """The connected nodes that say they have the volume, or act on it.
 
         A silent node is left out: whether its volume is free, the backend must say.
         """
@@ -50,7 +50,7 @@ class Observations:
                 (
                     node
                     for node, observed in self.facts(dataset).items()
-                    if observed.fact.holds and self._nodes[node].connected
+                    if observed.fact.engaged and self._nodes[node].connected
                 ),
                 key=str,
             )

@@ -82,7 +82,7 @@ def _acquire(ownership: Ownership | None, facts: Facts) -> OwnershipEdit | None:
 
 
 # Destroyed: the node that had to destroy it says that the backend knows it no more,
-# and no node holds it.
+# and no node holds it or acts on it.
 
 
 def _destroyed(
@@ -91,10 +91,10 @@ def _destroyed(
     observed = facts.get(dataset.primary)
     if not dataset.deleted or observed is None:
         return None
-    if any(other.fact.holds for other in facts.values()):
+    if any(other.fact.engaged for other in facts.values()):
         return None
     gone = Condition.MISSING if ownership is None else Condition.DESTROYED
     fact = observed.fact
-    if fact.want is not Want.DELETED or fact.condition is not gone or fact.doing:
+    if fact.want is not Want.DELETED or fact.condition is not gone:
         return None
     return DatasetEdit(dataset, evolve(dataset, destroyed=True))

@@ -127,6 +127,11 @@ class Fact:
         """Whether the node has the volume attached."""
         return self.condition in HOLDING
 
+    @property
+    def engaged(self) -> bool:
+        """Whether the node has the volume, or is doing something about it."""
+        return self.holds or self.doing is not None
+
 
 @frozen
 class Assignment:

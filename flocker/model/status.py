@@ -107,7 +107,7 @@ def _other_holder(
     holders = [
         node
         for node, observed in facts.items()
-        if node != dataset.primary and observed.fact.holds and node in nodes
+        if node != dataset.primary and observed.fact.engaged and node in nodes
     ]
     return min(holders, key=lambda n: (not nodes[n].connected, n.hex), default=None)
 

@@ -518,8 +518,8 @@ def test_foreign_chain_names_the_foreign_authority(tmp_path: Path) -> None:
         (
             ssl.TLSVersion.TLSv1_2,
             (
-                "192.168.1.1:54321 presented no certificate (or shares no cipher with us): "
-                "expected one"
+                "192.168.1.1:54321 presented no certificate "
+                "(or shares no cipher with us): expected one"
             ),
         ),
         (

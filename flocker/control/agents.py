@@ -13,7 +13,12 @@ from attrs import Factory, define
 from twisted.internet.defer import Deferred
 
 from flocker.control.operations import Operations
-from flocker.control.slices import Placement, assignment, touched_by
+from flocker.control.slices import (
+    Placement,
+    assignment,
+    touched_by,
+    wanted_where,
+)
 from flocker.model.changes import Change
 from flocker.model.cluster import AgentIdentity
 from flocker.model.configuration import Configuration
@@ -145,13 +150,12 @@ class Agents:
 
     def changed(self, change: Change, configuration: Configuration) -> None:
         """Tell whom a committed change concerns (`operations.Listener`)."""
-        self._placement.follow(change)
+        self._placement.follow(change, configuration)
         touched = tuple(touched_by(change, configuration, self._holders))
         for node, dataset in touched:
             told = self._of(node)
             told.dirty.add(dataset)
-            wanted = configuration.datasets.get(dataset)
-            taken = wanted is not None and wanted.primary != node
+            taken = wanted_where(configuration, dataset) != node
             if taken and dataset in told.told and told.connection is not None:
                 self._still_acting.setdefault(dataset, set()).add(node)
         for node in {node for node, _ in touched}:
@@ -164,13 +168,12 @@ class Agents:
         yield
         for dataset, held in before.items():
             holds = set(self._holders(dataset))
-            wanted = self._operations.configuration.datasets.get(dataset)
-            primary = None if wanted is None else wanted.primary
+            wanted = wanted_where(self._operations.configuration, dataset)
             concerned = held | holds if held != holds else set()
-            if primary is not None and held - {primary} != holds - {primary}:
-                concerned.add(primary)
-            else:
-                concerned.discard(primary)
+            if wanted is not None and held - {wanted} != holds - {wanted}:
+                concerned.add(wanted)
+            elif wanted is not None:
+                concerned.discard(wanted)
             for node in concerned:
                 self._of(node).dirty.add(dataset)
                 self._tell(node)

@@ -7,7 +7,7 @@ seconds since the epoch on control's clock.
 from attrs import evolve, frozen
 from pyrsistent import PMap
 
-from flocker.model.changes import Change, DatasetEdit
+from flocker.model.changes import Change, DatasetEdit, Edit, OwnershipEdit
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import NO_METADATA, Dataset
 from flocker.model.errors import FlockerError
@@ -45,6 +45,19 @@ class DatasetDeleted(FlockerError):
     def words(self) -> str:
         """Name the dataset."""
         return f"dataset {self.dataset} is deleted"
+
+
+@frozen
+class NotDestroyedYet(FlockerError):
+    """The dataset cannot be forgotten while its volume may exist."""
+
+    dataset: DatasetID
+    deleted: bool
+
+    def words(self) -> str:
+        """Name the dataset and how far it is."""
+        how = "is being destroyed" if self.deleted else "is not deleted"
+        return f"dataset {self.dataset} {how}, so it cannot be purged yet"
 
 
 @frozen
@@ -99,6 +112,26 @@ def delete(configuration: Configuration, dataset: DatasetID, now: float) -> Chan
     if found.deleted:
         return Change()
     return Change((DatasetEdit(found, evolve(found, deleted=True, asked=now)),))
+
+
+def purge(configuration: Configuration, dataset: DatasetID) -> Change:
+    """Forget a destroyed dataset, so that its id and name are free again.
+
+    Raises `DatasetNotFound`, `NotDestroyedYet`.
+    """
+    found = _found(configuration, dataset)
+    if not found.destroyed:
+        raise NotDestroyedYet(dataset, found.deleted)
+    return forget(configuration, found)
+
+
+def forget(configuration: Configuration, dataset: Dataset) -> Change:
+    """Drop a dataset with its ownership record."""
+    ownership = configuration.ownership.get(dataset.id)
+    records: tuple[Edit, ...] = ()
+    if ownership is not None:
+        records = (OwnershipEdit(ownership, None),)
+    return Change((DatasetEdit(dataset, None), *records))
 
 
 def _found(configuration: Configuration, dataset: DatasetID) -> Dataset:

@@ -76,7 +76,7 @@ def release(
 def expired(lease: Lease, now: float) -> Lease | None:
     """Give what is left of a lease at `now`; None if nobody holds it any more."""
     left = tuple(
-        each for each in lease.holders if each.expires is None or each.expires >= now
+        each for each in lease.holders if each.expires is None or each.expires > now
     )
     if left == lease.holders:
         return lease

@@ -9,11 +9,12 @@ from typing import Protocol
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from flocker.control.deadlines import Deadlines
 from flocker.control.observations import Observations
 from flocker.control.persistence.interface import IConfigurationStore, RevisionConflict
-from flocker.control.upkeep import upkeep
+from flocker.control.upkeep import RETENTION, Times, due, upkeep
 from flocker.model.changes import Change, apply
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
@@ -25,6 +26,9 @@ Decide = Callable[[Configuration], Change]
 ATTEMPTS = 10
 """How often a decision is taken again when others write between."""
 
+
+LONGEST_ALARM = 3600.0
+"""Seconds after which deadlines are looked at again, however far the first is."""
 
 UPKEEP_RETRY = 1.0
 """Seconds until upkeep tries again what the store refused."""
@@ -48,6 +52,14 @@ class TooContended(FlockerError):
         return f"others changed the configuration {self.attempts} times meanwhile"
 
 
+@frozen
+class Timing:
+    """What time it is (control's steady clock), and what depends on it, in seconds."""
+
+    now: Callable[[], float]
+    retention: float = RETENTION
+
+
 class Operations:
     """The wanted configuration of the cluster, and the only way to change it."""
 
@@ -57,6 +69,7 @@ class Operations:
         configuration: Configuration,
         observations: Observations,
         clock: IReactorTime,
+        timing: Timing,
     ) -> None:
         self.configuration = configuration
         self.observations = observations
@@ -66,6 +79,19 @@ class Operations:
         self._turn = DeferredLock()
         self._heard_of: set[DatasetID] = set()
         self._keeping_up = False
+        self._timing = timing
+        self._started = timing.now()
+        self._deadlines = Deadlines()
+        self._alarm: IDelayedCall | None = None
+        for dataset in {*configuration.leases, *configuration.datasets}:
+            self._note_deadline(dataset)
+        self._set_alarm()
+
+    def stop(self) -> None:
+        """Ask for no more upkeep."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` of every change from now on, in order."""
@@ -85,6 +111,7 @@ class Operations:
             self._turn.release()
         if change:
             self.heard_of(edit.dataset for edit in change.edits)
+            self._set_alarm()
         return configuration
 
     def heard_of(self, datasets: Iterable[DatasetID]) -> None:
@@ -105,7 +132,9 @@ class Operations:
 
     async def _upkeep(self, heard_of: tuple[DatasetID, ...]) -> None:
         def decide(configuration: Configuration) -> Change:
-            return upkeep(configuration, self.observations.facts, heard_of)
+            return upkeep(
+                configuration, self.observations.facts, heard_of, self._times()
+            )
 
         if not decide(self.configuration):
             return
@@ -133,7 +162,30 @@ class Operations:
                     self.configuration = await self._store.load()
                     continue
             self.configuration = after
+            for edit in change.edits:
+                self._note_deadline(edit.dataset)
             for listener in self._listeners:
                 listener.changed(change, after)
             return change
         raise TooContended(ATTEMPTS)
+
+    def _times(self) -> Times:
+        return Times(self._timing.now(), self._started, self._timing.retention)
+
+    def _note_deadline(self, dataset: DatasetID) -> None:
+        self._deadlines.set(dataset, due(self.configuration, dataset, self._times()))
+
+    def _set_alarm(self) -> None:
+        """See to it that upkeep runs when the first deadline is over."""
+        first = self._deadlines.next()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if first is not None:
+            wait = min(max(0.0, first - self._timing.now()), LONGEST_ALARM)
+            self._alarm = self._clock.callLater(wait, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self.heard_of(self._deadlines.pop(self._timing.now()))
+        self._set_alarm()

@@ -6,10 +6,11 @@ it holds. `flocker.control.agents` sends what is computed here.
 
 from collections.abc import Callable, Iterable, Set
 
-from flocker.model.changes import Change, DatasetEdit
+from flocker.model.changes import Change, DatasetEdit, LeaseEdit, OwnershipEdit
 from flocker.model.cluster import Assignment
 from flocker.model.configuration import Configuration
 from flocker.model.ids import DatasetID, NodeID
+from flocker.model.leases import wanted_on
 
 Holders = Callable[[DatasetID], tuple[NodeID, ...]]
 
@@ -21,23 +22,36 @@ class Placement:
 
     def __init__(self, configuration: Configuration) -> None:
         self._on: dict[NodeID, set[DatasetID]] = {}
-        for dataset in configuration.datasets.values():
-            if not dataset.destroyed:
-                self._on.setdefault(dataset.primary, set()).add(dataset.id)
+        self._where: dict[DatasetID, NodeID] = {}
+        for dataset in configuration.datasets:
+            self._place(dataset, configuration)
 
     def on(self, node: NodeID) -> Set[DatasetID]:
         """The datasets of which `node` is to make something."""
         return self._on.get(node, _NONE)
 
-    def follow(self, change: Change) -> None:
-        """Take a committed change in."""
+    def follow(self, change: Change, configuration: Configuration) -> None:
+        """Take a committed change in, and the configuration it led to."""
         for edit in change.edits:
-            if not isinstance(edit, DatasetEdit):
-                continue
-            if edit.before is not None:
-                self._on.get(edit.before.primary, set()).discard(edit.dataset)
-            if edit.after is not None and not edit.after.destroyed:
-                self._on.setdefault(edit.after.primary, set()).add(edit.dataset)
+            if not isinstance(edit, OwnershipEdit):
+                self._place(edit.dataset, configuration)
+
+    def _place(self, dataset: DatasetID, configuration: Configuration) -> None:
+        before = self._where.pop(dataset, None)
+        if before is not None:
+            self._on[before].discard(dataset)
+        node = wanted_where(configuration, dataset)
+        if node is not None:
+            self._where[dataset] = node
+            self._on.setdefault(node, set()).add(dataset)
+
+
+def wanted_where(configuration: Configuration, dataset_id: DatasetID) -> NodeID | None:
+    """Give the node that is to make something of a dataset, if any is."""
+    dataset = configuration.datasets.get(dataset_id)
+    if dataset is None or dataset.destroyed:
+        return None
+    return wanted_on(dataset, configuration.leases.get(dataset_id))
 
 
 def touched_by(
@@ -50,11 +64,14 @@ def touched_by(
     for edit in change.edits:
         nodes = set(holders(edit.dataset))
         if isinstance(edit, DatasetEdit):
-            nodes.update(
-                row.primary for row in (edit.before, edit.after) if row is not None
-            )
-        elif edit.dataset in configuration.datasets:
-            nodes.add(configuration.datasets[edit.dataset].primary)
+            rows = (edit.before, edit.after)
+            nodes.update(row.primary for row in rows if row is not None)
+        if isinstance(edit, LeaseEdit):
+            leases = (edit.before, edit.after)
+            nodes.update(lease.node for lease in leases if lease is not None)
+        wanted = wanted_where(configuration, edit.dataset)
+        if wanted is not None:
+            nodes.add(wanted)
         for node in nodes:
             yield node, edit.dataset
 
@@ -73,12 +90,12 @@ def assignment(
     held_by = tuple(holders)
     if dataset is None:
         return None
-    wanted_here = dataset.primary == node and not dataset.destroyed
-    if not wanted_here and node not in held_by:
+    if wanted_where(configuration, dataset_id) != node and node not in held_by:
         return None
     return Assignment(
         id=dataset_id,
         dataset=dataset,
         ownership=configuration.ownership.get(dataset_id),
         held_by=tuple(holder for holder in held_by if holder != node),
+        lease=configuration.leases.get(dataset_id),
     )

@@ -1,51 +1,99 @@
-"""What control does of its own accord, asked for by the reports of agents.
+"""What control does of its own accord: what time and the reports of agents ask for.
 
-Pure: a rule a section, over the datasets that something was heard of. `operations`
-commits what comes out like any request, so upkeep never races with a user.
+Pure: a rule a section, over the datasets that something was heard of or is due for.
+`operations` commits what comes out like any request, so upkeep never races with a user.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 
-from attrs import evolve
+from attrs import evolve, frozen
 
-from flocker.model.changes import Change, DatasetEdit, Edit, OwnershipEdit
+from flocker.control.datasets import forget
+from flocker.control.leases import expired
+from flocker.model.changes import Change, DatasetEdit, Edit, LeaseEdit, OwnershipEdit
 from flocker.model.cluster import Condition, Observed, Want
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
 from flocker.model.ids import BackendName, DatasetID, NodeID, VolumeID
+from flocker.model.leases import Lease
 from flocker.model.ownership import Ownership
 
 Facts = Mapping[NodeID, Observed]
+
+GRACE = 60.0
+"""Seconds after a start in which no lease expires: its holder may not reach us yet."""
+
+RETENTION = 30 * 24 * 3600.0
+"""Seconds for which a destroyed dataset is remembered, unless configured otherwise."""
+
+
+@frozen
+class Times:
+    """The moment, and what rules count from; seconds on control's steady clock."""
+
+    now: float
+    started: float
+    retention: float = RETENTION
 
 
 def upkeep(
     configuration: Configuration,
     facts_of: Callable[[DatasetID], Facts],
     heard_of: Iterable[DatasetID],
+    times: Times,
 ) -> Change:
-    """Give what follows from the facts about the datasets in `heard_of`."""
+    """Give what follows from facts and time about the datasets in `heard_of`."""
     edits: list[Edit] = []
     taken: set[tuple[BackendName, VolumeID]] = set()
     for dataset_id in sorted(set(heard_of), key=str):
+        lease = configuration.leases.get(dataset_id)
+        edits.extend(_expire(lease, times))
         dataset = configuration.datasets.get(dataset_id)
-        if dataset is None or dataset.destroyed:
+        if dataset is None:
+            continue
+        if dataset.destroyed:
+            edits.extend(_purge(configuration, dataset, times))
             continue
         ownership = configuration.ownership.get(dataset_id)
         facts = facts_of(dataset_id)
         edit = (
             _register(dataset, ownership, facts)
             or _acquire(ownership, facts)
-            or _destroyed(dataset, ownership, facts)
+            or _destroyed(dataset, ownership, facts, times)
         )
-        if edit is None:
-            continue
         if isinstance(edit, OwnershipEdit) and edit.before is None and edit.after:
             place = (edit.after.backend, edit.after.volume)
             if place in taken or place in configuration.volumes:
                 continue
             taken.add(place)
-        edits.append(edit)
+        if edit is not None:
+            edits.append(edit)
     return Change(tuple(edits))
+
+
+def due(
+    configuration: Configuration, dataset_id: DatasetID, times: Times
+) -> float | None:
+    """Give when upkeep must look at a dataset again, if time alone asks for it."""
+    lease = configuration.leases.get(dataset_id)
+    dataset = configuration.datasets.get(dataset_id)
+    found = []
+    if lease is not None and lease.next_expiry is not None:
+        found.append(max(lease.next_expiry, times.started + GRACE))
+    if dataset is not None and dataset.destroyed_at is not None:
+        found.append(dataset.destroyed_at + times.retention)
+    return min(found, default=None)
+
+
+# Expire: a lease goes with its last holder, and never in the first minute.
+
+
+def _expire(lease: Lease | None, times: Times) -> Iterable[LeaseEdit]:
+    if lease is None or times.now < times.started + GRACE:
+        return
+    left = expired(lease, times.now)
+    if left != lease:
+        yield LeaseEdit(lease, left)
 
 
 # Register: the first volume seen for a dataset is the dataset, from then on. The node
@@ -86,7 +134,7 @@ def _acquire(ownership: Ownership | None, facts: Facts) -> OwnershipEdit | None:
 
 
 def _destroyed(
-    dataset: Dataset, ownership: Ownership | None, facts: Facts
+    dataset: Dataset, ownership: Ownership | None, facts: Facts, times: Times
 ) -> DatasetEdit | None:
     observed = facts.get(dataset.primary)
     if not dataset.deleted or observed is None:
@@ -97,4 +145,16 @@ def _destroyed(
     fact = observed.fact
     if fact.want is not Want.DELETED or fact.condition is not gone:
         return None
-    return DatasetEdit(dataset, evolve(dataset, destroyed=True))
+    after = evolve(dataset, destroyed=True, destroyed_at=times.now)
+    return DatasetEdit(dataset, after)
+
+
+# Purge: a destroyed dataset is forgotten with its records when its time is over.
+
+
+def _purge(
+    configuration: Configuration, dataset: Dataset, times: Times
+) -> Iterable[Edit]:
+    since = dataset.destroyed_at
+    if since is not None and times.now >= since + times.retention:
+        yield from forget(configuration, dataset).edits

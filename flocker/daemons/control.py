@@ -20,7 +20,7 @@ from flocker.ca.services import ServiceCertificates, load_service_directory
 from flocker.control.agent_protocol import AgentFactory
 from flocker.control.agents import Agents
 from flocker.control.observations import Observations
-from flocker.control.operations import Operations
+from flocker.control.operations import Operations, Timing
 from flocker.control.persistence.opening import open_store
 from flocker.control.persistence.sqlite import SQLiteStore
 from flocker.model.ids import NodeID
@@ -114,7 +114,9 @@ async def _serve(
 ) -> tuple[IListeningPort, ...]:
     clock = SteadyClock()
     observations = Observations()
-    operations = Operations(store, await store.load(), observations, reactor)
+    operations = Operations(
+        store, await store.load(), observations, reactor, Timing(clock.seconds)
+    )
     agents = Agents(operations, uuid4(), clock)
     rest = app_resource(
         operations, store_id=store.store_id, now=clock.seconds, version=__version__

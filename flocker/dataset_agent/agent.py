@@ -176,7 +176,7 @@ class DatasetAgent:
         if self._running.doing(dataset) is not None:
             return IDLE
         assignment = self._slice.get(dataset)
-        wanted = want(assignment, self._rig.node)
+        wanted = want(assignment, self._rig.node, found)
         decision = decide(wanted, found, assignment, backend, unit)
         match decision:
             case AtRest():
@@ -203,7 +203,7 @@ class DatasetAgent:
                 continue
             hidden = self._hidden.get(backend)
             facts[dataset] = fact(
-                want(assignment, self._rig.node),
+                want(assignment, self._rig.node, found),
                 found,
                 backend,
                 self._running.doing(dataset),

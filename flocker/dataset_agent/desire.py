@@ -1,16 +1,26 @@
 """What this node should make of a dataset."""
 
+from flocker.dataset_agent.states import Discovered, Mounted
 from flocker.model.cluster import Assignment, Want
 from flocker.model.ids import NodeID
+from flocker.model.leases import wanted_on
 
 
-def want(assignment: Assignment | None, node: NodeID) -> Want:
+def want(assignment: Assignment | None, node: NodeID, found: Discovered) -> Want:
     """Give what `node` should make of what it was told; None is a volume unheard of.
 
-    What control did not speak of is left alone: it may be somebody's only copy.
+    What control did not speak of is left alone: it may be somebody's only copy. A
+    lease keeps a dataset that is mounted here, whatever else is wanted.
     """
     if assignment is None or assignment.dataset is None:
         return Want.LEFT_ALONE
-    if assignment.dataset.primary != node:
+    dataset, lease = assignment.dataset, assignment.lease
+    leased_here = lease is not None and lease.node == node
+    if leased_here and isinstance(found, Mounted):
+        return Want.MOUNTED
+    wanted = wanted_on(dataset, lease)
+    if wanted is None:
+        return Want.KEPT
+    if wanted != node:
         return Want.AWAY
-    return Want.DELETED if assignment.dataset.deleted else Want.MOUNTED
+    return Want.DELETED if dataset.deleted else Want.MOUNTED

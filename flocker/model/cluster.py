@@ -31,6 +31,7 @@ class Want(Enum):
     MOUNTED = "mounted"
     AWAY = "away"
     DELETED = "deleted"
+    KEPT = "kept"
     LEFT_ALONE = "left-alone"
 
 

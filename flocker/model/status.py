@@ -19,6 +19,7 @@ from flocker.model.cluster import (
 )
 from flocker.model.datasets import Dataset
 from flocker.model.ids import NodeID
+from flocker.model.leases import Lease, wanted_on
 
 NEXT_PHASE: Mapping[Condition, Phase] = {
     Condition.UNKNOWN: Phase.UNKNOWN,
@@ -50,6 +51,7 @@ LEAVING_PHASE: Mapping[Condition, Phase] = {
 NOT_LOOKED_YET = Cause(
     "not-observed", "the agent has been told and has not reported yet"
 )
+NOT_IN_USE = Cause("not-in-use", "it is mounted where a node leases it, and none does")
 BEING_DELETED = Cause("deleting", "it is deleted; its volume will be destroyed")
 
 
@@ -73,24 +75,38 @@ def status(
     dataset: Dataset,
     facts: Mapping[NodeID, Observed],
     nodes: Mapping[NodeID, NodeSight],
+    lease: Lease | None = None,
 ) -> Status:
     """Say what is happening to `dataset`, given every node's fact about it."""
     if dataset.destroyed:
-        return Status(Phase.DESTROYED, dataset.asked, dataset.primary)
-    holder = _other_holder(dataset, facts, nodes)
+        since = dataset.destroyed_at or dataset.asked
+        return Status(Phase.DESTROYED, since, dataset.primary)
+    target = wanted_on(dataset, lease)
+    kept = None if lease is None else facts.get(lease.node)
+    if lease is not None and kept is not None and _keeps(lease, kept, dataset, target):
+        return _leased(lease, kept)
+    if target is None:
+        return _on_use(dataset, facts)
+    holder = _other_holder(target, facts, nodes)
     if holder is not None:
         return _leaving(holder, facts[holder], nodes)
-    if dataset.primary not in nodes:
-        return Status(
-            Phase.WAITING, dataset.asked, dataset.primary, _never_seen(dataset.primary)
-        )
-    sight = nodes[dataset.primary]
-    observed = facts.get(dataset.primary)
+    return _arriving(dataset, target, facts.get(target), nodes.get(target))
+
+
+def _arriving(
+    dataset: Dataset,
+    target: NodeID,
+    observed: Observed | None,
+    sight: NodeSight | None,
+) -> Status:
+    """Say how far the node is that is to make something of it."""
+    if sight is None:
+        return Status(Phase.WAITING, dataset.asked, target, _never_seen(target))
     if not sight.connected:
-        return _silent(dataset, sight, observed)
+        return _silent(sight, observed)
     if observed is None or not _answers(observed, dataset):
-        return Status(Phase.WAITING, dataset.asked, dataset.primary, NOT_LOOKED_YET)
-    return _converging(dataset, observed)
+        return Status(Phase.WAITING, dataset.asked, target, NOT_LOOKED_YET)
+    return _converging(dataset, target, observed)
 
 
 def _answers(observed: Observed, dataset: Dataset) -> bool:
@@ -98,8 +114,37 @@ def _answers(observed: Observed, dataset: Dataset) -> bool:
     return observed.fact.want is wanted
 
 
+def _keeps(
+    lease: Lease, kept: Observed, dataset: Dataset, target: NodeID | None
+) -> bool:
+    """Say whether a lease keeps the dataset from what is wanted of it."""
+    mounted = kept.fact.condition is Condition.MOUNTED
+    return mounted and (dataset.deleted or lease.node != target)
+
+
+def _leased(lease: Lease, kept: Observed) -> Status:
+    holders = ", ".join(holder.name for holder in lease.holders)
+    cause = Cause(
+        "leased",
+        f"node {lease.node} keeps it mounted, because {holders} has it leased there",
+        f"end its use on node {lease.node}, or the lease",
+    )
+    fact = kept.fact
+    return Status(Phase.WAITING, kept.since, lease.node, cause, fact.path, fact.size)
+
+
+def _on_use(dataset: Dataset, facts: Mapping[NodeID, Observed]) -> Status:
+    for node, observed in facts.items():
+        fact = observed.fact
+        if fact.condition is Condition.MOUNTED:
+            return Status(
+                Phase.MOUNTED, observed.since, node, None, fact.path, fact.size
+            )
+    return Status(Phase.WAITING, dataset.asked, None, NOT_IN_USE)
+
+
 def _other_holder(
-    dataset: Dataset,
+    target: NodeID,
     facts: Mapping[NodeID, Observed],
     nodes: Mapping[NodeID, NodeSight],
 ) -> NodeID | None:
@@ -107,7 +152,7 @@ def _other_holder(
     holders = [
         node
         for node, observed in facts.items()
-        if node != dataset.primary and observed.fact.engaged and node in nodes
+        if node != target and observed.fact.engaged and node in nodes
     ]
     return min(holders, key=lambda n: (not nodes[n].connected, n.hex), default=None)
 
@@ -136,22 +181,20 @@ def _leaving(
     )
 
 
-def _silent(dataset: Dataset, sight: NodeSight, observed: Observed | None) -> Status:
-    host = sight.identity.host
+def _silent(sight: NodeSight, observed: Observed | None) -> Status:
+    node, host = sight.identity.node, sight.identity.host
     cause = Cause(
         "node-silent",
-        f"node {dataset.primary} ({host}), where it should be, is not connected",
+        f"node {node} ({host}), where it should be, is not connected",
         f"bring node {host} or its agent back, or move the dataset",
     )
     if observed is None or not observed.fact.holds:
-        return Status(Phase.WAITING, sight.since, dataset.primary, cause)
+        return Status(Phase.WAITING, sight.since, node, cause)
     fact = observed.fact
-    return Status(
-        Phase.UNKNOWN, sight.since, dataset.primary, cause, fact.path, fact.size
-    )
+    return Status(Phase.UNKNOWN, sight.since, node, cause, fact.path, fact.size)
 
 
-def _converging(dataset: Dataset, observed: Observed) -> Status:
+def _converging(dataset: Dataset, target: NodeID, observed: Observed) -> Status:
     fact = observed.fact
     cause = fact.cause
     if dataset.deleted:
@@ -162,7 +205,7 @@ def _converging(dataset: Dataset, observed: Observed) -> Status:
     return Status(
         _failed_or(phase, fact.cause),
         observed.since,
-        dataset.primary,
+        target,
         cause,
         fact.path,
         fact.size,

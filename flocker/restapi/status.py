@@ -81,4 +81,5 @@ class Statuses:
 
     def _status(self, dataset: Dataset) -> Status:
         facts = self._observations.facts(dataset.id)
-        return status(dataset, facts, self._observations.nodes)
+        lease = self._operations.configuration.leases.get(dataset.id)
+        return status(dataset, facts, self._observations.nodes, lease)

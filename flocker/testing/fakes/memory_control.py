@@ -22,7 +22,7 @@ from flocker import __version__
 from flocker.client.http import HTTPFlockerClient, Route
 from flocker.client.interface import IFlockerClient
 from flocker.control.observations import Observations
-from flocker.control.operations import Operations
+from flocker.control.operations import Operations, Timing
 from flocker.model.cluster import AgentIdentity, BackendReport, Fact, Role
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND
@@ -50,7 +50,11 @@ class MemoryControl:
         self.store = MemoryStore()
         self.observations = Observations()
         self.operations = Operations(
-            self.store, Configuration(), self.observations, self.clock
+            self.store,
+            Configuration(),
+            self.observations,
+            self.clock,
+            Timing(self.clock.seconds),
         )
         self.reachable = True
         resource = app_resource(

@@ -16,7 +16,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from flocker.control.observations import Observations
-from flocker.control.operations import Operations
+from flocker.control.operations import Operations, Timing
 from flocker.model.cluster import AgentIdentity, Condition, Fact, Role, Want
 from flocker.model.configuration import Configuration
 from flocker.model.ids import DatasetID, Era, NodeID, ProcessID
@@ -66,7 +66,11 @@ class Api:
         self.store = store or MemoryStore()
         self.observations = Observations()
         self.operations = Operations(
-            self.store, Configuration(), self.observations, self.clock
+            self.store,
+            Configuration(),
+            self.observations,
+            self.clock,
+            Timing(self.clock.seconds),
         )
         numbers = count(1)
         self.resource = app_resource(

@@ -71,9 +71,10 @@ def _look(
     volumes = _relevant(backend, instance, assigned)
     here = [v for v in _flat(volumes) if v.attached_to == instance]
     elsewhere = any(v.attached_to not in {None, instance} for v in _flat(volumes))
+    cloud: ICloudAPI | None = ICloudAPI(backend.api, None)
     alive = None
-    if elsewhere and ICloudAPI.providedBy(backend.api):
-        alive = frozenset(ICloudAPI(backend.api).list_live_nodes())
+    if elsewhere and cloud is not None:
+        alive = frozenset(cloud.list_live_nodes())
     return BackendSeen(
         instance=instance,
         volumes=volumes,

@@ -132,12 +132,8 @@ class LoopDevices:
         hint = self._hints.get(file)
         if hint is not None and self._bound_to(hint) == file:
             return hint
-        self._hints.pop(file, None)
-        for device, bound_to in self.bound():
-            self._hints[bound_to] = device
-            if bound_to == file:
-                return device
-        return None
+        self._hints = {bound_to: device for device, bound_to in self.bound()}
+        return self._hints.get(file)
 
     def bind(self, file: Path) -> Path:
         """Bind a free loop device to the file and give it.

@@ -96,6 +96,19 @@ def test_nothing_is_overwritten(there: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("there", ["node.crt", "node.key"])
+def test_nothing_is_overwritten_in_a_race(
+    there: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that another process makes after we looked is not touched either."""
+    monkeypatch.setattr(os.path, "lexists", lambda _path: False)
+    (tmp_path / there).write_bytes(b"precious")
+    with pytest.raises(FileExists) as raised:
+        write_credential(tmp_path, "node", MINE.node)
+    assert raised.value.path == tmp_path / there
+    assert stored(tmp_path) == {there: b"precious"}
+
+
+@pytest.mark.parametrize("there", ["node.crt", "node.key"])
 def test_links_are_not_followed(there: str, tmp_path: Path) -> None:
     """A link that leads nowhere is in the way, not a way out of the directory."""
     directory = tmp_path / "certificates"

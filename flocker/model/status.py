@@ -183,13 +183,12 @@ def _leaving(
 
 def _silent(sight: NodeSight, observed: Observed | None) -> Status:
     node, host = sight.identity.node, sight.identity.host
-    cause = Cause(
-        "node-silent",
-        f"node {node} ({host}), where it should be, is not connected",
-        f"bring node {host} or its agent back, or move the dataset",
-    )
+    words = f"node {node} ({host}), where it should be, is not connected"
+    back = f"bring node {host} or its agent back"
     if observed is None or not observed.fact.holds:
+        cause = Cause("node-silent", words, f"{back}, or move the dataset")
         return Status(Phase.WAITING, sight.since, node, cause)
+    cause = Cause("node-silent", words, back)
     fact = observed.fact
     return Status(Phase.UNKNOWN, sight.since, node, cause, fact.path, fact.size)
 

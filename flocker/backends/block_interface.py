@@ -139,3 +139,23 @@ class ICloudAPI(Interface):
 
     def start_node(node_id: InstanceID) -> None:
         """Try to start an instance; for tests."""
+
+
+class IGrowingBlockDeviceAPI(Interface):
+    """What a driver may add that can make volumes larger while they are in use."""
+
+    def grow_volume(blockdevice_id: VolumeID, size: int) -> None:
+        """Make a volume and its device, if it has one here, `size` bytes large.
+
+        A volume that has that size already is no error: what an earlier call left
+        undone is finished. Data stays. Raises `UnknownVolume`, and `CannotShrink` for
+        a size below the present.
+        """
+
+
+class CannotShrink(VolumeException):
+    """A volume is larger than it was asked to grow to."""
+
+    def words(self) -> str:
+        """Name the volume."""
+        return f"volume {self.blockdevice_id} is larger already and cannot shrink"

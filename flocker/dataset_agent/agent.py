@@ -17,11 +17,11 @@ from flocker.dataset_agent.discovery import BackendSeen, Observation, Unseen, di
 from flocker.dataset_agent.facts import fact
 from flocker.dataset_agent.observing import observe
 from flocker.dataset_agent.performing import perform
-from flocker.dataset_agent.planning import AtRest, Waiting, decide
+from flocker.dataset_agent.planning import AtRest, Decision, Waiting, decide, maintain
 from flocker.dataset_agent.rig import Rig
-from flocker.dataset_agent.states import Discovered, Unknown
+from flocker.dataset_agent.states import Discovered, Mounted, Unknown
 from flocker.dataset_agent.steps import Step
-from flocker.model.cluster import HOLDING, Assignment, Cause, Fact
+from flocker.model.cluster import HOLDING, Assignment, Cause, Fact, Want
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import BackendName, DatasetID, NotAnIdentifier, parse_uuid
 from flocker.runtime.backoff import Chance, delay, jittered
@@ -163,7 +163,7 @@ class DatasetAgent:
         for dataset, (backend, found) in self._found.items():
             seen = observation.backends.get(backend)
             if isinstance(seen, BackendSeen):
-                rest = min(rest, self._act_on(dataset, backend, found, seen.unit))
+                rest = min(rest, self._act_on(dataset, backend, found, seen))
             elif seen is None:
                 self._waits[dataset] = _no_backend(backend)
         for _, attempts in self._hidden.values():
@@ -171,13 +171,15 @@ class DatasetAgent:
         return rest
 
     def _act_on(
-        self, dataset: DatasetID, backend: BackendName, found: Discovered, unit: int
+        self,
+        dataset: DatasetID,
+        backend: BackendName,
+        found: Discovered,
+        seen: BackendSeen,
     ) -> float:
         if self._running.doing(dataset) is not None:
             return IDLE
-        assignment = self._slice.get(dataset)
-        wanted = want(assignment, self._rig.node, found)
-        decision = decide(wanted, found, assignment, backend, unit)
+        decision = self._decide(dataset, backend, found, seen)
         match decision:
             case AtRest():
                 self._running.settle(dataset)
@@ -189,6 +191,20 @@ class DatasetAgent:
             case _:
                 wait = self._running.start(dataset, decision)
                 return IDLE if wait is None else wait
+
+    def _decide(
+        self,
+        dataset: DatasetID,
+        backend: BackendName,
+        found: Discovered,
+        seen: BackendSeen,
+    ) -> Decision:
+        assignment = self._slice.get(dataset)
+        wanted = want(assignment, self._rig.node, found)
+        if assignment and wanted is Want.MOUNTED and isinstance(found, Mounted):
+            finished = self._rig.finished.get(dataset)
+            return maintain(found, assignment, seen, finished)
+        return decide(wanted, found, assignment, backend, seen.unit)
 
     def _facts(self) -> dict[DatasetID, Fact]:
         """Say what is known of all that is wanted, held or worked on here."""

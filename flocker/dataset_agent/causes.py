@@ -17,6 +17,7 @@ from flocker.dataset_agent.states import (
 )
 from flocker.model.cluster import Cause
 from flocker.model.ids import BackendName, NodeID
+from flocker.model.sizes import humanize
 
 
 @frozen
@@ -76,3 +77,12 @@ def held(holders: tuple[NodeID, ...]) -> Cause:
     """Say that another node must let go first."""
     nodes = ", ".join(str(node) for node in holders)
     return Cause("held", f"node {nodes} has not let go of it yet")
+
+
+def cannot_grow(backend: BackendName, size: int, wanted: int) -> Cause:
+    """Say that a volume stays smaller than wanted; sizes in bytes."""
+    words = (
+        f"its volume has {humanize(size)} and backend {backend} cannot make it"
+        f" {humanize(wanted)}"
+    )
+    return Cause("cannot-grow", words, "copy the data into a new, larger dataset")

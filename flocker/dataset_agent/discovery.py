@@ -54,7 +54,7 @@ class BackendSeen:
 
     `unit` is its allocation unit in bytes; `alive` are the instances that run, None
     where the backend does not know; `gone` are volumes of which it was said that they
-    are no more.
+    are no more; `grows` says whether it can make volumes larger.
     """
 
     instance: InstanceID
@@ -63,6 +63,7 @@ class BackendSeen:
     alive: frozenset[InstanceID] | None = None
     gone: frozenset[VolumeID] = frozenset()
     unit: int = 1
+    grows: bool = False
 
 
 @frozen

@@ -123,6 +123,15 @@ class IFilesystems(Interface):
         `MountedElsewhere`, `BadMountPoint`, `ProcessFailed`.
         """
 
+    def device_size(device: Path) -> int:
+        """Give the bytes of a device. Raises `NoDevice`."""
+
+    def grow(device: Path, path: Path) -> None:
+        """Make a mounted filesystem as large as its device; if it is, all is well.
+
+        Raises `NoDevice`, `ProcessFailed`.
+        """
+
     def holders(device: Path) -> tuple[Holder, ...]:
         """Tell who uses a device or a filesystem on it, in any mount namespace."""
 
@@ -232,6 +241,16 @@ class Filesystems:
             self._refuse_if_mounted(device, number, path, table)
         self._wait_until_let_go(device)
         mount_points.remove(path)
+
+    def device_size(self, device: Path) -> int:
+        """Ask the kernel."""
+        self._require(device)
+        return device_size(device)
+
+    def grow(self, device: Path, path: Path) -> None:
+        """Run resize2fs, which finds out by itself whether there is anything to do."""
+        self._require(device)
+        run_sync(["resize2fs", str(device)], timeout=_WORK_SECONDS)
 
     def holders(self, device: Path) -> tuple[Holder, ...]:
         """Look through all mount namespaces and all processes, then ask the kernel."""

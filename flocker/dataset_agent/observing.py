@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from flocker.backends.block_interface import (
     BlockDeviceVolume,
     ICloudAPI,
+    IGrowingBlockDeviceAPI,
     UnattachedVolume,
     UnknownVolume,
 )
@@ -82,6 +83,7 @@ def _look(
         alive=alive,
         gone=frozenset(backend.gone),
         unit=backend.api.allocation_unit(),
+        grows=IGrowingBlockDeviceAPI(backend.api, None) is not None,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flocker.backends.block_interface import (
     AlreadyAttachedVolume,
+    IGrowingBlockDeviceAPI,
     UnattachedVolume,
     UnknownVolume,
 )
@@ -20,7 +21,9 @@ from flocker.dataset_agent.steps import (
     Create,
     Destroy,
     Detach,
+    Finish,
     Format,
+    Grow,
     Mount,
     Step,
     Unmount,
@@ -88,7 +91,7 @@ def _format(step: Format, rig: Rig) -> Outcome:
     changed = _changed(rig.backends[step.backend], step.volume, step.device)
     if changed is not None:
         return changed
-    rig.filesystems.make(step.device)
+    rig.filesystems.make(step.device, step.kind.value)
     return DONE
 
 
@@ -103,8 +106,34 @@ def _mount(step: Mount, rig: Rig) -> Outcome:
 
 @_perform.register
 def _unmount(step: Unmount, rig: Rig) -> Outcome:
+    rig.finished.pop(step.dataset, None)
     rig.filesystems.unmount(step.path, step.device or NO_DEVICE)
     return DONE
+
+
+@_perform.register
+def _grow(step: Grow, rig: Rig) -> Outcome:
+    _growing(rig.backends[step.backend]).grow_volume(step.volume, step.size)
+    return DONE
+
+
+@_perform.register
+def _finish(step: Finish, rig: Rig) -> Outcome:
+    backend = rig.backends[step.backend]
+    changed = _changed(backend, step.volume, step.device)
+    if changed is not None:
+        return changed
+    place = rig.place(step.dataset)
+    rig.filesystems.mount(step.device, place)
+    if rig.filesystems.device_size(step.device) < step.size:
+        _growing(backend).grow_volume(step.volume, step.size)
+    rig.filesystems.grow(step.device, place)
+    rig.finished[step.dataset] = step.size
+    return DONE
+
+
+def _growing(backend: Backend) -> IGrowingBlockDeviceAPI:
+    return IGrowingBlockDeviceAPI(backend.api)
 
 
 @_perform.register

@@ -43,6 +43,8 @@ class Rig:
     filesystems: IFilesystems
     threads: Threads
     mount_root: Path = MOUNT_ROOT
+    finished: dict[DatasetID, int] = Factory(dict)
+    """The size in bytes for which `Finish` was done on a dataset by this process."""
 
     def place(self, dataset: DatasetID) -> Path:
         """Give the path where a dataset is mounted."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 from attrs import frozen
 
 from flocker.model.cluster import Phase
+from flocker.model.datasets import FilesystemKind
 from flocker.model.ids import BackendName, DatasetID, VolumeID
 
 
@@ -34,13 +35,14 @@ class Attach:
 
 @frozen
 class Format:
-    """Make a filesystem on the volume's blank device."""
+    """Make a filesystem of a `kind` on the volume's blank device."""
 
     phase: ClassVar = Phase.FORMATTING
     dataset: DatasetID
     backend: BackendName
     volume: VolumeID
     device: Path
+    kind: FilesystemKind = FilesystemKind.EXT4
 
 
 @frozen
@@ -87,4 +89,31 @@ class Destroy:
     volume: VolumeID
 
 
-Step = Create | Attach | Format | Mount | Unmount | Detach | Destroy
+@frozen
+class Grow:
+    """Make the volume of a mounted dataset larger; `size` in bytes."""
+
+    phase: ClassVar = Phase.MOUNTED
+    dataset: DatasetID
+    backend: BackendName
+    volume: VolumeID
+    size: int
+
+
+@frozen
+class Finish:
+    """Finish what a kill left undone on a mounted dataset of `size` bytes.
+
+    The device has the volume's size, the filesystem the device's, and a filesystem
+    that nobody used yet is open to everybody. Done once a process and size.
+    """
+
+    phase: ClassVar = Phase.MOUNTED
+    dataset: DatasetID
+    backend: BackendName
+    volume: VolumeID
+    device: Path
+    size: int
+
+
+Step = Create | Attach | Format | Mount | Unmount | Detach | Destroy | Grow | Finish

@@ -45,9 +45,13 @@ class Device:
 
 @define(eq=False)
 class Content:
-    """What is written on a volume: the kind of signature, None if blank, and files."""
+    """What is written on a volume: the kind of signature, None if blank, and files.
+
+    `filesystem_size` is in bytes, None where nobody has grown it.
+    """
 
     signature: str | None = None
+    filesystem_size: int | None = None
     files: dict[str, bytes] = field(factory=dict)
 
 

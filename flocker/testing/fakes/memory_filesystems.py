@@ -104,6 +104,15 @@ class MemoryFilesystems:
         del self.mounted[path]
         at_path.users.remove(_mounted_at(path))
 
+    def device_size(self, device: Path) -> int:
+        """Look the device up."""
+        return self.service.get(self._device(device).volume).size
+
+    def grow(self, device: Path, path: Path) -> None:
+        """Note the filesystem's new size."""
+        found = self._device(device)
+        found.content.filesystem_size = self.device_size(device)
+
     def holders(self, device: Path) -> tuple[Holder, ...]:
         """Tell of mounts and of what a test made up."""
         number = self.device_number(device)

@@ -9,9 +9,16 @@ from pyrsistent import PMap
 
 from flocker.model.changes import Change, DatasetEdit, Edit, OwnershipEdit
 from flocker.model.configuration import Configuration
-from flocker.model.datasets import NO_METADATA, Dataset
+from flocker.model.datasets import (
+    DEFAULT_BACKEND,
+    NO_METADATA,
+    Dataset,
+    FilesystemKind,
+    Mounting,
+)
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import BackendName, DatasetID, NodeID
+from flocker.model.sizes import DEFAULT_SIZE
 
 
 @frozen
@@ -61,6 +68,22 @@ class NotDestroyedYet(FlockerError):
 
 
 @frozen
+class ShrinkRefused(FlockerError):
+    """A dataset cannot be made smaller."""
+
+    dataset: DatasetID
+    size: int
+    wanted: int
+
+    def words(self) -> str:
+        """Name the dataset and both sizes."""
+        return (
+            f"dataset {self.dataset} has {self.size} bytes and cannot shrink"
+            f" to {self.wanted}"
+        )
+
+
+@frozen
 class NewDataset:
     """What a user asks for; `maximum_size` in bytes, None for the default."""
 
@@ -68,6 +91,18 @@ class NewDataset:
     primary: NodeID
     maximum_size: int | None = None
     metadata: PMap[str, str] = NO_METADATA
+    backend: BackendName = DEFAULT_BACKEND
+    mount: Mounting = Mounting.ALWAYS
+    filesystem: FilesystemKind = FilesystemKind.EXT4
+
+
+@frozen
+class Wishes:
+    """What a user asks to change of a dataset; None is no wish. Size in bytes."""
+
+    primary: NodeID | None = None
+    maximum_size: int | None = None
+    metadata: PMap[str, str] | None = None
 
 
 def create(configuration: Configuration, new: NewDataset, now: float) -> Change:
@@ -82,25 +117,34 @@ def create(configuration: Configuration, new: NewDataset, now: float) -> Change:
         primary=new.primary,
         maximum_size=new.maximum_size,
         metadata=new.metadata,
+        backend=new.backend,
+        mount=new.mount,
+        filesystem=new.filesystem,
         asked=now,
     )
     return Change((DatasetEdit(None, dataset),))
 
 
-def move(
-    configuration: Configuration, dataset: DatasetID, to: NodeID, now: float
+def change(
+    configuration: Configuration, dataset: DatasetID, wishes: Wishes, now: float
 ) -> Change:
-    """Want the dataset on another node. Raises `DatasetNotFound`, `DatasetDeleted`."""
+    """Move a dataset, make it larger, replace its metadata; no wish changes nothing.
+
+    Raises `DatasetNotFound`, `DatasetDeleted`, `ShrinkRefused`.
+    """
     found = _alive(configuration, dataset)
-    if found.primary == to:
+    before, after = found.maximum_size, wishes.maximum_size
+    if after is not None and after < (before or DEFAULT_SIZE):
+        raise ShrinkRefused(dataset, before or DEFAULT_SIZE, after)
+    wanted = evolve(
+        found,
+        primary=found.primary if wishes.primary is None else wishes.primary,
+        maximum_size=before if after is None else after,
+        metadata=found.metadata if wishes.metadata is None else wishes.metadata,
+    )
+    if wanted == found:
         return Change()
-    return Change((DatasetEdit(found, evolve(found, primary=to, asked=now)),))
-
-
-def leave(configuration: Configuration, dataset: DatasetID) -> Change:
-    """Want no change, of a dataset that could be changed. Raises as `move`."""
-    _alive(configuration, dataset)
-    return Change()
+    return Change((DatasetEdit(found, evolve(wanted, asked=now)),))
 
 
 def delete(configuration: Configuration, dataset: DatasetID, now: float) -> Change:

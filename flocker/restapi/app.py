@@ -27,6 +27,7 @@ from flocker.restapi.errors import (
     PathNotFound,
     refusal,
 )
+from flocker.restapi.leases import Leases
 from flocker.restapi.nodes import Nodes
 from flocker.restapi.schema import LARGEST_BODY
 from flocker.restapi.status import Statuses
@@ -48,6 +49,7 @@ def app_resource(
     for room in (
         About(version),
         Datasets(service, now, new_id),
+        Leases(service, now),
         Nodes(service, now),
         Statuses(service, now),
     ):

@@ -9,15 +9,28 @@ from uuid import UUID
 from pyrsistent import pmap
 
 from flocker.control import datasets
-from flocker.control.datasets import DatasetNotFound, NewDataset
+from flocker.control.datasets import DatasetNotFound, NewDataset, Wishes
 from flocker.control.operations import Decide
 from flocker.model.changes import Change
 from flocker.model.cluster import Observed
 from flocker.model.configuration import Configuration
-from flocker.model.ids import DatasetID, NodeID, NotAnIdentifier, parse_uuid
+from flocker.model.datasets import (
+    DEFAULT_BACKEND,
+    Dataset,
+    FilesystemKind,
+    Mounting,
+)
+from flocker.model.ids import (
+    BackendName,
+    DatasetID,
+    NodeID,
+    NotAnIdentifier,
+    parse_uuid,
+)
 from flocker.restapi.answers import Answer, answer, encode
 from flocker.restapi.conditions import TAG_HEADER, etag, known
 from flocker.restapi.endpoint import Call, Service, endpoint
+from flocker.restapi.errors import BadRequest
 from flocker.restapi.listing import EncodedDatasets, Kept, join, listed
 from flocker.restapi.schema import load
 from flocker.wire.public import configured_dataset, state_dataset
@@ -72,6 +85,9 @@ class Datasets:
             primary=NodeID(UUID(call.body["primary"])),
             maximum_size=call.body.get("maximum_size"),
             metadata=pmap(call.body.get("metadata", {})),
+            backend=BackendName(call.body.get("backend", DEFAULT_BACKEND)),
+            mount=Mounting(call.body.get("mount", "always")),
+            filesystem=FilesystemKind(call.body.get("filesystem", "ext4")),
         )
         now = self._now()
         return await self._change(
@@ -85,22 +101,31 @@ class Datasets:
         conditional=True,
     )
     async def update(self, call: Call, dataset_id: str) -> Answer:
-        """Move a dataset; an empty object changes nothing."""
+        """Move a dataset, make it larger, replace its metadata; as far as asked."""
         dataset = read_dataset_id(dataset_id)
+        body = call.body
+        wishes = Wishes(
+            primary=NodeID(UUID(body["primary"])) if "primary" in body else None,
+            maximum_size=body.get("maximum_size"),
+            metadata=pmap(body["metadata"]) if "metadata" in body else None,
+        )
         now = self._now()
-
-        def decide(configuration: Configuration) -> Change:
-            if "primary" not in call.body:
-                return datasets.leave(configuration, dataset)
-            primary = NodeID(UUID(call.body["primary"]))
-            return datasets.move(configuration, dataset, primary, now)
-
-        return await self._change(call, 200, dataset, decide)
+        return await self._change(
+            call, 200, dataset, lambda c: datasets.change(c, dataset, wishes, now)
+        )
 
     @endpoint("DELETE", "/v1/configuration/datasets/<dataset_id>", conditional=True)
     async def delete(self, call: Call, dataset_id: str) -> Answer:
-        """Delete a dataset with its data; again changes nothing."""
+        """Delete a dataset with its data; again changes nothing.
+
+        With ``purge=true`` a destroyed one is forgotten.
+        """
         dataset = read_dataset_id(dataset_id)
+        purge = call.query.get("purge", "false")
+        if purge not in {"true", "false"}:
+            raise BadRequest(f"purge is true or false, not {purge[:40]!r}")
+        if purge == "true":
+            return await self._purge(call, dataset)
         now = self._now()
         return await self._change(
             call, 200, dataset, lambda c: datasets.delete(c, dataset, now)
@@ -116,6 +141,17 @@ class Datasets:
     ) -> Answer:
         configuration = await call.change(decide)
         return answer(code, configured_dataset(configuration.datasets[dataset]))
+
+    async def _purge(self, call: Call, dataset: DatasetID) -> Answer:
+        before: list[Dataset] = []
+
+        def decide(configuration: Configuration) -> Change:
+            change = datasets.purge(configuration, dataset)
+            before[:] = [configuration.datasets[dataset]]
+            return change
+
+        await call.change(decide)
+        return answer(200, configured_dataset(before[0]))
 
     def _held(self) -> Iterable[tuple[Held, Observed]]:
         operations = self._service.operations

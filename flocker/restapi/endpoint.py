@@ -6,7 +6,7 @@ HTTP is done here, once. Every ``user-`` certificate may do everything, so there
 nothing to ask about who calls: the handshake has.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import IO, Any, TypeVar, cast
 from uuid import UUID
 
@@ -52,10 +52,11 @@ class Service:
 
 @frozen
 class Call:
-    """One request, as a handler sees it."""
+    """One request, as a handler sees it; of a repeated query key the last counts."""
 
     body: Any
     headers: Headers
+    query: Mapping[str, str]
     change: Callable[[Decide], Coroutine[Any, Any, Configuration]]
 
 
@@ -159,7 +160,19 @@ def _read(found: Endpoint, service: Service, request: Request) -> Call:
         content = cast(IO[bytes], request.content)
         content.seek(0)
         body = found.body.read(content.read(LARGEST_BODY + 1))
-    return Call(body, request.requestHeaders, _conditionally(service, required))
+    return Call(
+        body,
+        request.requestHeaders,
+        _read_query(request),
+        _conditionally(service, required),
+    )
+
+
+def _read_query(request: Request) -> Mapping[str, str]:
+    return {
+        name.decode("utf-8", "replace"): values[-1].decode("utf-8", "replace")
+        for name, values in (request.args or {}).items()
+    }
 
 
 def _conditionally(

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from flocker.control.datasets import DatasetDeleted, DatasetExists, DatasetNotFound
+from flocker.control.datasets import (
+    DatasetDeleted,
+    DatasetExists,
+    DatasetNotFound,
+    NotDestroyedYet,
+    ShrinkRefused,
+)
+from flocker.control.leases import LeaseHeld, LeaseNotFound
 from flocker.control.operations import TooContended
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
 from flocker.model.errors import FlockerError
@@ -108,16 +115,32 @@ class NodeNotFound(FlockerError):
         return f"no agent of a node {self.node} has connected since control started"
 
 
+@frozen
+class EraNotFound(FlockerError):
+    """No node of this era has connected."""
+
+    era: str
+
+    def words(self) -> str:
+        """Name the era."""
+        return f"no agent of a node in era {self.era} has connected; ask again later"
+
+
 STATUS: Mapping[type[FlockerError], int] = {
     BadRequest: 400,
     BodyNotJson: 400,
     SchemaViolation: 400,
     DatasetNotFound: 404,
+    EraNotFound: 404,
+    LeaseNotFound: 404,
     NodeNotFound: 404,
     PathNotFound: 404,
     DatasetDeleted: 405,
     MethodNotAllowed: 405,
     DatasetExists: 409,
+    LeaseHeld: 409,
+    NotDestroyedYet: 409,
+    ShrinkRefused: 409,
     ConfigurationChanged: 412,
     BodyTooLarge: 413,
     StoreUnavailable: 503,

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+from flocker.model.ids import Era, NotAnIdentifier, parse_uuid
 from flocker.restapi.answers import Answer, answer
 from flocker.restapi.endpoint import Call, Service, endpoint
+from flocker.restapi.errors import EraNotFound
 from flocker.restapi.listing import is_silent
 from flocker.wire.public import state_node
 
@@ -21,3 +23,15 @@ class Nodes:
         now = self._now()
         sights = self._observations.nodes.values()
         return answer(200, [state_node(s) for s in sights if not is_silent(s, now)])
+
+    @endpoint("GET", "/v1/state/nodes/by_era/<era>")
+    async def show_era(self, call: Call, era: str) -> Answer:
+        """Tell which node is in its life `era`, its kernel's boot id."""
+        try:
+            wanted = Era(parse_uuid(era))
+        except NotAnIdentifier as error:
+            raise EraNotFound(repr(era[:80])) from error
+        for node, sight in self._observations.nodes.items():
+            if sight.identity.era == wanted:
+                return answer(200, {"uuid": str(node)})
+        raise EraNotFound(str(wanted))

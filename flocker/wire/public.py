@@ -11,6 +11,7 @@ from typing import Any
 from flocker.model.cluster import Cause, Condition, Fact, NodeSight, Observed
 from flocker.model.datasets import Dataset
 from flocker.model.ids import NodeID
+from flocker.model.leases import Lease
 from flocker.model.ownership import Ownership
 from flocker.model.status import Status
 
@@ -53,6 +54,23 @@ def state_dataset(node: NodeID, fact: Fact) -> Json | None:
             return None
 
 
+def lease(found: Lease, now: float) -> Json:
+    """Write a Lease: `expires` in seconds from now, None where a holder has no end."""
+    return {
+        "dataset_id": str(found.dataset),
+        "node_uuid": str(found.node),
+        "expires": _left(found.expires, now),
+        "holders": [
+            {"holder": holder.name, "expires": _left(holder.expires, now)}
+            for holder in found.holders
+        ],
+    }
+
+
+def _left(expires: float | None, now: float) -> float | None:
+    return None if expires is None else round(expires - now, 3)
+
+
 def state_node(sight: NodeSight) -> Json:
     """Write a Node."""
     return {"uuid": str(sight.identity.node), "host": sight.identity.host}
@@ -73,6 +91,8 @@ def dataset_status(dataset: Dataset, status: Status, now: float) -> Json:
         "metadata": dict(dataset.metadata),
         "primary": str(dataset.primary),
         "backend": dataset.backend,
+        "mount": dataset.mount.value,
+        "filesystem": dataset.filesystem.value,
         "maximum_size": dataset.maximum_size,
         "deleted": dataset.deleted,
         "phase": status.phase.value,

@@ -24,6 +24,9 @@ from flocker.model.ids import (
 LATEST = 6
 """The version that Flocker 1.15 wrote; there is none after it."""
 
+LONGEST = 1e12
+"""Seconds from the epoch within which a time is one: some thirty thousand years."""
+
 CLASS = "$__class__$"
 """The key under which the first Flocker named the class of an object."""
 
@@ -272,9 +275,9 @@ def _node(
         for key, each in _pairs(_get(found, "manifestations"))
     ]
     names = []
-    for key, application in _pairs(_get(found, "applications")):
+    for called, application in _pairs(_get(found, "applications")):
         name = _text(_get(_object(application, "Application"), "name"))
-        _same(key, name, "application")
+        _same(called, name, "application")
         names.append(name)
     return node, manifestations, names
 
@@ -283,9 +286,7 @@ def _manifestation(key: object, value: object, node: NodeID) -> tuple[OldDataset
     found = _object(value, "Manifestation")
     _only(found, "Manifestation", "dataset", "primary")
     dataset = _object(_get(found, "dataset"), "Dataset")
-    _only(
-        dataset, "Dataset", "dataset_id", "deleted", "maximum_size", "metadata"
-    )
+    _only(dataset, "Dataset", "dataset_id", "deleted", "maximum_size", "metadata")
     identifier = DatasetID(parse_uuid(_text(_get(dataset, "dataset_id"))))
     _same(parse_uuid(_text(key)), identifier, "dataset")
     size = _get(dataset, "maximum_size")
@@ -388,7 +389,11 @@ def _time(found: object) -> float | None:
     if found is None:
         return None
     seconds = _get(_object(found, "datetime"), "seconds")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+    if (
+        isinstance(seconds, bool)
+        or not isinstance(seconds, int | float)
+        or not -LONGEST <= seconds <= LONGEST
+    ):
         raise NotAConfiguration(f"{str(seconds)[:40]!r} is no time")
     return float(seconds)
 

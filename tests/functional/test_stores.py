@@ -13,13 +13,13 @@ import pytest
 from pyrsistent import pmap
 
 from flocker.control.persistence.database import Database, create
-from flocker.control.persistence.interface import StoreUnavailable
-from flocker.control.persistence.opening import (
+from flocker.control.persistence.directory import (
     DATABASE,
     DataDirectoryInUse,
     DataDirectoryUnusable,
-    open_store,
 )
+from flocker.control.persistence.interface import StoreUnavailable
+from flocker.control.persistence.opening import open_store
 from flocker.model.changes import Change, DatasetEdit, apply
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset

@@ -12,6 +12,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from flocker.control.persistence import schema
+from flocker.control.persistence.directory import synced
 from flocker.control.persistence.interface import (
     RevisionConflict,
     StoreUnavailable,
@@ -36,8 +37,8 @@ LOCK_TIMEOUT = 5.0
 """Seconds to wait while somebody else, such as a backup, has the file locked."""
 
 
-def create(path: Path, store_id: UUID) -> None:
-    """Make a new file for no configuration yet, readable by its owner only.
+def create(path: Path, store_id: UUID, content: Change | None = None) -> None:
+    """Make a new file, readable by its owner only; `content` is its first commit.
 
     It stands at `path` when it is complete: whoever is killed before that leaves a
     ``.new`` that the next call replaces. Raises `StoreUnavailable`.
@@ -58,11 +59,14 @@ def create(path: Path, store_id: UUID) -> None:
             for statement in schema.CREATE:
                 connection.execute(statement)
             connection.execute(schema.CREATE_META, (str(store_id),))
+            if content:
+                for written, values in schema.write(content, 1):
+                    connection.execute(written, values)
             connection.execute("COMMIT")
         finally:
             connection.close()
         unfinished.rename(path)
-        _sync_directory(path.parent)
+        synced(path.parent)
 
 
 class Database:
@@ -199,11 +203,3 @@ def _code(error: sqlite3.Error) -> int:
 def _reason(error: sqlite3.Error) -> str:
     name = getattr(error, "sqlite_errorname", None)
     return f"{error} ({name})" if name else str(error)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,63 +3,18 @@
 Called by `flocker.daemons.control` before anything else is started.
 """
 
-import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from attrs import frozen
 from twisted.internet.interfaces import IReactorFromThreads
 
+from flocker.control.persistence import migration
 from flocker.control.persistence.database import Database, create
+from flocker.control.persistence.directory import DATABASE, lock
 from flocker.control.persistence.interface import StoreUnreadable
 from flocker.control.persistence.sqlite import SQLiteStore
-from flocker.model.errors import FlockerError
-
-DATABASE = "configuration.sqlite"
-LOCK = "control.lock"
-OLD_CONFIGURATION = "current_configuration.json"
-"""Where Flocker 1.15 and before kept theirs."""
-
-
-@frozen
-class DataDirectoryInUse(FlockerError):
-    """Another control service works on this directory; `pid` is None if not known."""
-
-    path: Path
-    pid: int | None
-
-    def words(self) -> str:
-        """Name the directory and the process."""
-        who = "another process" if self.pid is None else f"process {self.pid}"
-        return f"the data directory {self.path} is in use by {who}"
-
-
-@frozen
-class DataDirectoryUnusable(FlockerError):
-    """The data directory cannot be made or written."""
-
-    path: Path
-    why: str
-
-    def words(self) -> str:
-        """Name the directory and the cause."""
-        return f"the data directory {self.path} cannot be used: {self.why}"
-
-
-@frozen
-class OldConfigurationFound(FlockerError):
-    """The directory holds the configuration of a Flocker before 2.0, and no other."""
-
-    path: Path
-
-    def words(self) -> str:
-        """Name the file and what to do."""
-        return (
-            f"{self.path} is the configuration of a Flocker before 2.0, which a later"
-            " version will import; until then start with another data directory"
-        )
 
 
 def open_store(
@@ -69,54 +24,40 @@ def open_store(
 ) -> SQLiteStore:
     """Open the store in `data_path`; make both where there is nothing yet. Blocks.
 
-    Raises `DataDirectoryInUse`, `DataDirectoryUnusable`, `OldConfigurationFound`,
+    Where there is no store, and the configuration of a first Flocker, that is imported.
+    Raises `DataDirectoryInUse`, `DataDirectoryUnusable`, `OldFileUnusable`,
     `StoreUnavailable`, `StoreUnreadable`; then nothing is held.
     """
-    lock = _lock(data_path)
+    held = lock(data_path)
     try:
         path = data_path / DATABASE
         if not path.exists():
-            _refuse_to_start_empty(data_path)
-            create(path, new_id())
+            _start(data_path, new_id())
+        migration.finish(data_path)
         database = Database(path)
     except BaseException:
-        os.close(lock)
+        os.close(held)
         raise
-    return SQLiteStore(reactor, database, release=lambda: os.close(lock))
+    return SQLiteStore(reactor, database, release=lambda: os.close(held))
 
 
-def _lock(data_path: Path) -> int:
-    """Give a descriptor that holds the directory's lock as long as it is open."""
-    try:
-        data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The kernel drops the lock with the process, however that ends. Programs that
-        # it starts do not inherit it: Python opens files to be closed on exec.
-        lock = os.open(data_path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise DataDirectoryUnusable(data_path, error.strerror or str(error)) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    except BlockingIOError as error:
-        pid = os.pread(lock, 32, 0).strip()
-        os.close(lock)
-        found = int(pid) if pid.isdigit() else None
-        raise DataDirectoryInUse(data_path, found) from error
-    except OSError as error:
-        os.close(lock)
-        raise DataDirectoryUnusable(data_path, error.strerror or str(error)) from error
-    return lock
-
-
-def _refuse_to_start_empty(data_path: Path) -> None:
-    """Raise where something shows that there was a configuration."""
-    old = data_path / OLD_CONFIGURATION
-    if old.exists():
-        raise OldConfigurationFound(old)
+def _start(data_path: Path, store_id: UUID) -> None:
+    """Make a store where there is none; empty only where nothing says otherwise."""
+    old = migration.find(data_path)
+    if old is not None:
+        _ = migration.run(data_path, old, store_id)
+        return
     database = data_path / DATABASE
     journal = data_path / f"{DATABASE}-wal"
     if journal.exists():
         raise StoreUnreadable(
             str(database), f"it is gone, but its journal {journal.name} is still there"
         )
+    kept = migration.find_kept(data_path)
+    if kept is not None:
+        raise StoreUnreadable(
+            str(database),
+            f"it is gone, but {kept.name} was imported into it; restore a backup, or"
+            f" import it again with flocker-control --import {kept}",
+        )
+    create(database, store_id)

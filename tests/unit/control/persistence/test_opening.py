@@ -2,21 +2,23 @@
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from flocker.control.persistence.interface import StoreUnreadable
-from flocker.control.persistence.opening import (
+from flocker.control.persistence.directory import (
     DATABASE,
     LOCK,
-    OLD_CONFIGURATION,
     DataDirectoryInUse,
     DataDirectoryUnusable,
-    OldConfigurationFound,
-    open_store,
 )
+from flocker.control.persistence.interface import StoreUnreadable
+from flocker.control.persistence.migration import OLD_CONFIGURATION, OldFileUnusable
+from flocker.control.persistence.opening import open_store
+
+GOLDEN = Path(__file__).parents[3] / "golden" / "flocker-1"
 
 
 class NoReactor:
@@ -94,12 +96,31 @@ def test_lock_is_not_inherited(tmp_path: Path) -> None:
     closed(store)
 
 
+def test_old_configuration_is_imported(tmp_path: Path) -> None:
+    """Where a first Flocker's configuration lies, a first start takes it over."""
+    shutil.copy(GOLDEN / "v4.json", tmp_path / OLD_CONFIGURATION)
+    store = open_store(tmp_path, REACTOR, new_id=lambda: UUID(int=5))
+    assert len(store._database.load().datasets) == 3
+    assert closed(store) == UUID(int=5)
+    assert not (tmp_path / OLD_CONFIGURATION).exists()
+
+
 def test_old_configuration_is_not_ignored(tmp_path: Path) -> None:
-    """Where an old Flocker's configuration lies control does not start empty."""
+    """Where an old configuration cannot be imported control does not start empty."""
     (tmp_path / OLD_CONFIGURATION).write_text("{}")
-    with pytest.raises(OldConfigurationFound) as caught:
+    with pytest.raises(OldFileUnusable) as caught:
         open_store(tmp_path, REACTOR)
     assert str(tmp_path / OLD_CONFIGURATION) in str(caught.value)
+    assert not (tmp_path / DATABASE).exists()
+
+
+def test_lost_import(tmp_path: Path) -> None:
+    """Where only the file that was imported is left, control does not start empty."""
+    shutil.copy(GOLDEN / "v4.json", tmp_path / OLD_CONFIGURATION)
+    closed(open_store(tmp_path, REACTOR))
+    (tmp_path / DATABASE).unlink()
+    with pytest.raises(StoreUnreadable, match="--import"):
+        open_store(tmp_path, REACTOR)
     assert not (tmp_path / DATABASE).exists()
 
 

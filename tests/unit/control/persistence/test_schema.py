@@ -20,7 +20,8 @@ ID = str(DATASET.id)
 DATASET_ROW = (
     '{"id":"00000000-0000-0000-0000-000000000001",'
     '"primary":"00000000-0000-0000-0000-000000000002","maximum_size":null,'
-    '"metadata":{},"backend":"default","deleted":false,"destroyed":false,"asked":0.0}'
+    '"metadata":{},"backend":"default","deleted":false,"destroyed":false,'
+    '"destroyed_at":null,"asked":0.0,"mount":"always","filesystem":"ext4"}'
 )
 OWNERSHIP_ROW = (
     '{"dataset":"00000000-0000-0000-0000-000000000001","backend":"default",'
@@ -66,7 +67,7 @@ OTHER_ID = str(UUID(int=9))
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([("lease", ID, "{}")], "unknown kind 'lease'"),
+        ([("loan", ID, "{}")], "unknown kind 'loan'"),
         ([("dataset", ID, "{")], f"dataset {ID} is not a Dataset"),
         ([("dataset", ID, "{}")], f"dataset {ID} is not a Dataset"),
         ([("dataset", ID, DATASET_ROW[:-1] + ',"x":1}')], f"dataset {ID}"),

@@ -262,9 +262,10 @@ def _explain(demo: Demonstration, error: BaseException) -> None:
         demo.tell(str(second))
     layout = demo.sandbox.layout
     for file in log_files(layout, sorted({CONTROL, demo.about})):
-        demo.tell(f"The end of {file.parent.name}'s {file.name}:")
-        for line in tail(file, _LAST_LINES):
-            demo.tell(f"  {line}")
+        lines = tail(file, _LAST_LINES)
+        if lines:
+            said = "\n  ".join(lines)
+            demo.tell(f"The end of {file.parent.name}'s {file.name}:\n  {said}")
 
 
 def _kept(name: SandboxName, console: Console) -> None:

@@ -6,6 +6,7 @@ user's certificate (`flocker.ca.contexts`).
 """
 
 import json
+import os
 from collections.abc import Sequence
 from typing import NoReturn, TypeVar, cast
 
@@ -74,7 +75,7 @@ _ALERTS = {
     "certificate expired": "it has expired, by the control service's clock",
     "certificate required": "it was not shown",
     "bad certificate": "it is malformed",
-    "internal error": "it is not a user's, or of another cluster",
+    "internal error": "this port is not for users of this cluster",
 }
 """What TLS alerts (RFC 8446, 6.2) say about the certificate we have shown.
 
@@ -82,7 +83,6 @@ OpenSSL sends ``internal error`` for what a verification callback refuses.
 """
 _NOT_CONNECTED: tuple[tuple[type[Exception], str], ...] = (
     (network.ConnectionRefusedError, "connection refused"),
-    (network.NoRouteError, "no route to it"),
     (network.DNSLookupError, "there is no host of this name"),
     (network.TimeoutError, f"no connection within {CONNECT_WITHIN:.0f} s"),
 )
@@ -247,7 +247,8 @@ def _not_connected(error: Exception) -> str:
     for kind, words in _NOT_CONNECTED:
         if isinstance(error, kind):
             return words
-    return str(error)
+    number = getattr(error, "osError", None)
+    return str(error) if number is None else os.strerror(number).lower()
 
 
 def _broken(

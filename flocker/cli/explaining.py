@@ -91,6 +91,8 @@ def _happening(dataset: DatasetInFull, nodes: Nodes) -> str:
     if dataset.phase == Phase.DESTROYED.value:
         return f"It is destroyed {since}."
     path = f" at {dataset.path}" if dataset.path else ""
+    if dataset.phase == Phase.UNKNOWN.value:
+        return f"What becomes of it{where}{path} is unknown {since}."
     return f"It is {dataset.phase}{where}{path} {since}."
 
 

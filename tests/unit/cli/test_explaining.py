@@ -142,6 +142,14 @@ def test_destroyed() -> None:
     )
 
 
+def test_unknown() -> None:
+    """Of a dataset on a silent node it is said that nobody knows."""
+    assert why(evolve(MOUNTED, phase="unknown"), NODES)[1] == (
+        "What becomes of it on node aaaaaaaa (10.0.0.1) at /flocker/x is unknown for "
+        "12 s, since 2026-01-02 03:04:05 UTC."
+    )
+
+
 def test_without_volume() -> None:
     """A dataset that has no volume yet is said to have none."""
     new = evolve(MOUNTED, volume=None, nodes={})

@@ -6,13 +6,13 @@ Called by `flocker.cli.flockerctl` through `Session.perform`.
 from collections.abc import Mapping
 from uuid import uuid4
 
-import click
 from attrs import frozen
 from pyrsistent import PMap
+from twisted.internet.defer import CancelledError
 
 from flocker.cli.choosing import choose_dataset, choose_node
 from flocker.cli.explaining import Nodes, duration, name_node
-from flocker.cli.output import aside, print_json, progress, screen
+from flocker.cli.output import aside, print_json, print_sentence, progress, screen
 from flocker.cli.session import Work
 from flocker.client.interface import NO_METADATA, NewDataset
 from flocker.client.waiting import Destroyed, Goal, Mounted, Observer, Seen, Wait, wait
@@ -86,7 +86,7 @@ def by_id(nodes: tuple[NodeAnswer, ...]) -> Mapping[NodeID, NodeAnswer]:
 
 async def _follow(work: Work, change: _Change, after: After) -> None:
     if not after.json:
-        click.echo(change.sentence)
+        print_sentence(change.sentence, screen())
     if after.within is not None:
         await _wait(work, change, after.within, after)
     elif after.json:
@@ -100,6 +100,9 @@ async def _wait(work: Work, change: _Change, within: float, after: After) -> Non
     try:
         with progress(aside(), change.nodes) as show:
             seen = await wait(work.client, wish, work.clock, _noting(last, show))
+    except CancelledError:
+        print_sentence("Not waited for any longer; it goes on by itself.", aside())
+        raise
     except FlockerError:
         if after.json and last and isinstance(last[0], DatasetAnswer):
             print_json(last[0], screen())
@@ -108,7 +111,7 @@ async def _wait(work: Work, change: _Change, within: float, after: After) -> Non
         print_json(_gone(change.dataset) if seen is None else seen, screen())
     else:
         took = duration(work.clock.seconds() - started)
-        click.echo(f"{_there(seen, change.nodes)} after {took}.")
+        print_sentence(f"{_there(seen, change.nodes)} after {took}.", screen())
 
 
 def _noting(last: list[Seen], show: Observer) -> Observer:

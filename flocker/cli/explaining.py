@@ -20,6 +20,7 @@ CONDITIONS: Mapping[str, str] = {
     Condition.DETACHED.value: "that its volume is attached nowhere",
     Condition.ELSEWHERE.value: "that its volume is attached to another machine",
     Condition.ON_DEAD_NODE.value: "that its volume hangs on a machine that is off",
+    Condition.STRANDED.value: "that it is mounted from a device that is gone",
     Condition.APPEARING.value: "that its volume is attached and has no device yet",
     Condition.BLANK.value: "that its volume is attached and not formatted",
     Condition.EMPTIED.value: "that its volume is blank although it should hold data",
@@ -35,6 +36,9 @@ WANTS: Mapping[str, str] = {
     Want.DELETED.value: "told to destroy it",
     Want.LEFT_ALONE.value: "told to leave it alone",
 }
+
+QUIET_AFTER = 8.0
+"""Seconds in which a node that lives is heard: its keep-alive is 5 s."""
 
 _TIMES = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
@@ -87,6 +91,8 @@ def _happening(dataset: DatasetInFull, nodes: Nodes) -> str:
     if dataset.phase == Phase.DESTROYED.value:
         return f"It is destroyed {since}."
     path = f" at {dataset.path}" if dataset.path else ""
+    if dataset.phase == Phase.UNKNOWN.value:
+        return f"What becomes of it{where}{path} is unknown {since}."
     return f"It is {dataset.phase}{where}{path} {since}."
 
 
@@ -120,7 +126,7 @@ def _reports(dataset: DatasetInFull, nodes: Nodes) -> Iterable[str]:
 def _report(node: NodeID, fact: FactAnswer, nodes: Nodes) -> str:
     seen = nodes.get(node)
     silent = ""
-    if seen is not None and not seen.connected:
+    if seen is not None and (not seen.connected or seen.seconds >= QUIET_AFTER):
         silent = f", not heard for {duration(seen.seconds)},"
     where = f" at {fact.path}" if fact.path else ""
     device = f" from {fact.device}" if fact.device else ""

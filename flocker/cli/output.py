@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from attrs import frozen
 from rich.console import Console
 from rich.live import Live
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +23,12 @@ from flocker.wire.answers import plain
 
 _WIDE = 100_000
 """Columns of a page on which nothing is folded."""
+_NARROWEST = 12
+"""Columns in which content may fold; where there are fewer, it does not."""
+_CARET_C = 3
+"""Columns that a terminal needs to echo an interrupt on the live line."""
+_GAP = 2
+"""Columns between two columns."""
 
 _STYLES = {
     Phase.MOUNTED.value: "green",
@@ -82,24 +87,41 @@ def print_table(
     console: Console,
 ) -> None:
     """Print rows under their titles, as wide as the terminal and the ids need."""
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    widths = _widths(columns, cells, console.width if console.is_terminal else _WIDE)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
+    for column, width in zip(columns, widths, strict=True):
         table.add_column(
             column.title,
-            no_wrap=not column.folds,
+            width=width,
             overflow="fold",
             justify="right" if column.right else "left",
         )
-    for row in rows:
-        table.add_row(*(_cell(cell) for cell in row))
-    needed = Measurement.get(console, console.options.update(width=_WIDE), table)
-    width = max(console.width, needed.minimum) if console.is_terminal else _WIDE
-    for line in console.render_lines(
-        table, console.options.update(width=width), pad=False
-    ):
+    for row in cells:
+        table.add_row(*row)
+    options = console.options.update(width=sum(widths) + _GAP * len(widths))
+    for line in console.render_lines(table, options, pad=False):
         text = Text.assemble(*((part.text, part.style or "") for part in line))
         text.rstrip()
         console.print(text, soft_wrap=True)
+
+
+def _widths(
+    columns: Sequence[Column], rows: Sequence[Sequence[Text]], room: int
+) -> list[int]:
+    """Give each column what its content needs; one that folds, what is left."""
+    needed = [
+        max(len(column.title), *(row[index].cell_len for row in rows), 1)
+        for index, column in enumerate(columns)
+    ]
+    fixed = sum(
+        width for width, column in zip(needed, columns, strict=True) if not column.folds
+    )
+    left = room - fixed - _GAP * (len(columns) - 1)
+    return [
+        min(width, left) if column.folds and left >= _NARROWEST else width
+        for width, column in zip(needed, columns, strict=True)
+    ]
 
 
 def progress_line(seen: Seen, elapsed: float, nodes: Nodes) -> str:
@@ -121,9 +143,8 @@ def progress(console: Console, nodes: Nodes) -> Iterator[Observer]:
     with Live(console=console, auto_refresh=False, transient=True) as live:
 
         def show(seen: Seen, elapsed: float) -> None:
-            line = Text(
-                progress_line(seen, elapsed, nodes), no_wrap=True, overflow="ellipsis"
-            )
+            line = Text(progress_line(seen, elapsed, nodes), no_wrap=True)
+            line.truncate(console.width - _CARET_C, overflow="ellipsis")
             live.update(line, refresh=True)
 
         yield show

@@ -22,6 +22,7 @@ from flocker.cli.connecting import (
     load_certificates,
     settle,
 )
+from flocker.cli.output import aside, print_sentence
 from flocker.client.http import connect
 from flocker.client.interface import (
     AnswerLost,
@@ -101,7 +102,7 @@ class Session:
                 client = self.world.connect(self.options, reactor)
                 await work(Work(client, reactor))
             except FlockerError as error:
-                click.echo(f"Error: {error}", err=True)
+                print_sentence(f"Error: {error}", aside())
                 return exit_status(error)
             return 0
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from flocker.cli.arguments import write_metadata
 from flocker.cli.choosing import SHORT
-from flocker.cli.explaining import Nodes, duration
+from flocker.cli.explaining import QUIET_AFTER, Nodes, duration
 from flocker.cli.output import Column, phase_text, printable
 from flocker.model.ids import NodeID
 from flocker.model.sizes import GIBIBYTE, humanize
@@ -78,9 +78,11 @@ def _id(identifier: object, *, long: bool) -> str:
 
 
 def _contact(node: NodeAnswer) -> Text:
-    if node.connected:
-        return Text("connected", style="green")
-    return Text(f"silent for {duration(node.seconds)}", style="red")
+    if not node.connected:
+        return Text(f"silent for {duration(node.seconds)}", style="red")
+    if node.seconds >= QUIET_AFTER:
+        return Text(f"quiet for {duration(node.seconds)}", style="yellow")
+    return Text("connected", style="green")
 
 
 def _size(size: int | None, *, human: bool) -> str:

@@ -6,12 +6,13 @@ user's certificate (`flocker.ca.contexts`).
 """
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NoReturn, TypeVar, cast
 
 from attrs import frozen
 from cryptography import x509
-from OpenSSL import SSL
 from treq import content
 from treq.client import HTTPClient
 from twisted.internet import error as network
@@ -37,7 +38,7 @@ from zope.interface import implementer
 
 from flocker.ca.contexts import client_context
 from flocker.ca.credentials import Credential
-from flocker.ca.handshake import PeerRefused
+from flocker.ca.handshake import explain
 from flocker.client.interface import (
     AnswerLost,
     IFlockerClient,
@@ -68,21 +69,8 @@ ANSWER_WITHIN = 60.0
 _ORIGIN = "https://control-service"
 """Every URL's; which address is dialled, the endpoint says."""
 
-_ALERT = " alert "
-_ALERTS = {
-    "unknown ca": "it does not trust the authority that signed it",
-    "certificate expired": "it has expired, by the control service's clock",
-    "certificate required": "it was not shown",
-    "bad certificate": "it is malformed",
-    "internal error": "it is not a user's, or of another cluster",
-}
-"""What TLS alerts (RFC 8446, 6.2) say about the certificate we have shown.
-
-OpenSSL sends ``internal error`` for what a verification callback refuses.
-"""
 _NOT_CONNECTED: tuple[tuple[type[Exception], str], ...] = (
     (network.ConnectionRefusedError, "connection refused"),
-    (network.NoRouteError, "no route to it"),
     (network.DNSLookupError, "there is no host of this name"),
     (network.TimeoutError, f"no connection within {CONNECT_WITHIN:.0f} s"),
 )
@@ -113,12 +101,17 @@ class Address:
         return f"{self.host}:{self.port}"
 
 
+Explain = Callable[[BaseException], str | None]
+"""Says why TLS ended a connection, if it was TLS."""
+
+
 @frozen
 class Route:
     """A way to a control service: its name for messages, and who dials it."""
 
     where: str
     agent: IAgent
+    explain: Explain
 
 
 def connect(
@@ -130,7 +123,12 @@ def connect(
     """Make a client; it dials when it is first asked something."""
     creator = client_context(authority, own)
     routes = [
-        Route(str(address), _agent(address, creator, reactor)) for address in addresses
+        Route(
+            str(address),
+            _agent(address, creator, reactor),
+            partial(explain, own=own),
+        )
+        for address in addresses
     ]
     return HTTPFlockerClient(routes, reactor)
 
@@ -226,7 +224,7 @@ class HTTPFlockerClient:
             ResponseFailed,
             RequestTransmissionFailed,
         ) as error:
-            raise _broken(route.where, error) from error
+            raise _broken(route, error) from error
 
 
 def _too_late(_result: object, seconds: float) -> NoReturn:
@@ -247,32 +245,22 @@ def _not_connected(error: Exception) -> str:
     for kind, words in _NOT_CONNECTED:
         if isinstance(error, kind):
             return words
-    return str(error)
+    number = getattr(error, "osError", None)
+    return str(error) if number is None else os.strerror(number).lower()
 
 
 def _broken(
-    where: str,
+    route: Route,
     error: ResponseNeverReceived | ResponseFailed | RequestTransmissionFailed,
 ) -> Exception:
     causes = [reason.value for reason in error.reasons]
     for cause in causes:
         if isinstance(cause, CancelledError):
             return cause
-        if isinstance(cause, PeerRefused):
-            return TLSRefused(where, str(cause))
-        if isinstance(cause, SSL.Error) and cause.args:
-            return TLSRefused(where, _in_words(cause.args[0]))
+        why = route.explain(cause)
+        if why is not None:
+            return TLSRefused(route.where, why)
     return _Lost("; ".join(map(str, causes)).rstrip("."))
-
-
-def _in_words(stack: Sequence[tuple[str, str, str]]) -> str:
-    reasons = [reason for _library, _function, reason in stack]
-    for reason in reasons:
-        _version, found, alert = reason.partition(_ALERT)
-        if found:
-            why = _ALERTS.get(alert, f"it sent the alert {alert!r}")
-            return f"the control service refused our certificate: {why}"
-    return ", ".join(reasons) or "the TLS connection broke"
 
 
 def _agent(

@@ -19,6 +19,7 @@ def round_up(size: int, unit: int) -> int:
 def humanize(size: int) -> str:
     """Write `size` bytes as people read it, with at most one decimal: ``1.5G``."""
     for letter, factor in _UNITS:
-        if size >= factor:
+        # From 1023.95 of the smaller unit on, that would be written as 1024.
+        if size >= factor - factor // 1024 // 20:
             return f"{size / factor:.1f}".removesuffix(".0") + letter
     return f"{size}B"

@@ -54,6 +54,26 @@ NOT_LOOKED_YET = Cause(
 NOT_IN_USE = Cause("not-in-use", "it is mounted where a node leases it, and none does")
 BEING_DELETED = Cause("deleting", "it is deleted; its volume will be destroyed")
 
+UNEXPLAINED: Mapping[Condition, Cause] = {
+    Condition.UNKNOWN: Cause(
+        "backend-unanswered", "the agent has not found out yet where it is"
+    ),
+    Condition.REGISTERED: Cause("not-listed", "the backend does not list its volume"),
+    Condition.DESTROYED: Cause("volume-destroyed", "its volume was destroyed"),
+    Condition.ELSEWHERE: Cause(
+        "attached-elsewhere", "its volume is attached to another machine"
+    ),
+    Condition.EMPTIED: Cause("volume-blank", "its volume held data and is blank"),
+    Condition.FOREIGN: Cause(
+        "foreign-signature", "its volume carries something that is not ours"
+    ),
+    Condition.STRANDED: Cause("stranded", "what is mounted in its place is not it"),
+}
+"""What to say of a phase that does not explain itself when the agent has not yet."""
+
+IN_THE_DARK = frozenset({Condition.UNKNOWN, Condition.ELSEWHERE})
+"""Conditions that say less than the last words of a silent node that held it."""
+
 
 @frozen
 class Status:
@@ -87,31 +107,14 @@ def status(
         return _leased(lease, kept)
     if target is None:
         return _on_use(dataset, facts)
-    holder = _other_holder(target, facts, nodes)
-    if holder is not None:
-        return _leaving(holder, facts[holder], nodes)
-    return _arriving(dataset, target, facts.get(target), nodes.get(target))
-
-
-def _arriving(
-    dataset: Dataset,
-    target: NodeID,
-    observed: Observed | None,
-    sight: NodeSight | None,
-) -> Status:
-    """Say how far the node is that is to make something of it."""
-    if sight is None:
-        return Status(Phase.WAITING, dataset.asked, target, _never_seen(target))
-    if not sight.connected:
-        return _silent(sight, observed)
-    if observed is None or not _answers(observed, dataset):
-        return Status(Phase.WAITING, dataset.asked, target, NOT_LOOKED_YET)
-    return _converging(dataset, target, observed)
-
-
-def _answers(observed: Observed, dataset: Dataset) -> bool:
-    wanted = Want.DELETED if dataset.deleted else Want.MOUNTED
-    return observed.fact.want is wanted
+    holders = _other_holders(target, facts, nodes)
+    for holder in holders:
+        if nodes[holder].connected:
+            return _leaving(holder, facts[holder])
+    silent = [holder for holder in holders if facts[holder].fact.holds]
+    if silent and not _knows_better(dataset, target, facts, nodes):
+        return _holder_silent(nodes[silent[0]], facts[silent[0]])
+    return _at_target(dataset, target, nodes.get(target), facts.get(target))
 
 
 def _keeps(
@@ -134,7 +137,7 @@ def _leased(lease: Lease, kept: Observed) -> Status:
 
 
 def _on_use(dataset: Dataset, facts: Mapping[NodeID, Observed]) -> Status:
-    for node, observed in facts.items():
+    for node, observed in sorted(facts.items()):
         fact = observed.fact
         if fact.condition is Condition.MOUNTED:
             return Status(
@@ -143,50 +146,89 @@ def _on_use(dataset: Dataset, facts: Mapping[NodeID, Observed]) -> Status:
     return Status(Phase.WAITING, dataset.asked, None, NOT_IN_USE)
 
 
-def _other_holder(
+def _at_target(
+    dataset: Dataset,
+    target: NodeID,
+    sight: NodeSight | None,
+    observed: Observed | None,
+) -> Status:
+    """Say how far the node is that is to make something of it."""
+    if sight is None:
+        return Status(
+            Phase.WAITING, dataset.asked, target, _never_seen(dataset, target)
+        )
+    if not sight.connected:
+        return _silent(dataset, sight, observed)
+    if observed is None or not _answers(observed, dataset):
+        return Status(Phase.WAITING, dataset.asked, target, NOT_LOOKED_YET)
+    return _converging(dataset, target, observed)
+
+
+def _answers(observed: Observed, dataset: Dataset) -> bool:
+    wanted = Want.DELETED if dataset.deleted else Want.MOUNTED
+    return observed.fact.want is wanted
+
+
+def _other_holders(
     target: NodeID,
     facts: Mapping[NodeID, Observed],
     nodes: Mapping[NodeID, NodeSight],
-) -> NodeID | None:
-    """Find the node that must let go first; those that can answer come first."""
-    holders = [
+) -> list[NodeID]:
+    """Find the nodes that have it or are at work on it, always in the same order."""
+    return sorted(
         node
         for node, observed in facts.items()
         if node != target and observed.fact.engaged and node in nodes
-    ]
-    return min(holders, key=lambda n: (not nodes[n].connected, n.hex), default=None)
-
-
-def _leaving(
-    node: NodeID, observed: Observed, nodes: Mapping[NodeID, NodeSight]
-) -> Status:
-    fact = observed.fact
-    phase = fact.doing or LEAVING_PHASE[fact.condition]
-    sight = nodes[node]
-    if not sight.connected:
-        host = sight.identity.host
-        cause = Cause(
-            "holder-silent",
-            f"node {node} ({host}) has it attached and is not connected",
-            f"bring node {host} or its agent back",
-        )
-        return Status(Phase.WAITING, sight.since, node, cause, size=fact.size)
-    return Status(
-        _failed_or(phase, fact.cause),
-        observed.since,
-        node,
-        fact.cause,
-        fact.path,
-        fact.size,
     )
 
 
-def _silent(sight: NodeSight, observed: Observed | None) -> Status:
+def _knows_better(
+    dataset: Dataset,
+    target: NodeID,
+    facts: Mapping[NodeID, Observed],
+    nodes: Mapping[NodeID, NodeSight],
+) -> bool:
+    """Say whether the node that should have it sees it free, or has it.
+
+    A silent node is not waited for where its backend gives the volume away; its last
+    words stay, until it returns.
+    """
+    sight, observed = nodes.get(target), facts.get(target)
+    return (
+        sight is not None
+        and sight.connected
+        and observed is not None
+        and _answers(observed, dataset)
+        and observed.fact.condition not in IN_THE_DARK
+    )
+
+
+def _leaving(node: NodeID, observed: Observed) -> Status:
+    fact = observed.fact
+    phase = fact.doing or LEAVING_PHASE[fact.condition]
+    # What troubled it while it was still to have the dataset is no trouble now.
+    cause = fact.cause if fact.want is Want.AWAY else NOT_LOOKED_YET
+    return Status(
+        _failed_or(phase, cause), observed.since, node, cause, fact.path, fact.size
+    )
+
+
+def _holder_silent(sight: NodeSight, observed: Observed) -> Status:
+    node, host = sight.identity.node, sight.identity.host
+    cause = Cause(
+        "holder-silent",
+        f"node {node} ({host}) has it attached and is not connected",
+        f"bring node {host} or its agent back",
+    )
+    return Status(Phase.WAITING, sight.since, node, cause, size=observed.fact.size)
+
+
+def _silent(dataset: Dataset, sight: NodeSight, observed: Observed | None) -> Status:
     node, host = sight.identity.node, sight.identity.host
     words = f"node {node} ({host}), where it should be, is not connected"
     back = f"bring node {host} or its agent back"
     if observed is None or not observed.fact.holds:
-        cause = Cause("node-silent", words, f"{back}, or move the dataset")
+        cause = Cause("node-silent", words, back + _or_move(dataset))
         return Status(Phase.WAITING, sight.since, node, cause)
     cause = Cause("node-silent", words, back)
     fact = observed.fact
@@ -195,12 +237,13 @@ def _silent(sight: NodeSight, observed: Observed | None) -> Status:
 
 def _converging(dataset: Dataset, target: NodeID, observed: Observed) -> Status:
     fact = observed.fact
-    cause = fact.cause
+    cause: Cause | None
     if dataset.deleted:
         phase = fact.doing or LEAVING_PHASE.get(fact.condition, Phase.DESTROYING)
-        cause = cause or BEING_DELETED
+        cause = fact.cause or BEING_DELETED
     else:
         phase = fact.doing or NEXT_PHASE[fact.condition]
+        cause = fact.cause or (None if fact.doing else UNEXPLAINED.get(fact.condition))
     return Status(
         _failed_or(phase, fact.cause),
         observed.since,
@@ -212,12 +255,19 @@ def _converging(dataset: Dataset, target: NodeID, observed: Observed) -> Status:
 
 
 def _failed_or(phase: Phase, cause: Cause | None) -> Phase:
+    if phase is Phase.MOUNTED:
+        return phase
     return Phase.FAILED if cause is not None and cause.permanent else phase
 
 
-def _never_seen(node: NodeID) -> Cause:
+def _never_seen(dataset: Dataset, node: NodeID) -> Cause:
     return Cause(
         "node-unknown",
         f"no agent of node {node} has connected since the control service started",
-        "start the agent of that node, or move the dataset to a node of the cluster",
+        f"start the agent of that node{_or_move(dataset)}",
     )
+
+
+def _or_move(dataset: Dataset) -> str:
+    """A dataset that is deleted stays where its volume is to be destroyed."""
+    return "" if dataset.deleted else ", or move the dataset"

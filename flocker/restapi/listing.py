@@ -80,7 +80,13 @@ class Kept(Generic[K, V]):
 
 def join(encoded: Iterable[bytes]) -> bytes:
     """Make a JSON list of elements that are JSON already."""
-    return b"[%b]" % b",".join(encoded)
+    parts = list(encoded)
+    if not parts:
+        return b"[]"
+    # The brackets go to the ends first: of a long list only one copy is made.
+    parts[0] = b"[" + parts[0]
+    parts[-1] += b"]"
+    return b",".join(parts)
 
 
 def is_silent(sight: NodeSight | None, now: float) -> bool:

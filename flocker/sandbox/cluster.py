@@ -100,6 +100,11 @@ class Sandbox:
         return machine_names(self.nodes)
 
 
+def count(nodes: int) -> str:
+    """Say how many nodes."""
+    return "1 node" if nodes == 1 else f"{nodes} nodes"
+
+
 def open_sandbox(name: SandboxName) -> Sandbox:
     """Find a sandbox that is up; raises `NotUp`."""
     record = read_sandbox(default_layout(name).record)
@@ -199,7 +204,7 @@ def _make_room(wanted: Layout, say: Say) -> None:
 def _make(layout: Layout, nodes: int, now: datetime, say: Say, runs: Programs) -> None:
     say(f"making certificates and disks in {layout.data}")
     furnish(layout, nodes, now)
-    say(f"connecting control and {nodes} nodes by a private bridge")
+    say(f"connecting control and {count(nodes)} by a private bridge")
     network.add_switch(layout)
     for node in node_names(nodes):
         network.add_node(layout, node)

@@ -21,7 +21,6 @@ from rich.text import Text
 from twisted.python.runtime import seconds
 
 from flocker.model.errors import FlockerError
-from flocker.runtime.main import INTERRUPTED
 from flocker.runtime.process import DEFAULT_ENVIRONMENT, run_sync
 from flocker.runtime.settings import program_status
 from flocker.sandbox import cluster
@@ -44,6 +43,8 @@ from flocker.sandbox.reaching import ask, await_connected, nodes_seen
 from flocker.sandbox.requirements import require_root, require_tools
 from flocker.sandbox.waiting import Stopwatch, until
 
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit status of a program that was interrupted, as shells count."""
 NODES = 2
 ONE, TWO = node_name(1), node_name(2)
 DATASET = "demo"
@@ -262,9 +263,10 @@ def _explain(demo: Demonstration, error: BaseException) -> None:
         demo.tell(str(second))
     layout = demo.sandbox.layout
     for file in log_files(layout, sorted({CONTROL, demo.about})):
-        demo.tell(f"The end of {file.parent.name}'s {file.name}:")
-        for line in tail(file, _LAST_LINES):
-            demo.tell(f"  {line}")
+        lines = tail(file, _LAST_LINES)
+        if lines:
+            said = "\n  ".join(lines)
+            demo.tell(f"The end of {file.parent.name}'s {file.name}:\n  {said}")
 
 
 def _kept(name: SandboxName, console: Console) -> None:

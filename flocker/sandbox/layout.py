@@ -14,6 +14,8 @@ from flocker.sandbox.names import CONTROL, MachineName, SandboxName
 STATES = Path("/run/flocker-sandbox")
 """A directory a sandbox; each is also that sandbox's lock."""
 DATAS = Path("/var/lib/flocker-sandbox")
+HOME_MARK = "this-is-a-machine-of-a-sandbox"
+"""A file that stands, in the machines, where the outside keeps its sandboxes."""
 MOUNT_ROOT = Path("/flocker")
 """Where the dataset agent mounts; private in every machine."""
 

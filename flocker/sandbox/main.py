@@ -14,10 +14,9 @@ from rich.table import Table
 from twisted.python.runtime import seconds
 
 from flocker import __version__
-from flocker.runtime.main import INTERRUPTED
 from flocker.runtime.settings import program_status
 from flocker.sandbox import cluster, network
-from flocker.sandbox.cluster import NotUp, Sandbox, open_sandbox
+from flocker.sandbox.cluster import NotUp, Sandbox, count, open_sandbox
 from flocker.sandbox.describing import machine_states, shell_settings
 from flocker.sandbox.layout import default_layout
 from flocker.sandbox.logs import follow, log_files, show, tail
@@ -44,6 +43,8 @@ from flocker.sandbox.reaching import await_connected
 from flocker.sandbox.requirements import require_root, require_tools
 from flocker.sandbox.waiting import Stopwatch
 
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit status of a command that was interrupted, as shells count."""
 CONNECTED_WITHIN = 60.0
 """Seconds until the nodes of a new sandbox must be connected."""
 _LAST_WORDS = 8
@@ -117,7 +118,7 @@ def up(name: SandboxName, nodes: int, directory: Path | None) -> None:
         cluster.down(name)
         raise
     own = "" if name == DEFAULT_SANDBOX else f" --name {name}"
-    click.echo(f"Up in {watch}: control and {nodes} nodes. Go on with")
+    click.echo(f"Up in {watch}: control and {count(nodes)}. Go on with")
     click.echo(f"  flocker-sandbox{own} exec control -- flockerctl list-nodes")
     click.echo(f'  eval "$(flocker-sandbox{own} env)"; flockerctl list-nodes')
     click.echo(f"  flocker-sandbox{own} down")

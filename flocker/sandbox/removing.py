@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from attrs import evolve
+from attrs import evolve, frozen
 
+from flocker.model.errors import FlockerError
 from flocker.sandbox import network
 from flocker.sandbox.layout import (
     DATAS,
@@ -33,6 +34,18 @@ from flocker.sandbox.records import (
     read_sandbox,
     write_sandbox,
 )
+
+
+@frozen
+class MountedBelow(FlockerError):
+    """Something is mounted in the directory that should be removed."""
+
+    place: str
+
+    def words(self) -> str:
+        """Name the mount point."""
+        return f"{self.place} is a mount point; unmount it, its content is not ours"
+
 
 Say = Callable[[str], None]
 """Tells the user what is being done."""
@@ -86,7 +99,7 @@ def make_mount_root() -> None:
 def take_down(layout: Layout) -> None:
     """Remove a sandbox, whole or half; hold its lock.
 
-    Its data is where its record says. Raises `Waited`, `StillMounted`.
+    Its data is where its record says. Raises `Waited`, `StillMounted`, `MountedBelow`.
     """
     clear(layout)
     remove_state(layout)
@@ -106,6 +119,7 @@ def clear(layout: Layout) -> None:
     unbind_below(layout.volumes)
     for wire in wires:
         network.release(wire)
+    _refuse_mounts(layout.data)
     with suppress(FileNotFoundError):
         shutil.rmtree(layout.data)
     for path in _entries(layout.state):
@@ -141,6 +155,14 @@ def _inhabitants(wire: Path) -> list[Process]:
     inode = held_namespace(wire)
     found = [] if inode is None else inside("net", inode)
     return [process for process in found if process.pid != os.getpid()]
+
+
+def _refuse_mounts(directory: Path) -> None:
+    """Raise `MountedBelow` if removing a directory would remove what others have."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        place = line.split(" ")[4].encode().decode("unicode_escape")
+        if Path(place).is_relative_to(directory):
+            raise MountedBelow(place)
 
 
 def _entries(directory: Path) -> Iterator[Path]:

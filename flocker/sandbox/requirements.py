@@ -9,8 +9,7 @@ from attrs import frozen
 
 from flocker.model.errors import FlockerError
 from flocker.runtime.process import DEFAULT_ENVIRONMENT
-from flocker.sandbox.layout import STATES, programs
-from flocker.sandbox.supervisor import HOME_MARK
+from flocker.sandbox.layout import HOME_MARK, STATES, programs
 
 PACKAGES = {
     "ip": "iproute2",

@@ -24,12 +24,9 @@ from flocker.runtime.main import Stop, run_service
 from flocker.runtime.process import run_sync
 from flocker.runtime.reactor import IReactor
 from flocker.sandbox.blueprint import Blueprint, read_blueprint
-from flocker.sandbox.layout import MOUNT_ROOT, STATES
+from flocker.sandbox.layout import HOME_MARK, MOUNT_ROOT, STATES
 from flocker.sandbox.processes import kernel_boot, look_up, namespace
 from flocker.sandbox.records import MachineRecord, write_machine
-
-HOME_MARK = "this-is-a-machine-of-a-sandbox"
-"""A file that stands where the machines' outside keeps its sandboxes."""
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _RESOLVER = Path("/etc/resolv.conf")

@@ -24,6 +24,18 @@ _HOST = re.compile(
 )
 _BACKEND_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}", re.IGNORECASE)
 
+# PyYAML lets through what its makers of dates, numbers and the like raise: a month 13
+# is a ValueError, `!!bool x` a KeyError, and so on.
+_FAULTS: Final = (
+    yaml.YAMLError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+)
+
 
 @frozen
 class BadAgentFile(FlockerError):
@@ -65,7 +77,7 @@ def parse(text: str, file: str) -> AgentConfig:
     """Read the text of agent.yml. Raises `BadAgentFile`."""
     try:
         root = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except _FAULTS as error:
         raise BadAgentFile(file, "", f"it is not YAML: {_one_line(error)}") from error
     top = _mapping(root, file, "")
     version = _required(top, "version", file, "")
@@ -147,5 +159,5 @@ def _required(
     return mapping[name]
 
 
-def _one_line(error: yaml.YAMLError) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())

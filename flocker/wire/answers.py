@@ -4,23 +4,13 @@
 server may be newer than its client; phases and conditions stay texts for that reason.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_origin
-from uuid import UUID
 
 from attrs import frozen
-from cattrs import Converter
-from cattrs.errors import CattrsError
 
-from flocker.model.ids import (
-    BackendName,
-    DatasetID,
-    NodeID,
-    NotAnIdentifier,
-    parse_uuid,
-)
-from flocker.wire.json_codec import Undecodable
+from flocker.model.ids import BackendName, DatasetID, NodeID
+from flocker.wire.json_codec import strict_converter, understand
 
 T = TypeVar("T")
 
@@ -133,19 +123,7 @@ class RefusalAnswer:
 
 def read(kind: type[T], body: bytes) -> T:
     """Read an object of type `kind`. Raises `Undecodable`."""
-    try:
-        return _structure(kind, json.loads(body))
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        RecursionError,
-        CattrsError,
-        NotAnIdentifier,
-    ) as error:
-        name = getattr(kind, "__name__", str(kind))
-        raise Undecodable(name, f"{type(error).__name__}: {error}") from error
+    return understand(kind, body, lambda found: _structure(kind, found))
 
 
 def _structure(kind: type[T], found: object) -> T:
@@ -159,33 +137,4 @@ def plain(value: object) -> Any:  # noqa: ANN401 - what JSON has is not one type
     return _CONVERTER.unstructure(value)
 
 
-def _exactly(kind: type) -> Any:  # noqa: ANN401 - cattrs asks for this
-    def structure(value: object, _: type) -> object:
-        if type(value) is not kind:
-            raise TypeError(f"{value!r} is not {kind.__name__}")
-        return value
-
-    return structure
-
-
-def _number(value: object, _: type) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is not a number")
-    return float(value)
-
-
-def _uuid(value: object, _: type) -> UUID:
-    return parse_uuid(str(value))
-
-
-def _make_converter() -> Converter:
-    converter = Converter(detailed_validation=False)
-    for kind in (str, int, bool):
-        converter.register_structure_hook(kind, _exactly(kind))
-    converter.register_structure_hook(float, _number)
-    converter.register_structure_hook(UUID, _uuid)
-    converter.register_unstructure_hook(UUID, str)
-    return converter
-
-
-_CONVERTER = _make_converter()
+_CONVERTER = strict_converter(forbid_extra_keys=False)

@@ -1,11 +1,15 @@
 """Values to JSON and back, for the store and for the agents' protocol.
 
 One converter for all: identifiers as text, enumerations by value, collections plain.
-Unknown keys are errors: a reader of another format must not half-understand.
+Unknown keys are errors: a reader of another format must not half-understand. Nothing
+is taken for something else either: 1 is no text, "1" and true are no numbers.
 """
 
 import json
-from typing import TypeVar
+import math
+import re
+from collections.abc import Callable
+from typing import Final, TypeVar
 from uuid import UUID
 
 from attrs import frozen
@@ -14,8 +18,26 @@ from cattrs.errors import CattrsError
 from pyrsistent import PMap, pmap
 
 from flocker.model.errors import FlockerError
+from flocker.model.ids import NotAnIdentifier, parse_uuid
 
 T = TypeVar("T")
+
+LONGEST_WHY: Final = 200
+"""Characters of a fault that are told; it may quote all that was sent."""
+
+_HALF_A_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+"""How JSON would spell one half of a surrogate pair, which no text can hold."""
+
+_FAULTS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    CattrsError,
+    NotAnIdentifier,
+)
 
 
 @frozen
@@ -30,49 +52,91 @@ class Undecodable(FlockerError):
         return f"not a {self.kind}: {self.why}"
 
 
-def _structure_uuid(value: object, _: type) -> UUID:
-    return UUID(str(value))
+def strict_converter(*, forbid_extra_keys: bool) -> Converter:
+    """Make a converter that takes each JSON value for what it is, or raises."""
+    converter = Converter(
+        forbid_extra_keys=forbid_extra_keys, detailed_validation=False
+    )
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, _exactly(kind))
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook(UUID, _uuid)
+    converter.register_unstructure_hook(UUID, str)
+    converter.register_structure_hook_func(_is_pmap, _pmap)
+    converter.register_unstructure_hook_func(_is_pmap, dict)
+    return converter
 
 
-def _structure_pmap(value: object, _: type) -> PMap[str, str]:
+def understand(kind: type[T], data: bytes, structure: Callable[[object], T]) -> T:
+    """Read JSON and give what `structure` makes of it. Raises `Undecodable`."""
+    try:
+        return structure(_read_json(data))
+    except _FAULTS as error:
+        name = getattr(kind, "__name__", str(kind))
+        why = f"{type(error).__name__}: {error}"
+        raise Undecodable(name, why[:LONGEST_WHY]) from error
+
+
+def encode(value: object, kind: object = None) -> bytes:
+    """Write a value as compact UTF-8 JSON; `kind` is its type where that is a union.
+
+    Never fails for what a text holds: names of files and processes are any bytes, and
+    Python has halves of surrogate pairs for those that are no UTF-8.
+    """
+    plain = _CONVERTER.unstructure(value, unstructure_as=kind)
+    text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "replace")
+
+
+def decode(kind: type[T], data: bytes) -> T:
+    """Read a value of type `kind`. Raises `Undecodable`."""
+    return understand(kind, data, lambda plain: _CONVERTER.structure(plain, kind))
+
+
+def _read_json(data: bytes) -> object:
+    plain = json.loads(data.decode("utf-8"), parse_constant=_no_number)
+    if _HALF_A_PAIR.search(data):
+        _ = json.dumps(plain, ensure_ascii=False).encode("utf-8")
+    return plain
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _exactly(kind: type) -> Callable[[object, type], object]:
+    def structure(value: object, _: type) -> object:
+        if type(value) is not kind:
+            raise TypeError(f"{value!r} is not {kind.__name__}")
+        return value
+
+    return structure
+
+
+def _number(value: object, _: type) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is not a number")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _uuid(value: object, _: type) -> UUID:
+    return parse_uuid(str(value))
+
+
+def _pmap(value: object, _: type) -> PMap[str, str]:
     if not isinstance(value, dict):
         raise TypeError(f"{value!r} is not an object")
-    return pmap({str(name): str(text) for name, text in value.items()})
+    for text in value.values():
+        if not isinstance(text, str):
+            raise TypeError(f"{text!r} is not str")
+    return pmap(value)
 
 
 def _is_pmap(kind: object) -> bool:
     return getattr(kind, "__origin__", kind) is PMap
 
 
-def _make_converter() -> Converter:
-    converter = Converter(forbid_extra_keys=True, detailed_validation=False)
-    converter.register_unstructure_hook(UUID, str)
-    converter.register_structure_hook(UUID, _structure_uuid)
-    converter.register_unstructure_hook_func(_is_pmap, dict)
-    converter.register_structure_hook_func(_is_pmap, _structure_pmap)
-    return converter
-
-
-_CONVERTER = _make_converter()
-
-
-def encode(value: object, kind: object = None) -> bytes:
-    """Write a value as compact UTF-8 JSON; `kind` is its type where that is a union."""
-    plain = _CONVERTER.unstructure(value, unstructure_as=kind)
-    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def decode(kind: type[T], data: bytes) -> T:
-    """Read a value of type `kind`. Raises `Undecodable`."""
-    try:
-        return _CONVERTER.structure(json.loads(data), kind)
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        RecursionError,
-        CattrsError,
-    ) as error:
-        name = getattr(kind, "__name__", str(kind))
-        raise Undecodable(name, f"{type(error).__name__}: {error}") from error
+_CONVERTER = strict_converter(forbid_extra_keys=True)

@@ -72,22 +72,25 @@ class Assembler:
     """Puts the parts of payloads together again."""
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
+        self._received: list[bytes] = []
+        self._parts = 0
 
     def add(self, part: int, parts: int, data: bytes) -> bytes | None:
         """Take the next part; give the payload when it was the last.
 
         Raises `OutOfOrder`; then the payload is to be sent again from its beginning.
         """
-        due = 1 if part == 1 else len(self._parts) + 1
-        if part != due or part > parts or parts > LARGEST_PAYLOAD // PART_SIZE:
-            self._parts.clear()
-            raise OutOfOrder(part, due, parts)
         if part == 1:
-            self._parts.clear()
-        self._parts.append(data)
+            self._received.clear()
+            self._parts = parts
+        due = len(self._received) + 1
+        fits = len(data) <= PART_SIZE and parts <= LARGEST_PAYLOAD // PART_SIZE
+        if not (part == due <= parts == self._parts and fits):
+            self._received.clear()
+            raise OutOfOrder(part, due, parts)
+        self._received.append(data)
         if part < parts:
             return None
-        payload = b"".join(self._parts)
-        self._parts.clear()
+        payload = b"".join(self._received)
+        self._received.clear()
         return payload

@@ -5,10 +5,17 @@ from pathlib import Path
 from queue import Queue
 
 import pytest
+from twisted.internet.defer import Deferred
 
-from flocker.control.persistence.interface import IConfigurationStore
+from flocker.control.persistence.interface import (
+    IConfigurationStore,
+    StoreUnavailable,
+)
 from flocker.control.persistence.opening import open_store
-from flocker.testing.conformance.stores import ConfigurationStoreConformance
+from flocker.testing.conformance.stores import (
+    ConfigurationStoreConformance,
+    a_creation,
+)
 from flocker.testing.fakes.stores import MemoryStore
 
 PATIENCE = 30.0
@@ -56,3 +63,14 @@ class TestSQLiteStore(ConfigurationStoreConformance):
     def reopen(self, store: IConfigurationStore) -> IConfigurationStore:
         self.complete(store.close())
         return open_store(self._directory, self._turns)
+
+    def test_closed_store_answers(self) -> None:
+        """Who comes too late is refused and does not wait for ever."""
+        store = self.make()
+        last = Deferred.fromCoroutine(store.commit(a_creation(1), 0))
+        self.complete(store.close())
+        self.complete(last)
+        with pytest.raises(StoreUnavailable) as caught:
+            self.complete(store.commit(a_creation(2), 1))
+        assert "it is closed" in str(caught.value)
+        self.complete(store.close())

@@ -24,7 +24,7 @@ from flocker.sandbox.loops import bound_below
 from flocker.sandbox.machines import demand, entering, running
 from flocker.sandbox.names import CONTROL, MachineName, SandboxName, node_name
 from flocker.sandbox.processes import everyone, namespace, send
-from flocker.sandbox.removing import sweep
+from flocker.sandbox.removing import MountedBelow, sweep
 from flocker.sandbox.waiting import until
 
 ONE = node_name(1)
@@ -214,6 +214,31 @@ def test_dead_sandbox_is_swept(name: SandboxName) -> None:
     until(lambda: not any(running(made.layout, m) for m in made.machines), "death", 5)
     sweep(silent, spare=SandboxName("none"))
     assert left_of(name) == []
+
+
+def test_reboot_is_no_obstacle(name: SandboxName, other: SandboxName) -> None:
+    """Data whose records went with /run is removed by the next `up` of any name."""
+    for lost in (name, other):
+        (DATAS / lost / "node-1").mkdir(parents=True)
+    made = make(name)
+    assert demand(made.layout, ONE)
+    assert left_of(other) == []
+
+
+def test_foreign_mount_is_not_emptied(name: SandboxName, tmp_path: Path) -> None:
+    """What somebody mounted in a sandbox's directory is named, and not removed."""
+    made = make(name)
+    (tmp_path / "precious").touch()
+    place = made.layout.data / "place"
+    place.mkdir()
+    run_sync(["mount", "--bind", str(tmp_path), str(place)])
+    try:
+        with pytest.raises(MountedBelow):
+            cluster.down(name)
+    finally:
+        run_sync(["umount", str(place)])
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+    assert cluster.down(name)
 
 
 def test_failure_takes_down(name: SandboxName) -> None:

@@ -13,7 +13,10 @@ from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from flocker.control.persistence.database import Database
-from flocker.control.persistence.interface import IConfigurationStore
+from flocker.control.persistence.interface import (
+    IConfigurationStore,
+    StoreUnavailable,
+)
 from flocker.model.changes import Change
 from flocker.model.configuration import Configuration
 
@@ -34,6 +37,7 @@ class SQLiteStore:
         self._reactor = reactor
         self._database = database
         self._release = release
+        self._closed = False
         # One thread: commits are written in the order in which they were asked for.
         self._writer = ThreadPool(1, 1, name="flocker-store")
         self._writer.start()
@@ -54,10 +58,20 @@ class SQLiteStore:
         await self._in_writer(commit)
 
     async def close(self) -> None:
-        """Finish what is under way and let go of the file and its directory."""
-        await self._in_writer(self._database.close)
-        self._writer.stop()
-        self._release()
+        """Finish what is under way and let go of the file and its directory.
+
+        Whatever is asked of the store from now on is `StoreUnavailable`.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await deferToThreadPool(self._reactor, self._writer, self._database.close)
+        finally:
+            self._writer.stop()
+            self._release()
 
     async def _in_writer(self, work: Callable[[], T]) -> T:
+        if self._closed:
+            raise StoreUnavailable(str(self._database.path), "it is closed")
         return await deferToThreadPool(self._reactor, self._writer, work)

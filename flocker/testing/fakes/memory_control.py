@@ -71,7 +71,7 @@ class MemoryControl:
 
     def route(self, where: str = "control:4523") -> Route:
         """Give a way here, for a client that has several."""
-        return Route(where, _Reaching(self, self._agent))
+        return Route(where, _Reaching(self, self._agent), lambda _error: None)
 
     def connected(self, node: NodeID, host: str) -> None:
         """A node's agent has connected."""

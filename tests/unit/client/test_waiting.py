@@ -102,14 +102,16 @@ def test_mounted_elsewhere_is_not_enough(control: MemoryControl) -> None:
 
 
 def test_timed_out_with_its_cause(control: MemoryControl) -> None:
-    """A wait that ends in time says the last phase and why it lasts."""
+    """A wait that ends in time says the last phase, why it lasts and what ends it."""
     control.disconnected(NODE)
     with pytest.raises(WaitTimedOut) as raised:
         waited(control, Mounted(NODE), 5.0)
+    last = raised.value.last
+    assert isinstance(last, DatasetAnswer)
+    assert last.cause is not None
     assert str(raised.value) == (
         f"dataset {DATASET} is not mounted on node {NODE} after 5 s: it is waiting, "
-        f"because node {NODE} (10.0.0.1), where it should be, is not connected "
-        "(to release it: bring node 10.0.0.1 or its agent back, or move the dataset)"
+        f"because {last.cause.words} (to release it: {last.cause.release})"
     )
 
 

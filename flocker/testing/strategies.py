@@ -1,0 +1,218 @@
+"""Hypothesis strategies for the values that are stored, sent and decided about."""
+
+from typing import Final, TypeVar
+
+from attrs import evolve
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+from pyrsistent import pmap
+
+from flocker.model.changes import Change, DatasetEdit, Edit, OwnershipEdit, apply
+from flocker.model.cluster import (
+    AgentIdentity,
+    Assignment,
+    BackendReport,
+    Cause,
+    Condition,
+    Fact,
+    NodeSight,
+    Observed,
+    Phase,
+    Role,
+    Want,
+)
+from flocker.model.configuration import Configuration
+from flocker.model.datasets import Dataset
+from flocker.model.ids import (
+    BackendName,
+    DatasetID,
+    Era,
+    InstanceID,
+    NodeID,
+    ProcessID,
+    VolumeID,
+)
+from flocker.model.ownership import Ownership
+from flocker.testing.builders import dataset_id, node_id
+from flocker.wire.protocol import AgedFact, Report, Slice
+
+T = TypeVar("T")
+
+MOST: Final = 4
+"""Elements of a collection, at most: faults show in few."""
+
+texts: Final = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+"""Any text that UTF-8 can hold."""
+
+sizes: Final = st.integers(min_value=0, max_value=2**63 - 1)
+"""Bytes of a volume."""
+
+times: Final = st.floats(min_value=0, max_value=2**33)
+"""Seconds since the epoch."""
+
+nodes: Final[SearchStrategy[NodeID]] = st.builds(NodeID, st.uuids())
+dataset_ids: Final[SearchStrategy[DatasetID]] = st.builds(DatasetID, st.uuids())
+volumes: Final[SearchStrategy[VolumeID]] = st.builds(VolumeID, texts)
+instances: Final[SearchStrategy[InstanceID]] = st.builds(InstanceID, texts)
+backend_names: Final[SearchStrategy[BackendName]] = st.builds(BackendName, texts)
+
+
+def _maybe(strategy: SearchStrategy[T]) -> SearchStrategy[T | None]:
+    return st.none() | strategy
+
+
+def _tuples(strategy: SearchStrategy[T]) -> SearchStrategy[tuple[T, ...]]:
+    return st.lists(strategy, max_size=MOST).map(tuple)
+
+
+datasets: Final[SearchStrategy[Dataset]] = st.builds(
+    Dataset,
+    id=dataset_ids,
+    primary=nodes,
+    maximum_size=_maybe(sizes),
+    metadata=st.dictionaries(texts, texts, max_size=MOST).map(pmap),
+    backend=backend_names,
+    deleted=st.booleans(),
+    destroyed=st.booleans(),
+    asked=times,
+)
+
+ownerships: Final[SearchStrategy[Ownership]] = st.builds(
+    Ownership,
+    dataset=dataset_ids,
+    backend=backend_names,
+    volume=volumes,
+    acquired=st.booleans(),
+    epoch=sizes,
+    top=sizes,
+    base=_maybe(texts),
+    candidate=_maybe(nodes),
+    pinned=st.booleans(),
+)
+
+causes: Final[SearchStrategy[Cause]] = st.builds(
+    Cause, code=texts, words=texts, release=_maybe(texts), permanent=st.booleans()
+)
+
+facts: Final[SearchStrategy[Fact]] = st.builds(
+    Fact,
+    dataset=dataset_ids,
+    want=st.sampled_from(Want),
+    condition=st.sampled_from(Condition),
+    backend=_maybe(backend_names),
+    volume=_maybe(volumes),
+    size=_maybe(sizes),
+    path=_maybe(texts),
+    device=_maybe(texts),
+    instance=_maybe(instances),
+    doing=_maybe(st.sampled_from(Phase)),
+    cause=_maybe(causes),
+)
+
+observations: Final[SearchStrategy[Observed]] = st.builds(
+    Observed, fact=facts, since=times
+)
+
+assignments: Final[SearchStrategy[Assignment]] = st.builds(
+    Assignment,
+    id=dataset_ids,
+    dataset=_maybe(datasets),
+    ownership=_maybe(ownerships),
+    held_by=_tuples(nodes),
+)
+
+identities: Final[SearchStrategy[AgentIdentity]] = st.builds(
+    AgentIdentity,
+    node=nodes,
+    role=st.sampled_from(Role),
+    era=st.builds(Era, st.uuids()),
+    process=st.builds(ProcessID, st.uuids()),
+    host=texts,
+    version=texts,
+    backends=_tuples(
+        st.builds(
+            BackendReport,
+            name=backend_names,
+            driver=texts,
+            kind=st.sampled_from(["block", "pool"]),
+            instance=_maybe(instances),
+        )
+    ),
+)
+
+sights: Final[SearchStrategy[NodeSight]] = st.builds(
+    NodeSight,
+    identity=identities,
+    connected=st.booleans(),
+    last_seen=times,
+    since=times,
+    refused=_maybe(texts),
+)
+
+slices: Final[SearchStrategy[Slice]] = st.builds(
+    Slice,
+    full=st.booleans(),
+    changed=_tuples(assignments),
+    gone=_tuples(dataset_ids),
+)
+
+reports: Final[SearchStrategy[Report]] = st.builds(
+    Report,
+    full=st.booleans(),
+    changed=_tuples(st.builds(AgedFact, fact=facts, age=times)),
+    gone=_tuples(dataset_ids),
+)
+
+# Few datasets, nodes and volumes, so that edits meet each other.
+_some_datasets: Final = st.builds(
+    evolve,
+    datasets,
+    id=st.integers(1, 3).map(dataset_id),
+    primary=st.integers(1, 3).map(node_id),
+)
+_some_ownerships: Final = st.builds(
+    evolve,
+    ownerships,
+    dataset=st.integers(1, 3).map(dataset_id),
+    backend=st.just(BackendName("default")),
+    volume=st.integers(1, 3).map(lambda number: VolumeID(f"volume-{number}")),
+)
+
+
+@st.composite
+def changes_to(draw: DrawFn, configuration: Configuration) -> Change:
+    """Draw a change that applies to `configuration`."""
+    edits: list[Edit] = []
+    for _ in range(draw(st.integers(0, MOST))):
+        edit = draw(_edits_of(configuration))
+        if edit is None:
+            continue
+        configuration = apply(Change((edit,)), configuration)
+        edits.append(edit)
+    return Change(tuple(edits))
+
+
+@st.composite
+def configurations(draw: DrawFn) -> Configuration:
+    """Draw what some commits have made."""
+    configuration = Configuration()
+    for _ in range(draw(st.integers(0, MOST))):
+        configuration = apply(draw(changes_to(configuration)), configuration)
+    return configuration
+
+
+@st.composite
+def _edits_of(draw: DrawFn, configuration: Configuration) -> Edit | None:
+    absent = draw(st.booleans())
+    if draw(st.booleans()):
+        dataset = draw(_some_datasets)
+        was = configuration.datasets.get(dataset.id)
+        if absent and was is None:
+            return None
+        return DatasetEdit(was, None if absent else dataset)
+    record = draw(_some_ownerships)
+    had = configuration.ownership.get(record.dataset)
+    taken = configuration.volumes.get((record.backend, record.volume))
+    if absent:
+        return None if had is None else OwnershipEdit(had, None)
+    return OwnershipEdit(had, record) if taken in {None, record.dataset} else None

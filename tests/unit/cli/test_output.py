@@ -1,0 +1,189 @@
+"""Tests of how results look."""
+
+import io
+import json
+import re
+from uuid import UUID
+
+from rich.console import Console
+
+from flocker.cli.output import (
+    Column,
+    phase_text,
+    print_json,
+    print_sentence,
+    print_table,
+    printable,
+    progress,
+    progress_line,
+)
+from flocker.client.interface import Unreachable
+from flocker.model.ids import BackendName, DatasetID, NodeID
+from flocker.wire.answers import CauseAnswer, DatasetAnswer, NodeAnswer
+
+NODE = NodeID(UUID("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"))
+NODES = {NODE: NodeAnswer(NODE, "10.0.0.1", True, "", "", 0.0, "", "")}  # noqa: FBT003
+CONTROL = r"(?:\x1b\[[?0-9;]*[a-zA-Z]|[\r\n])+"
+"""What moves a terminal's cursor."""
+COLUMNS = (Column("ID"), Column("SIZE", right=True), Column("MORE", folds=True))
+
+
+def a_terminal(width: int) -> Console:
+    """A terminal of so many columns, without colours."""
+    return Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=True,
+        color_system=None,
+        highlight=False,
+        legacy_windows=False,
+        _environ={"TERM": "xterm"},
+    )
+
+
+def a_pipe() -> Console:
+    """What standard output is in a pipe."""
+    return Console(file=io.StringIO(), highlight=False, _environ={})
+
+
+def printed(console: Console) -> list[str]:
+    """The lines that were printed."""
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def seen(phase: str, cause: str | None = None) -> DatasetAnswer:
+    """A dataset in this phase."""
+    return DatasetAnswer(
+        dataset_id=DatasetID(UUID(int=1)),
+        name=None,
+        metadata={},
+        primary=NODE,
+        backend=BackendName("default"),
+        maximum_size=None,
+        deleted=False,
+        phase=phase,
+        since="",
+        seconds=0.0,
+        node=NODE,
+        cause=None if cause is None else CauseAnswer("code", cause),
+        path=None,
+        size=None,
+    )
+
+
+def test_table_in_a_pipe() -> None:
+    """In a pipe a row is a line, however long, without blanks at its end."""
+    console = a_pipe()
+    print_table(COLUMNS, [["a", "1", "x" * 200], ["bb", "22", ""]], console)
+    assert printed(console) == ["ID  SIZE  MORE", f"a      1  {'x' * 200}", "bb    22"]
+
+
+def test_table_on_a_terminal() -> None:
+    """On a terminal what may fold takes what the others leave."""
+    console = a_terminal(30)
+    print_table(COLUMNS, [["a" * 8, "1", "x" * 20]], console)
+    assert printed(console) == [
+        "ID        SIZE  MORE",
+        f"aaaaaaaa     1  {'x' * 14}",
+        f"                {'x' * 6}",
+    ]
+
+
+def test_ids_are_never_cut() -> None:
+    """Where a terminal is too narrow, a row is one line that it breaks itself."""
+    console = a_terminal(40)
+    print_table(COLUMNS, [["a" * 36, "1", "x" * 20]], console)
+    assert printed(console)[1] == f"{'a' * 36}     1  {'x' * 20}"
+
+
+def test_empty_table() -> None:
+    """A table without rows still has its titles."""
+    console = a_pipe()
+    print_table(COLUMNS, [], console)
+    assert printed(console) == ["ID  SIZE  MORE"]
+
+
+def test_sentence_in_a_pipe() -> None:
+    """In a pipe a sentence is a line."""
+    console = a_pipe()
+    print_sentence("word " * 40, console)
+    assert len(printed(console)) == 1
+
+
+def test_sentence_on_a_terminal() -> None:
+    """On a terminal a sentence breaks between words."""
+    console = a_terminal(10)
+    print_sentence("one two three four", console)
+    assert [line.strip() for line in printed(console)] == ["one two", "three four"]
+
+
+def test_control_characters() -> None:
+    """What a terminal would obey is spelled out."""
+    assert printable("a\x1b[2Jb\nü[bold]") == "a\\x1b[2Jb\\nü[bold]"
+
+
+def test_markup_is_text() -> None:
+    """Brackets in metadata are no markup."""
+    console = a_pipe()
+    print_table(COLUMNS, [["[red]", "1", "[/]"]], console)
+    assert printed(console)[1] == "[red]     1  [/]"
+
+
+def test_json() -> None:
+    """JSON is one document, whatever the width of the terminal."""
+    console = a_terminal(10)
+    print_json({"id": NODE, "name": "ü" * 30}, console)
+    assert json.loads("\n".join(printed(console))) == {
+        "id": str(NODE),
+        "name": "ü" * 30,
+    }
+
+
+def test_phases_have_colours() -> None:
+    """What failed is not coloured like what is well."""
+    styles = [str(phase_text(phase).style) for phase in ("mounted", "failed", "new")]
+    assert styles == ["green", "bold red", "yellow"]
+
+
+def test_line_of_a_wait() -> None:
+    """A line says the time, the phase, the node and the cause."""
+    line = progress_line(seen("waiting", "no space"), 12.3, NODES)
+    assert line == "12 s  waiting on node aaaaaaaa (10.0.0.1): no space"
+
+
+def test_line_of_an_absent_control() -> None:
+    """A line says it when the control service is away."""
+    line = progress_line(Unreachable((("a:1", "connection refused"),)), 0.5, NODES)
+    assert line == (
+        "0.5 s  the control service cannot be reached: a:1: connection refused"
+    )
+
+
+def test_wait_in_a_pipe() -> None:
+    """In a pipe a wait has a line a change, not a line a look."""
+    console = a_pipe()
+    away = Unreachable((("a:1", "connection refused"),))
+    with progress(console, NODES) as show:
+        for time, look in enumerate(
+            [seen("waiting"), seen("waiting"), seen("mounting"), away, away]
+        ):
+            show(look, float(time))
+    assert [line.split()[:3] for line in printed(console)] == [
+        ["0.0", "s", "waiting"],
+        ["2.0", "s", "mounting"],
+        ["3.0", "s", "the"],
+    ]
+
+
+def test_wait_on_a_terminal() -> None:
+    """On a terminal a wait is one line, which is gone at its end."""
+    console = a_terminal(40)
+    with progress(console, NODES) as show:
+        show(seen("waiting", "x" * 100), 0.0)
+        show(seen("waiting", "x" * 100), 1.0)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    looks = [part for part in re.split(CONTROL, text) if "waiting" in part]
+    assert [len(look) for look in looks] == [37, 37, 37]
+    assert text.endswith("\x1b[1A\x1b[2K")

@@ -59,6 +59,8 @@ class DatasetAnswer:
     metadata: Mapping[str, str]
     primary: NodeID
     backend: BackendName
+    mount: str
+    filesystem: str
     maximum_size: int | None
     deleted: bool
     phase: str

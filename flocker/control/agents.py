@@ -14,7 +14,6 @@ from twisted.internet.defer import Deferred
 
 from flocker.control.operations import Operations
 from flocker.control.slices import (
-    Placement,
     assignment,
     touched_by,
     wanted_where,
@@ -91,7 +90,6 @@ class Agents:
         self._operations = operations
         self._observations = operations.observations
         self._clock = clock
-        self._placement = Placement(operations.configuration)
         self._told: dict[NodeID, Told] = {}
         self._still_acting: dict[DatasetID, set[NodeID]] = {}
         operations.listen(self)
@@ -150,7 +148,6 @@ class Agents:
 
     def changed(self, change: Change, configuration: Configuration) -> None:
         """Tell whom a committed change concerns (`operations.Listener`)."""
-        self._placement.follow(change, configuration)
         touched = tuple(touched_by(change, configuration, self._holders))
         for node, dataset in touched:
             told = self._of(node)
@@ -229,7 +226,10 @@ class Agents:
         full = not told.knows_all
         ids = set(told.dirty)
         if full:
-            ids.update(self._placement.on(node), self._observations.reported_by(node))
+            ids.update(
+                self._operations.placement.on(node),
+                self._observations.reported_by(node),
+            )
         told.dirty.clear()
         found = [
             assignment(

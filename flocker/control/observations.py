@@ -5,6 +5,7 @@ Kept in memory only; agents say everything anew when they connect. Written by
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from attrs import evolve
 from pyrsistent import PMap, pmap
@@ -15,13 +16,28 @@ from flocker.model.ids import DatasetID, NodeID
 _NOTHING: PMap[NodeID, Observed] = pmap()
 
 
+class Watcher(Protocol):
+    """Whoever must know what agents say: the event stream."""
+
+    def observed(self, datasets: Iterable[DatasetID]) -> None:
+        """Other facts are known of `datasets`."""
+
+    def sighted(self, sight: NodeSight) -> None:
+        """A node came, went, or was refused a second agent."""
+
+
 class Observations:
     """Facts and sights, each with its time on control's steady clock (seconds)."""
 
     def __init__(self) -> None:
+        self._watchers: list[Watcher] = []
         self._facts: dict[DatasetID, PMap[NodeID, Observed]] = {}
         self._of_node: dict[NodeID, set[DatasetID]] = {}
         self._nodes: dict[NodeID, NodeSight] = {}
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell `watcher` of everything from now on."""
+        self._watchers.append(watcher)
 
     @property
     def nodes(self) -> Mapping[NodeID, NodeSight]:
@@ -65,15 +81,13 @@ class Observations:
         touched = set(self.reported_by(identity.node))
         if before is not None and before.identity.era != identity.era:
             self._forget(identity.node)
-        self._nodes[identity.node] = NodeSight(
-            identity, connected=True, last_seen=now, since=now
-        )
+        self._see(NodeSight(identity, connected=True, last_seen=now, since=now))
         return touched
 
     def disconnected(self, node: NodeID, now: float) -> set[DatasetID]:
         """A node's connection is gone; give the datasets it has said something of."""
         sight = self._nodes[node]
-        self._nodes[node] = evolve(sight, connected=False, since=now)
+        self._see(evolve(sight, connected=False, since=now))
         return set(self.reported_by(node))
 
     def heard(self, node: NodeID, now: float) -> None:
@@ -82,7 +96,7 @@ class Observations:
 
     def refused(self, node: NodeID, words: str) -> None:
         """A second agent claimed to be `node`; remember who."""
-        self._nodes[node] = evolve(self._nodes[node], refused=words)
+        self._see(evolve(self._nodes[node], refused=words))
 
     def replace(
         self, node: NodeID, facts: Iterable[tuple[Fact, float]], now: float
@@ -110,7 +124,14 @@ class Observations:
             if node in self.facts(dataset):
                 self._drop(node, dataset)
                 touched.add(dataset)
+        for watcher in self._watchers:
+            watcher.observed(touched)
         return touched
+
+    def _see(self, sight: NodeSight) -> None:
+        self._nodes[sight.identity.node] = sight
+        for watcher in self._watchers:
+            watcher.sighted(sight)
 
     def _put(self, node: NodeID, observed: Observed) -> None:
         dataset = observed.fact.dataset

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from flocker.control.deadlines import Deadlines
 from flocker.control.observations import Observations
 from flocker.control.persistence.interface import IConfigurationStore, RevisionConflict
+from flocker.control.slices import Placement
 from flocker.control.upkeep import RETENTION, Times, due, upkeep
 from flocker.model.changes import Change, apply
 from flocker.model.configuration import Configuration
@@ -73,6 +74,7 @@ class Operations:
     ) -> None:
         self.configuration = configuration
         self.observations = observations
+        self.placement = Placement(configuration)
         self._store = store
         self._clock = clock
         self._listeners: list[Listener] = []
@@ -162,6 +164,7 @@ class Operations:
                     self.configuration = await self._store.load()
                     continue
             self.configuration = after
+            self.placement.follow(change, after)
             for edit in change.edits:
                 self._note_deadline(edit.dataset)
             for listener in self._listeners:

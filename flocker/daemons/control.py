@@ -19,6 +19,7 @@ from flocker.ca.names import Role
 from flocker.ca.services import ServiceCertificates, load_service_directory
 from flocker.control.agent_protocol import AgentFactory
 from flocker.control.agents import Agents
+from flocker.control.events import Events
 from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
 from flocker.control.persistence.opening import open_store
@@ -117,9 +118,16 @@ async def _serve(
     operations = Operations(
         store, await store.load(), observations, reactor, Timing(clock.seconds)
     )
-    agents = Agents(operations, uuid4(), clock)
+    boot = uuid4()
+    agents = Agents(operations, boot, clock)
+    events = Events(operations, boot, clock.seconds)
     rest = app_resource(
-        operations, store_id=store.store_id, now=clock.seconds, version=__version__
+        operations,
+        events,
+        store_id=store.store_id,
+        clock=reactor,
+        now=clock.seconds,
+        version=__version__,
     )
     rest_port = await listen(
         reactor,

@@ -16,6 +16,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 from werkzeug import exceptions
 
+from flocker.control.events import Events
 from flocker.control.operations import Operations
 from flocker.model.errors import FlockerError
 from flocker.restapi.about import About
@@ -27,6 +28,7 @@ from flocker.restapi.errors import (
     PathNotFound,
     refusal,
 )
+from flocker.restapi.events import EventStreams
 from flocker.restapi.leases import Leases
 from flocker.restapi.nodes import Nodes
 from flocker.restapi.schema import LARGEST_BODY
@@ -35,8 +37,10 @@ from flocker.restapi.status import Statuses
 
 def app_resource(
     operations: Operations,
+    events: Events,
     *,
     store_id: UUID,
+    clock: IReactorTime,
     now: Callable[[], float],
     new_id: Callable[[], UUID] = uuid4,
     version: str,
@@ -49,6 +53,7 @@ def app_resource(
     for room in (
         About(version),
         Datasets(service, now, new_id),
+        EventStreams(events, clock),
         Leases(service, now),
         Nodes(service, now),
         Statuses(service, now),

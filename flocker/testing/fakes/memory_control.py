@@ -21,6 +21,7 @@ from zope.interface import implementer
 from flocker import __version__
 from flocker.client.http import HTTPFlockerClient, Route
 from flocker.client.interface import IFlockerClient
+from flocker.control.events import Events
 from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
 from flocker.model.cluster import AgentIdentity, BackendReport, Fact, Role
@@ -56,9 +57,12 @@ class MemoryControl:
             self.clock,
             Timing(self.clock.seconds),
         )
+        self.events = Events(self.operations, UUID(int=2), self.clock.seconds)
         self.reachable = True
         resource = app_resource(
             self.operations,
+            self.events,
+            clock=self.clock,
             store_id=UUID(int=1),
             now=self.clock.seconds,
             version=__version__,

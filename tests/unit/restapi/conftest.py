@@ -15,6 +15,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from flocker.control.events import Events
 from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
 from flocker.model.cluster import AgentIdentity, Condition, Fact, Role, Want
@@ -72,9 +73,12 @@ class Api:
             self.clock,
             Timing(self.clock.seconds),
         )
+        self.events = Events(self.operations, STORE, self.clock.seconds)
         numbers = count(1)
         self.resource = app_resource(
             self.operations,
+            self.events,
+            clock=self.clock,
             store_id=STORE,
             now=self.clock.seconds,
             new_id=lambda: UUID(

@@ -22,6 +22,8 @@ class Observations:
         self._facts: dict[DatasetID, PMap[NodeID, Observed]] = {}
         self._of_node: dict[NodeID, set[DatasetID]] = {}
         self._nodes: dict[NodeID, NodeSight] = {}
+        self.version = 0
+        """Grows with each fact that comes, changes or goes."""
 
     @property
     def nodes(self) -> Mapping[NodeID, NodeSight]:
@@ -114,11 +116,13 @@ class Observations:
 
     def _put(self, node: NodeID, observed: Observed) -> None:
         dataset = observed.fact.dataset
+        self.version += 1
         self._facts[dataset] = self._facts.get(dataset, _NOTHING).set(node, observed)
         self._of_node.setdefault(node, set()).add(dataset)
 
     def _drop(self, node: NodeID, dataset: DatasetID) -> None:
         left = self._facts[dataset].discard(node)
+        self.version += 1
         if left:
             self._facts[dataset] = left
         else:

@@ -101,12 +101,15 @@ class Observations:
         gone: Iterable[DatasetID],
         now: float,
     ) -> set[DatasetID]:
-        """Take a node's edits; each fact with its age in seconds when it was sent."""
+        """Take a node's edits; each fact with its age in seconds when it was sent.
+
+        An age that cannot be is taken for the nearest one that can.
+        """
         touched = set()
         for fact, age in changed:
             before = self.facts(fact.dataset).get(node)
             if before is None or before.fact != fact:
-                self._put(node, Observed(fact, now - age))
+                self._put(node, Observed(fact, now - min(max(age, 0.0), now)))
                 touched.add(fact.dataset)
         for dataset in gone:
             if node in self.facts(dataset):

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from flocker.control.observations import Observations
 from flocker.control.persistence.interface import IConfigurationStore, RevisionConflict
 from flocker.control.upkeep import upkeep
-from flocker.model.changes import Change, apply
+from flocker.model.changes import Change, apply, between
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
@@ -24,7 +24,6 @@ Decide = Callable[[Configuration], Change]
 
 ATTEMPTS = 10
 """How often a decision is taken again when others write between."""
-
 
 UPKEEP_RETRY = 1.0
 """Seconds until upkeep tries again what the store refused."""
@@ -105,7 +104,7 @@ class Operations:
 
     async def _upkeep(self, heard_of: tuple[DatasetID, ...]) -> None:
         def decide(configuration: Configuration) -> Change:
-            return upkeep(configuration, self.observations.facts, heard_of)
+            return upkeep(configuration, self.observations, heard_of)
 
         if not decide(self.configuration):
             return
@@ -130,10 +129,18 @@ class Operations:
                 try:
                     await self._store.commit(change, before.revision)
                 except RevisionConflict:
-                    self.configuration = await self._store.load()
+                    await self._catch_up()
                     continue
-            self.configuration = after
-            for listener in self._listeners:
-                listener.changed(change, after)
+            self._follow(change, after)
             return change
         raise TooContended(ATTEMPTS)
+
+    async def _catch_up(self) -> None:
+        """Take in what others wrote, or we did when it seemed to have failed."""
+        found = await self._store.load()
+        self._follow(between(self.configuration, found), found)
+
+    def _follow(self, change: Change, after: Configuration) -> None:
+        self.configuration = after
+        for listener in self._listeners:
+            listener.changed(change, after)

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
@@ -27,7 +26,7 @@ from flocker.wire.commands import (
     ReportFacts,
     Update,
 )
-from flocker.wire.connection import Connection
+from flocker.wire.connection import ENDED, Connection
 from flocker.wire.json_codec import Undecodable, decode, encode
 from flocker.wire.protocol import PROTOCOL, Report, Slice
 
@@ -82,7 +81,7 @@ class AgentProtocol(Connection):
                 number=number,
                 task=logging.current_task_id(),
             )
-        except (ConnectionDone, ConnectionLost) as error:
+        except ENDED as error:
             raise ConnectionGone from error
         return bool(answer["applied"])
 
@@ -90,7 +89,7 @@ class AgentProtocol(Connection):
         """Ask for a sign of life (`AgentConnection`)."""
         try:
             _ = await self.ping().addTimeout(ANSWER_WITHIN, self.clock)
-        except (ConnectionDone, ConnectionLost, defer.TimeoutError):
+        except (*ENDED, defer.TimeoutError):
             return False
         return True
 

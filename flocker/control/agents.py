@@ -103,10 +103,15 @@ class Agents:
         """An agent was accepted; (`boot`, `number`) is the slice it says it has."""
         node = connection.identity.node
         told = self._of(node)
+        # An update that was under way may be lost, and what it told is not noted.
+        told.knows_all = (
+            told.knows_all
+            and not told.sending
+            and (boot, number) == (str(self.boot), told.number)
+        )
         told.connection = connection
         told.sending = False
         told.waiting = True
-        told.knows_all = boot == str(self.boot) and number == told.number
         with self._telling_of_holders(self._observations.reported_by(node)):
             self._observations.connected(connection.identity, self._now())
         self._tell(node)
@@ -210,7 +215,8 @@ class Agents:
                 ):
                     applied = await connection.update(self.boot, told.number + 1, what)
             except ConnectionGone:
-                told.knows_all = False
+                if told.connection is connection:
+                    told.knows_all = False
                 break
             except FlockerError as error:
                 told.knows_all = False

@@ -34,6 +34,8 @@ class Observations:
         self._facts: dict[DatasetID, PMap[NodeID, Observed]] = {}
         self._of_node: dict[NodeID, set[DatasetID]] = {}
         self._nodes: dict[NodeID, NodeSight] = {}
+        self.version = 0
+        """Grows with each fact that comes, changes or goes."""
 
     def watch(self, watcher: Watcher) -> None:
         """Tell `watcher` of everything from now on."""
@@ -113,12 +115,15 @@ class Observations:
         gone: Iterable[DatasetID],
         now: float,
     ) -> set[DatasetID]:
-        """Take a node's edits; each fact with its age in seconds when it was sent."""
+        """Take a node's edits; each fact with its age in seconds when it was sent.
+
+        An age that cannot be is taken for the nearest one that can.
+        """
         touched = set()
         for fact, age in changed:
             before = self.facts(fact.dataset).get(node)
             if before is None or before.fact != fact:
-                self._put(node, Observed(fact, now - age))
+                self._put(node, Observed(fact, now - min(max(age, 0.0), now)))
                 touched.add(fact.dataset)
         for dataset in gone:
             if node in self.facts(dataset):
@@ -135,11 +140,13 @@ class Observations:
 
     def _put(self, node: NodeID, observed: Observed) -> None:
         dataset = observed.fact.dataset
+        self.version += 1
         self._facts[dataset] = self._facts.get(dataset, _NOTHING).set(node, observed)
         self._of_node.setdefault(node, set()).add(dataset)
 
     def _drop(self, node: NodeID, dataset: DatasetID) -> None:
         left = self._facts[dataset].discard(node)
+        self.version += 1
         if left:
             self._facts[dataset] = left
         else:

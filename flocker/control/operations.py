@@ -16,7 +16,7 @@ from flocker.control.observations import Observations
 from flocker.control.persistence.interface import IConfigurationStore, RevisionConflict
 from flocker.control.slices import Placement
 from flocker.control.upkeep import RETENTION, Times, due, upkeep
-from flocker.model.changes import Change, apply
+from flocker.model.changes import Change, apply, between
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
@@ -134,9 +134,7 @@ class Operations:
 
     async def _upkeep(self, heard_of: tuple[DatasetID, ...]) -> None:
         def decide(configuration: Configuration) -> Change:
-            return upkeep(
-                configuration, self.observations.facts, heard_of, self._times()
-            )
+            return upkeep(configuration, self.observations, heard_of, self._times())
 
         if not decide(self.configuration):
             return
@@ -161,16 +159,24 @@ class Operations:
                 try:
                     await self._store.commit(change, before.revision)
                 except RevisionConflict:
-                    self.configuration = await self._store.load()
+                    await self._catch_up()
                     continue
-            self.configuration = after
-            self.placement.follow(change, after)
-            for edit in change.edits:
-                self._note_deadline(edit.dataset)
-            for listener in self._listeners:
-                listener.changed(change, after)
+            self._follow(change, after)
             return change
         raise TooContended(ATTEMPTS)
+
+    async def _catch_up(self) -> None:
+        """Take in what others wrote, or we did when it seemed to have failed."""
+        found = await self._store.load()
+        self._follow(between(self.configuration, found), found)
+
+    def _follow(self, change: Change, after: Configuration) -> None:
+        self.configuration = after
+        self.placement.follow(change, after)
+        for edit in change.edits:
+            self._note_deadline(edit.dataset)
+        for listener in self._listeners:
+            listener.changed(change, after)
 
     def _times(self) -> Times:
         return Times(self._timing.now(), self._started, self._timing.retention)

@@ -25,7 +25,7 @@ from flocker.control.operations import Operations, Timing
 from flocker.control.persistence.opening import open_store
 from flocker.control.persistence.sqlite import SQLiteStore
 from flocker.model.ids import NodeID
-from flocker.restapi.app import app_resource, site
+from flocker.restapi.app import World, app_resource, site
 from flocker.runtime import logging
 from flocker.runtime.clock import SteadyClock
 from flocker.runtime.listening import listen
@@ -124,9 +124,8 @@ async def _serve(
     rest = app_resource(
         operations,
         events,
+        World(reactor, clock.seconds),
         store_id=store.store_id,
-        clock=reactor,
-        now=clock.seconds,
         version=__version__,
     )
     rest_port = await listen(

@@ -1,6 +1,7 @@
 """The causes a dataset agent waits for, in words; pure, used by `planning`.
 
-A template may name {volume}, {instance}, {device}, {path}, {carries}, {backend}.
+A template may name {volume}, {instance}, {device}, {path}, {carries}, {backend},
+{why}.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from attrs import frozen
 from flocker.dataset_agent.states import (
     Discovered,
     Foreign,
+    Stranded,
+    Unreadable,
     device_of,
     instance_of,
     path_of,
@@ -41,6 +44,7 @@ TEMPLATES: Mapping[str, Template] = {
         "backend {backend} says that its volume {volume} is no more",
         "restore the data into a new dataset",
     ),
+    "device-unreadable": Template("volume {volume} is attached and not usable: {why}"),
     "volume-blank": Template(
         "{device} (volume {volume}) is blank, though it has held data",
         "find out what emptied it; Flocker will not format it",
@@ -66,11 +70,13 @@ def explain(code: str, found: Discovered, backend: BackendName) -> Cause:
         "path": path_of(found),
         "carries": found.signature if isinstance(found, Foreign) else None,
         "backend": backend,
+        "why": found.why if isinstance(found, Unreadable) else None,
     }
     release = template.release and template.release.format(**names)
-    return Cause(
-        code, template.words.format(**names), release, permanent=release is not None
-    )
+    words = template.words.format(**names)
+    if isinstance(found, Stranded) and found.why is not None:
+        words = f"{words}: {found.why}"
+    return Cause(code, words, release, permanent=release is not None)
 
 
 def held(holders: tuple[NodeID, ...]) -> Cause:

@@ -47,6 +47,7 @@ class Condition(Enum):
     ELSEWHERE = "elsewhere"
     ON_DEAD_NODE = "on-dead-node"
     APPEARING = "appearing"
+    UNREADABLE = "unreadable"
     BLANK = "blank"
     EMPTIED = "emptied"
     FOREIGN = "foreign"
@@ -58,6 +59,7 @@ class Condition(Enum):
 HOLDING = frozenset(
     {
         Condition.APPEARING,
+        Condition.UNREADABLE,
         Condition.BLANK,
         Condition.EMPTIED,
         Condition.FOREIGN,

@@ -31,6 +31,7 @@ NEXT_PHASE: Mapping[Condition, Phase] = {
     Condition.ELSEWHERE: Phase.WAITING,
     Condition.ON_DEAD_NODE: Phase.DETACHING,
     Condition.APPEARING: Phase.ATTACHING,
+    Condition.UNREADABLE: Phase.WAITING,
     Condition.BLANK: Phase.FORMATTING,
     Condition.EMPTIED: Phase.FAILED,
     Condition.FOREIGN: Phase.FAILED,
@@ -63,6 +64,7 @@ UNEXPLAINED: Mapping[Condition, Cause] = {
     Condition.ELSEWHERE: Cause(
         "attached-elsewhere", "its volume is attached to another machine"
     ),
+    Condition.UNREADABLE: Cause("device-unreadable", "its device cannot be read"),
     Condition.EMPTIED: Cause("volume-blank", "its volume held data and is blank"),
     Condition.FOREIGN: Cause(
         "foreign-signature", "its volume carries something that is not ours"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from io import BytesIO
 from uuid import UUID, uuid4
 
+from attrs import frozen
 from klein import Klein, KleinRenderable
 from klein.resource import KleinResource
 from twisted.internet.interfaces import IReactorTime
@@ -35,25 +36,33 @@ from flocker.restapi.schema import LARGEST_BODY
 from flocker.restapi.status import Statuses
 
 
+@frozen
+class World:
+    """Time and chance: the reactor's clock, control's steady one (seconds), new ids."""
+
+    clock: IReactorTime
+    now: Callable[[], float]
+    new_id: Callable[[], UUID] = uuid4
+
+
 def app_resource(
     operations: Operations,
     events: Events,
+    world: World,
     *,
     store_id: UUID,
-    clock: IReactorTime,
-    now: Callable[[], float],
-    new_id: Callable[[], UUID] = uuid4,
     version: str,
 ) -> IResource:
-    """Give the resource to serve; `now` is control's steady clock (seconds)."""
+    """Give the resource to serve."""
+    now = world.now
     service = Service(operations, store_id)
     app = Klein()
     # A path is served as it is written: no redirects, no other spelling of slashes.
     app.url_map.merge_slashes = False
     for room in (
         About(version),
-        Datasets(service, now, new_id),
-        EventStreams(events, clock),
+        Datasets(service, now, world.new_id),
+        EventStreams(events, world.clock),
         Leases(service, now),
         Nodes(service, now),
         Statuses(service, now),

@@ -28,7 +28,7 @@ from flocker.model.cluster import AgentIdentity, BackendReport, Fact, Role
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import Era, NodeID, ProcessID
-from flocker.restapi.app import app_resource
+from flocker.restapi.app import World, app_resource
 from flocker.testing.fakes.stores import MemoryStore
 
 T = TypeVar("T")
@@ -62,9 +62,8 @@ class MemoryControl:
         resource = app_resource(
             self.operations,
             self.events,
-            clock=self.clock,
+            World(self.clock, self.clock.seconds),
             store_id=UUID(int=1),
-            now=self.clock.seconds,
             version=__version__,
         )
         self._agent = _traversing(resource)

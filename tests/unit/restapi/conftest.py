@@ -21,7 +21,7 @@ from flocker.control.operations import Operations, Timing
 from flocker.model.cluster import AgentIdentity, Condition, Fact, Role, Want
 from flocker.model.configuration import Configuration
 from flocker.model.ids import DatasetID, Era, NodeID, ProcessID
-from flocker.restapi.app import app_resource, site
+from flocker.restapi.app import World, app_resource, site
 from flocker.testing.fakes.stores import MemoryStore
 
 START = 1_700_000_000.0
@@ -78,12 +78,14 @@ class Api:
         self.resource = app_resource(
             self.operations,
             self.events,
-            clock=self.clock,
-            store_id=STORE,
-            now=self.clock.seconds,
-            new_id=lambda: UUID(
-                int=(0xD << 124) | (0x4 << 76) | (2 << 62) | next(numbers)
+            World(
+                self.clock,
+                self.clock.seconds,
+                lambda: UUID(
+                    int=(0xD << 124) | (0x4 << 76) | (2 << 62) | next(numbers)
+                ),
             ),
+            store_id=STORE,
             version="2.0.0.test",
         )
         self.treq = StubTreq(self.resource)

@@ -1,7 +1,8 @@
 """Waits until a dataset is where its user wants it, or says why it is not.
 
-Called by `flockerctl --wait`. It asks the status API again and again, first often, then
-once a second. A control service that is away for a moment is waited for too.
+Called by `flockerctl --wait`. An event that names the dataset makes it look again, at
+once. While no events come, from an older server or because control is away for a
+moment, it asks the status API again and again, first often, then once a second.
 """
 
 from collections.abc import Callable
@@ -9,9 +10,9 @@ from typing import assert_never
 
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 
 from flocker.client.interface import IFlockerClient, RequestRefused, Unreachable
+from flocker.client.ringing import Bell
 from flocker.model.cluster import Phase
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID
@@ -20,6 +21,8 @@ from flocker.wire.answers import CauseAnswer, DatasetAnswer
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 1.0
 """Seconds between questions; each waits half as long again as the one before."""
+LOOK_ANYWAY = 30.0
+"""Seconds between questions while events come; they should say it all."""
 _GROWTH = 1.5
 _NOT_FOUND = 404
 
@@ -141,20 +144,67 @@ async def wait(
     Raises `WaitTimedOut`, `WentWrong`, `Overtaken`, and what the client raises but
     `Unreachable`.
     """
-    started = clock.seconds()
-    delay = FIRST_DELAY
-    while True:
-        seen = await _look(client, wish)
-        if seen is None:
-            return None
-        elapsed = clock.seconds() - started
-        observe(seen, elapsed)
-        if isinstance(seen, DatasetAnswer) and _there(wish, seen):
-            return seen
-        if elapsed >= wish.within:
-            raise WaitTimedOut(wish.dataset, wish.goal, wish.within, seen)
-        await deferLater(clock, min(delay, wish.within - elapsed))
-        delay = min(delay * _GROWTH, LONGEST_DELAY)
+    bell = Bell(client, clock, wish.dataset)
+    bell.start()
+    try:
+        return await _Waiting(client, wish, clock, observe, bell).run()
+    finally:
+        bell.stop()
+
+
+class _Waiting:
+    """Looks, shows, and waits for a reason to look again."""
+
+    def __init__(
+        self,
+        client: IFlockerClient,
+        wish: Wait,
+        clock: IReactorTime,
+        observe: Observer,
+        bell: Bell,
+    ) -> None:
+        self._client = client
+        self._wish = wish
+        self._clock = clock
+        self._observe = observe
+        self._bell = bell
+        self._started = clock.seconds()
+
+    async def run(self) -> DatasetAnswer | None:
+        """Return when the goal is reached."""
+        delay = FIRST_DELAY
+        while True:
+            seen = await _look(self._client, self._wish)
+            if seen is None:
+                return None
+            self._observe(seen, self._elapsed())
+            if isinstance(seen, DatasetAnswer) and _there(self._wish, seen):
+                return seen
+            await self._pause(seen, delay)
+            delay = min(delay * _GROWTH, LONGEST_DELAY)
+
+    async def _pause(self, seen: Seen, delay: float) -> None:
+        """Wait for a reason to look again; meanwhile show that time goes by.
+
+        Raises `WaitTimedOut`.
+        """
+        wish, began = self._wish, self._elapsed()
+        while True:
+            left = wish.within - self._elapsed()
+            if left <= 0:
+                raise WaitTimedOut(wish.dataset, wish.goal, wish.within, seen)
+            if await self._bell.rings_within(min(delay, left)):
+                return
+            waited = self._elapsed() - began
+            events_come = self._bell.listening and isinstance(seen, DatasetAnswer)
+            last_look = self._elapsed() >= wish.within
+            if last_look or not events_come or waited >= LOOK_ANYWAY:
+                return
+            delay = LONGEST_DELAY
+            self._observe(seen, self._elapsed())
+
+    def _elapsed(self) -> float:
+        return self._clock.seconds() - self._started
 
 
 async def _look(client: IFlockerClient, wish: Wait) -> Seen | None:

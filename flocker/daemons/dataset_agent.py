@@ -144,7 +144,7 @@ async def _instance(backend: Backend) -> InstanceID | None:
     """Give this machine's name in the backend, if the backend knows it now."""
     try:
         return await backend.threads.run(backend.api.compute_instance_id)
-    except FlockerError as error:
+    except Exception as error:  # noqa: BLE001  (drivers raise what they like)
         message(
             "flocker:dataset-agent:no-instance", backend=backend.name, why=str(error)
         )

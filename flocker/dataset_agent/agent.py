@@ -88,8 +88,8 @@ class DatasetAgent:
         if self._looked:
             self._reporting.now_known(self._facts())
             await self._reporting.send()
-        self._loop.start()
-        self._loop.wake()
+        if self._informed:
+            self._loop.start()
         return True
 
     async def _perform(self, step: Step) -> Outcome:
@@ -103,7 +103,7 @@ class DatasetAgent:
         self._looked = True
         self._note_hidden(observation)
         self._take_in(observation, assigned, uncertain)
-        rest = self._act(observation) if self._informed else IDLE
+        rest = self._act(observation, assigned) if self._informed else IDLE
         self._reporting.now_known(self._facts())
         _ = self._reporting.send()
         return rest
@@ -138,6 +138,8 @@ class DatasetAgent:
                 self._found[dataset] = before[dataset]
             else:
                 self._found[dataset] = (backend, Unknown(dataset))
+        for dataset in uncertain & before.keys():
+            _ = self._found.setdefault(dataset, before[dataset])
 
     def _concerned(
         self, observation: Observation, assigned: Mapping[DatasetID, Assignment]
@@ -156,12 +158,20 @@ class DatasetAgent:
                         others[dataset] = backend
         yield from ((d, b) for d, b in others.items() if d not in assigned)
 
-    def _act(self, observation: Observation) -> float:
-        """Start what is to be done; give the seconds after which to look again."""
+    def _act(
+        self, observation: Observation, assigned: Mapping[DatasetID, Assignment]
+    ) -> float:
+        """Start what is to be done; give the seconds after which to look again.
+
+        What was told anew since the look began waits for the next: it was looked at
+        with another record of which volume it is.
+        """
         rest = jittered(IDLE, self._chance)
         self._waits.clear()
         for dataset, (backend, found) in self._found.items():
             seen = observation.backends.get(backend)
+            if self._slice.get(dataset) != assigned.get(dataset):
+                continue
             if isinstance(seen, BackendSeen):
                 rest = min(rest, self._act_on(dataset, backend, found, seen))
             elif seen is None:

@@ -139,6 +139,9 @@ def _growing(backend: Backend) -> IGrowingBlockDeviceAPI:
 @_perform.register
 def _detach(step: Detach, rig: Rig) -> Outcome:
     backend = rig.backends[step.backend]
+    moved = _attached_otherwise(backend, step)
+    if moved is not None:
+        return moved
     device = _device_of(backend, step.volume)
     if device is not None:
         holders = rig.filesystems.holders(device)
@@ -166,6 +169,20 @@ def _device_of(backend: Backend, volume: VolumeID) -> Path | None:
         return backend.api.get_device_path(volume)
     except (UnattachedVolume, UnknownVolume):
         return None
+
+
+def _attached_otherwise(backend: Backend, step: Detach) -> TryAgain | None:
+    """Refuse to take a volume from a machine other than the one that was planned.
+
+    The driver would take it from whoever has it now.
+    """
+    planned = step.instance or backend.api.compute_instance_id()
+    for volume in backend.api.list_volumes():
+        if volume.blockdevice_id == step.volume and volume.attached_to != planned:
+            now = f"to {volume.attached_to}" if volume.attached_to else "nowhere"
+            words = f"volume {step.volume} was attached to {planned} and is {now} now"
+            return TryAgain(Cause("attachment-changed", words))
+    return None
 
 
 def _changed(backend: Backend, volume: VolumeID, planned: Path) -> TryAgain | None:

@@ -9,6 +9,7 @@ from flocker.dataset_agent.states import (
     Discovered,
     Mounted,
     device_of,
+    instance_of,
     path_of,
     volume_of,
 )
@@ -114,7 +115,8 @@ def _step(
     backend: BackendName,
     unit: int,
 ) -> Decision:
-    if entry in TAKING and assignment is not None and assignment.held_by:
+    takes = entry in TAKING or instance_of(found) is not None
+    if takes and assignment is not None and assignment.held_by:
         return Waiting(held(assignment.held_by))
     if entry is Create:
         return _create(found, assignment, backend, unit)
@@ -148,7 +150,7 @@ def _on_volume(entry: type[Step], found: Discovered, backend: BackendName) -> St
     if entry is Attach:
         return Attach(dataset, backend, volume)
     if entry is Detach:
-        return Detach(dataset, backend, volume)
+        return Detach(dataset, backend, volume, instance_of(found))
     if entry is Destroy:
         return Destroy(dataset, backend, volume)
     raise Unplannable(entry.__name__, found)

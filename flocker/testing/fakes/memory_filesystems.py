@@ -97,9 +97,9 @@ class MemoryFilesystems:
             if others := self.mounts().get(number or 0):
                 raise MountedElsewhere(device, path, others)
             return
-        if at_path.number != number:
+        if number not in {None, at_path.number}:
             raise BadMountPoint(path, "another filesystem is mounted there")
-        if held := self.held.get(device):
+        if held := self.held.get(at_path.path):
             raise Busy(device, tuple(held))
         del self.mounted[path]
         at_path.users.remove(_mounted_at(path))

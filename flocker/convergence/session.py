@@ -14,7 +14,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from flocker.convergence.link import Hearer, Link
+from flocker.model.cluster import Volume
 from flocker.model.errors import FlockerError
+from flocker.model.ids import BackendName
 from flocker.runtime import logging
 from flocker.runtime.backoff import Chance, delay
 from flocker.wire.protocol import Slice
@@ -31,6 +33,9 @@ class Agent(Protocol):
 
     async def take(self, boot: str, number: int, what: Slice) -> bool:
         """Take an update; False when it does not follow on what is known."""
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """List all volumes of a backend. Raises `ListingFailed`."""
 
     def cut_off(self) -> None:
         """Control is not heard any more."""
@@ -84,6 +89,10 @@ class _Ear:
     async def updated(self, boot: str, number: int, what: Slice) -> bool:
         """Pass an update on."""
         return await self.agent.take(boot, number, what)
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """Pass a question on."""
+        return await self.agent.volumes(backend)
 
     def lost(self, why: str) -> None:
         """Pass the end on."""

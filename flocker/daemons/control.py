@@ -159,7 +159,11 @@ async def _serve(
     )
     agents = Agents(operations, uuid4(), clock)
     rest = app_resource(
-        operations, store_id=store.store_id, now=clock.seconds, version=__version__
+        operations,
+        store_id=store.store_id,
+        now=clock.seconds,
+        connection_of=agents.connection_of,
+        version=__version__,
     )
     rest_port = await listen(
         reactor,

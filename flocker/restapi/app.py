@@ -16,6 +16,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 from werkzeug import exceptions
 
+from flocker.control.asking import Asking, ConnectionOf, nobody
 from flocker.control.operations import Operations
 from flocker.model.errors import FlockerError
 from flocker.restapi.about import About
@@ -31,6 +32,7 @@ from flocker.restapi.leases import Leases
 from flocker.restapi.nodes import Nodes
 from flocker.restapi.schema import LARGEST_BODY
 from flocker.restapi.status import Statuses
+from flocker.restapi.volumes import Volumes
 
 
 def app_resource(
@@ -39,6 +41,7 @@ def app_resource(
     store_id: UUID,
     now: Callable[[], float],
     new_id: Callable[[], UUID] = uuid4,
+    connection_of: ConnectionOf = nobody,
     version: str,
 ) -> IResource:
     """Give the resource to serve; `now` is control's steady clock (seconds)."""
@@ -52,6 +55,7 @@ def app_resource(
         Leases(service, now),
         Nodes(service, now),
         Statuses(service, now),
+        Volumes(service, now, Asking(operations, connection_of)),
     ):
         serve(app, service, room)
     app.handle_errors(_answer_unrouted)

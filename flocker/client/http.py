@@ -74,7 +74,7 @@ _ALERTS = {
     "certificate expired": "it has expired, by the control service's clock",
     "certificate required": "it was not shown",
     "bad certificate": "it is malformed",
-    "internal error": "it is not a user's, or of another cluster",
+    "internal error": "it is not a user's",
 }
 """What TLS alerts (RFC 8446, 6.2) say about the certificate we have shown.
 

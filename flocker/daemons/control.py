@@ -196,8 +196,15 @@ def _tls(
     def refused(sentence: str) -> None:
         logging.message("flocker:control:refused", where=where, why=sentence)
 
+    def noticed(sentence: str) -> None:
+        logging.message("flocker:control:noticed", where=where, why=sentence)
+
     return server_context(
-        certificates.authority, certificates.own, accepts=accepts, refused=refused
+        certificates.authority,
+        certificates.own,
+        accepts=accepts,
+        refused=refused,
+        noticed=noticed,
     )
 
 

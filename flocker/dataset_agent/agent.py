@@ -15,10 +15,11 @@ from flocker.convergence.running import Running
 from flocker.dataset_agent.desire import want
 from flocker.dataset_agent.discovery import BackendSeen, Observation, Unseen, discover
 from flocker.dataset_agent.facts import fact
+from flocker.dataset_agent.growing import maintain
 from flocker.dataset_agent.listing import list_volumes
 from flocker.dataset_agent.observing import observe
 from flocker.dataset_agent.performing import perform
-from flocker.dataset_agent.planning import AtRest, Decision, Waiting, decide, maintain
+from flocker.dataset_agent.planning import AtRest, Decision, Waiting, decide
 from flocker.dataset_agent.rig import Rig
 from flocker.dataset_agent.states import Discovered, Mounted, Unknown
 from flocker.dataset_agent.steps import Step

@@ -20,10 +20,10 @@ from flocker.control.slices import (
     wanted_where,
 )
 from flocker.model.changes import Change
-from flocker.model.cluster import AgentIdentity
+from flocker.model.cluster import AgentIdentity, Volume
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import BackendName, DatasetID, NodeID
 from flocker.runtime import logging
 from flocker.wire.protocol import Report, Slice
 
@@ -48,6 +48,12 @@ class AgentConnection(Protocol):
         """Send a slice; tell whether it was applied (else the agent wants all).
 
         Raises `ConnectionGone`, `FlockerError`.
+        """
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """Ask for all volumes of a backend.
+
+        Raises `ConnectionGone`, and `FlockerError` with the agent's reason.
         """
 
     async def lives(self) -> bool:

@@ -184,7 +184,12 @@ def _control(config: AgentConfig, certificates: ServiceCertificates) -> Control:
     def in_words(error: BaseException) -> str | None:
         return explain(error, certificates.own)
 
-    tls = client_context(certificates.authority, certificates.own, refused=refused)
+    def noticed(sentence: str) -> None:
+        message("flocker:dataset-agent:noticed", why=sentence)
+
+    tls = client_context(
+        certificates.authority, certificates.own, refused=refused, noticed=noticed
+    )
     return Control(config.hosts, config.port, tls, in_words)
 
 

@@ -15,13 +15,15 @@ from flocker.convergence.running import Running
 from flocker.dataset_agent.desire import want
 from flocker.dataset_agent.discovery import BackendSeen, Observation, Unseen, discover
 from flocker.dataset_agent.facts import fact
+from flocker.dataset_agent.growing import maintain
+from flocker.dataset_agent.listing import list_volumes
 from flocker.dataset_agent.observing import observe
 from flocker.dataset_agent.performing import perform
-from flocker.dataset_agent.planning import AtRest, Decision, Waiting, decide, maintain
+from flocker.dataset_agent.planning import AtRest, Decision, Waiting, decide
 from flocker.dataset_agent.rig import Rig
 from flocker.dataset_agent.states import Discovered, Mounted, Unknown
 from flocker.dataset_agent.steps import Step
-from flocker.model.cluster import HOLDING, Assignment, Cause, Fact, Want
+from flocker.model.cluster import HOLDING, Assignment, Cause, Fact, Volume, Want
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import BackendName, DatasetID, NotAnIdentifier, parse_uuid
 from flocker.runtime.backoff import Chance, delay, jittered
@@ -91,6 +93,10 @@ class DatasetAgent:
         if self._informed:
             self._loop.start()
         return True
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """List all volumes of a backend (`session.Agent`)."""
+        return await list_volumes(self._rig, backend)
 
     async def _perform(self, step: Step) -> Outcome:
         return await perform(step, self._rig)

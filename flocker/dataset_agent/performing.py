@@ -13,8 +13,9 @@ from flocker.backends.block_interface import (
     UnattachedVolume,
     UnknownVolume,
 )
-from flocker.convergence.outcome import Done, Outcome, TryAgain
+from flocker.convergence.outcome import Done, GiveUp, Outcome, TryAgain
 from flocker.dataset_agent.filesystems import Busy
+from flocker.dataset_agent.kinds import NotPermitted, TooSmall
 from flocker.dataset_agent.rig import Backend, Rig
 from flocker.dataset_agent.steps import (
     Attach,
@@ -34,9 +35,6 @@ from flocker.runtime import logging
 
 DONE = Done()
 
-NO_DEVICE = Path("/dev/none")
-"""Names no device: what is mounted in a place is then taken for whatever it is."""
-
 
 async def perform(step: Step, rig: Rig) -> Outcome:
     """Do one step. What it raises, `flocker.convergence.running` makes an outcome."""
@@ -51,6 +49,12 @@ def _perform_or_wait(step: Step, rig: Rig) -> Outcome:
         return _perform(step, rig)
     except Busy as error:
         return TryAgain(Cause("busy", str(error), "end what uses it"))
+    except NotPermitted as error:
+        release = "give the agent's service CAP_SYS_RESOURCE"
+        return TryAgain(Cause("not-permitted", str(error), release))
+    except TooSmall as error:
+        release = "delete it, and create a larger one or one with another filesystem"
+        return GiveUp(Cause("too-small", str(error), release))
 
 
 @singledispatch
@@ -91,7 +95,7 @@ def _format(step: Format, rig: Rig) -> Outcome:
     changed = _changed(rig.backends[step.backend], step.volume, step.device)
     if changed is not None:
         return changed
-    rig.filesystems.make(step.device, step.kind.value)
+    rig.filesystems.make(step.device, step.kind)
     return DONE
 
 
@@ -107,7 +111,7 @@ def _mount(step: Mount, rig: Rig) -> Outcome:
 @_perform.register
 def _unmount(step: Unmount, rig: Rig) -> Outcome:
     rig.finished.pop(step.dataset, None)
-    rig.filesystems.unmount(step.path, step.device or NO_DEVICE)
+    rig.filesystems.unmount(step.path, step.device)
     return DONE
 
 

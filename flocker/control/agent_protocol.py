@@ -15,23 +15,29 @@ from twisted.python.failure import Failure
 
 from flocker.control.agents import Agents, ConnectionGone
 from flocker.control.observations import Observations
-from flocker.model.cluster import AgentIdentity
-from flocker.model.ids import NodeID
+from flocker.model.cluster import AgentIdentity, Volume
+from flocker.model.ids import BackendName, NodeID
 from flocker.runtime import logging
 from flocker.wire.commands import (
     AgentRefused,
     BadPayload,
     Hello,
+    ListingFailed,
+    ListVolumes,
     ProtocolMismatch,
     ReportFacts,
     Update,
+    VolumesListed,
 )
 from flocker.wire.connection import ENDED, Connection
 from flocker.wire.json_codec import Undecodable, decode, encode
-from flocker.wire.protocol import PROTOCOL, Report, Slice
+from flocker.wire.protocol import PROTOCOL, Listing, Report, Slice
 
 ANSWER_WITHIN = 2.0
 """Seconds that an older connection has to answer, or it gives way to a newer one."""
+
+LISTS_WITHIN = 30.0
+"""Seconds that an agent has to list the volumes of a backend."""
 
 HELLO_WITHIN = 15.0
 """Seconds that a new connection has to say who it is."""
@@ -49,6 +55,8 @@ class AgentProtocol(Connection):
         super().__init__(factory.clock)
         self._factory = factory
         self._accepted = False
+        self._requests = 0
+        self._listings: dict[int, Listing] = {}
         self._speak_up = factory.clock.callLater(HELLO_WITHIN, self._say_nothing)
 
     def dataReceived(self, data: bytes) -> None:
@@ -84,6 +92,25 @@ class AgentProtocol(Connection):
         except ENDED as error:
             raise ConnectionGone from error
         return bool(answer["applied"])
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """Ask for all volumes of a backend (`AgentConnection`)."""
+        self._requests += 1
+        request = self._requests
+        self._listings[request] = Listing(())
+        try:
+            _ = await self.callRemote(
+                ListVolumes, request=request, backend=backend
+            ).addTimeout(LISTS_WITHIN, self.clock)
+        except ENDED as error:
+            raise ConnectionGone from error
+        except defer.TimeoutError as error:
+            words = f"its agent has not answered for {LISTS_WITHIN:.0f} s"
+            raise ListingFailed(words) from error
+        else:
+            return self._listings[request].volumes
+        finally:
+            del self._listings[request]
 
     async def lives(self) -> bool:
         """Ask for a sign of life (`AgentConnection`)."""
@@ -156,6 +183,19 @@ class AgentProtocol(Connection):
             peer=self.peer(),
         )
         self._factory.agents.connected(self, boot, number)
+
+    @VolumesListed.responder
+    def _listed(
+        self, request: int, part: int, parts: int, payload: bytes
+    ) -> dict[str, object]:
+        whole = self.take_part(part, parts, payload)
+        # An answer that came too late is to no request any more.
+        if whole is not None and request in self._listings:
+            try:
+                self._listings[request] = decode(Listing, whole)
+            except Undecodable as error:
+                raise BadPayload(str(error)) from error
+        return {}
 
     @ReportFacts.responder
     def _report(

@@ -15,7 +15,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from flocker.convergence.link import Hearer, Link
+from flocker.model.cluster import Volume
 from flocker.model.errors import FlockerError
+from flocker.model.ids import BackendName
 from flocker.runtime import logging
 from flocker.runtime.backoff import Chance, delay
 from flocker.wire.commands import BadPayload
@@ -33,6 +35,9 @@ class Agent(Protocol):
 
     async def take(self, boot: str, number: int, what: Slice) -> bool:
         """Take an update; False when it does not follow on what is known."""
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """List all volumes of a backend. Raises `ListingFailed`."""
 
     def cut_off(self) -> None:
         """Control is not heard any more."""
@@ -93,6 +98,10 @@ class _Ear:
         if self.core.ear is not self:
             raise BadPayload("the agent has left this connection")
         return await self.core.agent.take(boot, number, what)
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """Pass a question on."""
+        return await self.core.agent.volumes(backend)
 
     def lost(self, why: str) -> None:
         """Pass the end on."""

@@ -144,7 +144,7 @@ async def _instance(backend: Backend) -> InstanceID | None:
     """Give this machine's name in the backend, if the backend knows it now."""
     try:
         return await backend.threads.run(backend.api.compute_instance_id)
-    except FlockerError as error:
+    except Exception as error:  # noqa: BLE001  (drivers raise what they like)
         message(
             "flocker:dataset-agent:no-instance", backend=backend.name, why=str(error)
         )
@@ -184,7 +184,12 @@ def _control(config: AgentConfig, certificates: ServiceCertificates) -> Control:
     def in_words(error: BaseException) -> str | None:
         return explain(error, certificates.own)
 
-    tls = client_context(certificates.authority, certificates.own, refused=refused)
+    def noticed(sentence: str) -> None:
+        message("flocker:dataset-agent:noticed", why=sentence)
+
+    tls = client_context(
+        certificates.authority, certificates.own, refused=refused, noticed=noticed
+    )
     return Control(config.hosts, config.port, tls, in_words)
 
 

@@ -64,7 +64,7 @@ def explain(code: str, found: Discovered, backend: BackendName) -> Cause:
     """Put a cause of the transitions' table in words."""
     template = TEMPLATES[code]
     names = {
-        "volume": volume_of(found),
+        "volume": volume_of(found) or "(unknown)",
         "instance": instance_of(found),
         "device": device_of(found),
         "path": path_of(found),

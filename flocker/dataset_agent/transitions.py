@@ -145,4 +145,7 @@ NEXT: Mapping[tuple[Want, Condition], Next] = {
 }
 
 TAKING = frozenset({Create, Attach, Format, Mount, Destroy})
-"""Steps that no node takes while another says that it has the volume, or may act."""
+"""Steps that no node takes while another says that it has the volume, or may act.
+
+To detach it from another machine is one more.
+"""

@@ -161,6 +161,21 @@ class BackendReport:
 
 
 @frozen
+class Volume:
+    """A volume as its backend lists it.
+
+    `size` is in bytes; `dataset` is what the volume says of itself; `instance` has it
+    attached.
+    """
+
+    backend: BackendName
+    id: VolumeID
+    dataset: DatasetID
+    size: int
+    instance: InstanceID | None = None
+
+
+@frozen
 class AgentIdentity:
     """Who is on a connection; two processes of one node and role are told apart."""
 

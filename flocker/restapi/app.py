@@ -17,6 +17,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 from werkzeug import exceptions
 
+from flocker.control.asking import Asking, ConnectionOf, nobody
 from flocker.control.events import Events
 from flocker.control.operations import Operations
 from flocker.model.errors import FlockerError
@@ -34,6 +35,7 @@ from flocker.restapi.leases import Leases
 from flocker.restapi.nodes import Nodes
 from flocker.restapi.schema import LARGEST_BODY
 from flocker.restapi.status import Statuses
+from flocker.restapi.volumes import Volumes
 
 
 @frozen
@@ -51,6 +53,7 @@ def app_resource(
     world: World,
     *,
     store_id: UUID,
+    connection_of: ConnectionOf = nobody,
     version: str,
 ) -> IResource:
     """Give the resource to serve."""
@@ -66,6 +69,7 @@ def app_resource(
         Leases(service, now),
         Nodes(service, now),
         Statuses(service, now),
+        Volumes(service, now, Asking(operations, connection_of)),
     ):
         serve(app, service, room)
     app.handle_errors(_answer_unrouted)

@@ -35,7 +35,7 @@ Destination = Callable[[dict[str, Any]], None]
 @contextmanager
 def action(action_type: str, **fields: object) -> Iterator[None]:
     """Log an operation: its start, its fields, and whether it succeeded."""
-    with eliot.start_action(action_type=action_type, **fields):
+    with _inside(eliot.start_action(action_type=action_type, **fields)):
         yield
 
 
@@ -51,8 +51,27 @@ def continued(task_id: str, action_type: str, **fields: object) -> Iterator[None
         )
     except (ValueError, IndexError, AttributeError, TypeError):
         parent = eliot.start_task(action_type=action_type, **fields)
-    with parent:
+    with _inside(parent):
         yield
+
+
+@contextmanager
+def _inside(started: Action) -> Iterator[None]:
+    """Be in an action, and finish it.
+
+    A coroutine that nobody waits for any more is closed by the garbage collector, in
+    whatever context that is; its action, which did not end, is left as it is.
+    """
+    started.__enter__()
+    try:
+        yield
+    except GeneratorExit:
+        raise
+    except BaseException:
+        started.__exit__(*sys.exc_info())
+        raise
+    else:
+        started.__exit__(None, None, None)
 
 
 def message(message_type: str, **fields: object) -> None:

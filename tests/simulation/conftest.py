@@ -27,6 +27,7 @@ def _no_faults_of_ours() -> Iterator[None]:
             faults.append(formatEvent(event))
 
     eliot.add_destinations(from_eliot)
+    faults.clear()  # the first destination is given what was logged before
     globalLogPublisher.addObserver(from_twisted)
     yield
     gc.collect()

@@ -12,12 +12,6 @@ from flocker.testing.simulation.faults import Fault
 from flocker.testing.simulation.machines import Machine
 from flocker.testing.simulation.world import World
 
-# The coroutines of a killed process are closed by the garbage collector, in another
-# context than that of their eliot action.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-
 CALLS = (
     "create_volume",
     "attach_volume",

@@ -230,6 +230,17 @@ class VolumeDirectory:
             _sync(stored.path.parent)
         return target
 
+    @staticmethod
+    def grow(stored: StoredVolume, size: int) -> None:
+        """Make the file `size` bytes large, durably; hold the lock.
+
+        Raises `StorageFailed`.
+        """
+        what = f"grow {stored.file.volume} to {humanize(size)}"
+        with _explained(stored.path, what):
+            os.truncate(stored.path, size)
+            _sync(stored.path)
+
     def remove(self, stored: StoredVolume) -> None:
         """Destroy the file, durably; hold the lock. Raises `StorageFailed`."""
         with _explained(self.top, f"destroy {stored.file.volume}"):

@@ -15,7 +15,8 @@ from flocker.backends.block_interface import (
 )
 from flocker.dataset_agent.filesystems import IFilesystems
 from flocker.dataset_agent.holders import Holder
-from flocker.dataset_agent.signatures import FILESYSTEM, Signature
+from flocker.dataset_agent.signatures import Signature
+from flocker.model.datasets import FilesystemKind
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, InstanceID, VolumeID
 from flocker.testing.fakes.memory_block_devices import MemoryCloudNode
@@ -214,7 +215,7 @@ class FaultyFilesystems:
             "signature", lambda: self.kernel.signature(device), about=device
         )
 
-    def make(self, device: Path, kind: str = FILESYSTEM) -> None:
+    def make(self, device: Path, kind: FilesystemKind = FilesystemKind.EXT4) -> None:
         """Format, and count."""
 
         def make() -> None:
@@ -230,7 +231,7 @@ class FaultyFilesystems:
         """Mount."""
         self.faults.call("mount", lambda: self.kernel.mount(device, path), about=device)
 
-    def unmount(self, path: Path, device: Path) -> None:
+    def unmount(self, path: Path, device: Path | None) -> None:
         """Unmount."""
         self.faults.call(
             "unmount", lambda: self.kernel.unmount(path, device), about=device

@@ -48,6 +48,10 @@ RESULTS = [
     ("POST", "", {}, 400),
     ("POST", "", {"primary": B, "maximum_size": 64 * MIB + 1}, 400),
     ("POST", "", {"primary": B, "metadata": {"a": 1}}, 400),
+    ("POST", "", {"primary": B, "filesystem": "xfs"}, 201),
+    ("POST", "", {"primary": B, "filesystem": "xfs", "maximum_size": 300 * MIB}, 201),
+    ("POST", "", {"primary": B, "filesystem": "xfs", "maximum_size": 299 * MIB}, 400),
+    ("POST", "", {"primary": B, "filesystem": "ntfs"}, 400),
     ("POST", "", {"primary": B, "dataset_id": KNOWN}, 409),
     ("POST", "", {"primary": B, "dataset_id": KNOWN.upper()}, 409),
     ("POST", "", {"primary": B, "dataset_id": DELETED}, 409),
@@ -238,3 +242,16 @@ def test_state_follows_reports(some, fact) -> None:
     assert some.get(STATE).json == [{"dataset_id": KNOWN, "maximum_size": 6}]
     some.report(node)
     assert some.get(STATE).json == []
+
+
+def test_too_small_for_xfs(api):
+    """The rule that a size breaks is named with both sizes."""
+    body = {"primary": A, "filesystem": "xfs", "maximum_size": 299 * MIB}
+    refused = api.post(CONFIGURED, body)
+    assert (refused.code, refused.json) == (
+        400,
+        {
+            "description": "maximum_size must be at least 314572800 (300M) with"
+            " filesystem xfs, and is 313524224"
+        },
+    )

@@ -94,17 +94,16 @@ class Session:
     options: Options
     world: World
 
-    def perform(self, work: Callable[[Work], Coroutine[Any, Any, None]]) -> None:
-        """Do the work and leave the program with its exit status."""
+    def perform(self, work: Callable[[Work], Coroutine[Any, Any, int | None]]) -> None:
+        """Do the work and leave the program with its exit status, 0 for None."""
 
         async def command(reactor: IReactor) -> int:
             try:
                 client = self.world.connect(self.options, reactor)
-                await work(Work(client, reactor))
+                return await work(Work(client, reactor)) or 0
             except FlockerError as error:
                 print_sentence(f"Error: {error}", aside())
                 return exit_status(error)
-            return 0
 
         click.get_current_context().exit(self.world.run(command))
 

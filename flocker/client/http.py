@@ -90,6 +90,9 @@ _NOT_CONNECTED: tuple[tuple[type[Exception], str], ...] = (
 
 _UNCONNECTED = (network.ConnectError, network.DNSLookupError, network.TimeoutError)
 
+_TAG = "x-configuration-tag"
+_CONDITION = "x-if-configuration-matches"
+
 _OK = 200
 _NO_SUCCESS = 300
 _UNAVAILABLE = 503
@@ -213,12 +216,25 @@ class HTTPFlockerClient:
         )
         return await self._change("POST", "/v1/configuration/datasets", body)
 
-    async def update(self, dataset: DatasetID, wishes: Wishes) -> ConfiguredAnswer:
+    async def tag(self) -> str:
+        """Ask for the configuration's tag: it changes with every dataset's change."""
+        path = "/v1/configuration/datasets"
+        route, (status, headers, _) = await self._somewhere(
+            lambda route: self._exchange(route, "HEAD", path, None)
+        )
+        tags = headers.getRawHeaders(_TAG, [])
+        if status != _OK or len(tags) != 1:
+            raise NotFlocker(route.where, f"status {status} and {len(tags)} tags")
+        return tags[0]
+
+    async def update(
+        self, dataset: DatasetID, wishes: Wishes, tag: str | None = None
+    ) -> ConfiguredAnswer:
         """Want a dataset larger, or give it other metadata, all of it."""
         path = f"/v1/configuration/datasets/{dataset}"
         metadata = None if wishes.metadata is None else dict(wishes.metadata)
         body = _given(maximum_size=wishes.maximum_size, metadata=metadata)
-        return await self._change("POST", path, body)
+        return await self._change("POST", path, body, tag)
 
     async def move(self, dataset: DatasetID, to: NodeID) -> ConfiguredAnswer:
         """Want a dataset on another node."""
@@ -296,16 +312,22 @@ class HTTPFlockerClient:
         return await self._ask("GET", path, None, kind)
 
     async def _change(
-        self, method: str, path: str, body: object | None
+        self, method: str, path: str, body: object | None, tag: str | None = None
     ) -> ConfiguredAnswer:
-        return await self._ask(method, path, body, ConfiguredAnswer)
+        return await self._ask(method, path, body, ConfiguredAnswer, tag)
 
     async def _ask(
-        self, method: str, path: str, body: object | None, kind: type[T]
+        self,
+        method: str,
+        path: str,
+        body: object | None,
+        kind: type[T],
+        tag: str | None = None,
     ) -> T:
         changes = method != "GET"
         route, (status, _, answer) = await self._somewhere(
-            lambda route: self._exchange(route, method, path, body), changes=changes
+            lambda route: self._exchange(route, method, path, body, tag),
+            changes=changes,
         )
         return _understand(route.where, status, answer, kind)
 
@@ -343,12 +365,20 @@ class HTTPFlockerClient:
             raise _broken(route, error) from error
 
     async def _exchange(
-        self, route: Route, method: str, path: str, body: object | None
+        self,
+        route: Route,
+        method: str,
+        path: str,
+        body: object | None,
+        tag: str | None = None,
     ) -> _Answered:
+        headers = Headers({"content-type": ["application/json"]})
+        if tag is not None:
+            headers.addRawHeader(_CONDITION, tag)
         response = await HTTPClient(route.agent).request(
             method,
             _ORIGIN + path,
-            headers=Headers({"content-type": ["application/json"]}),
+            headers=headers,
             data=None if body is None else _Body(json.dumps(body).encode()),
             allow_redirects=False,
         )

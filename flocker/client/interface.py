@@ -220,8 +220,16 @@ class IFlockerClient(Interface):
     def move(dataset: DatasetID, to: NodeID) -> Awaitable[ConfiguredAnswer]:
         """Want a dataset on another node."""
 
-    def update(dataset: DatasetID, wishes: Wishes) -> Awaitable[ConfiguredAnswer]:
-        """Want a dataset larger, or give it other metadata, all of it."""
+    def tag() -> Awaitable[str]:
+        """Ask for the configuration's tag: it changes with every dataset's change."""
+
+    def update(
+        dataset: DatasetID, wishes: Wishes, tag: str | None = None
+    ) -> Awaitable[ConfiguredAnswer]:
+        """Want a dataset larger, or give it other metadata, all of it.
+
+        With a `tag` only while that is the configuration's: 412 otherwise.
+        """
 
     def destroy(dataset: DatasetID) -> Awaitable[ConfiguredAnswer]:
         """Want a dataset and its data destroyed."""

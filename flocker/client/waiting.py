@@ -10,12 +10,14 @@ from typing import assert_never
 
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 
 from flocker.client.interface import IFlockerClient, RequestRefused, Unreachable
 from flocker.client.ringing import Bell
 from flocker.model.cluster import Phase
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID
+from flocker.model.sizes import humanize
 from flocker.wire.answers import CauseAnswer, DatasetAnswer
 
 FIRST_DELAY = 0.1
@@ -23,6 +25,9 @@ LONGEST_DELAY = 1.0
 """Seconds between questions; each waits half as long again as the one before."""
 LOOK_ANYWAY = 30.0
 """Seconds between questions while events come; they should say it all."""
+SETTLE = 1.0
+"""Seconds after a volume has grown in which its filesystem has followed, or has failed
+to: nothing tells of that in between."""
 _GROWTH = 1.5
 _NOT_FOUND = 404
 
@@ -88,7 +93,14 @@ class Destroyed:
     """The dataset's volume is gone."""
 
 
-Goal = Mounted | Destroyed
+@frozen
+class Grown:
+    """The dataset is at least so large, in bytes."""
+
+    size: int
+
+
+Goal = Mounted | Destroyed | Grown
 Seen = DatasetAnswer | Unreachable
 Observer = Callable[[Seen, float], None]
 """Is told what was seen at every look, and how long it has been waited, in seconds."""
@@ -110,6 +122,8 @@ def describe(goal: Goal) -> str:
             return f"mounted on node {node}"
         case Destroyed():
             return "destroyed"
+        case Grown(size):
+            return f"{humanize(size)} large"
         case _ as never:
             assert_never(never)
 
@@ -121,17 +135,20 @@ def reached(goal: Goal, seen: DatasetAnswer) -> bool:
             return seen.phase == Phase.MOUNTED.value and seen.node == node
         case Destroyed():
             return seen.phase == Phase.DESTROYED.value
+        case Grown(size):
+            fits = seen.size is not None and seen.size >= size
+            return fits and seen.phase == Phase.MOUNTED.value and seen.cause is None
         case _ as never:
             assert_never(never)
 
 
 def overtaken(goal: Goal, seen: DatasetAnswer) -> str | None:
     """Say what others want of the dataset now, if it is not the goal."""
-    if not isinstance(goal, Mounted):
+    if isinstance(goal, Destroyed):
         return None
     if seen.deleted:
         return "it was deleted"
-    if seen.primary != goal.node:
+    if isinstance(goal, Mounted) and seen.primary != goal.node:
         return f"it was moved to node {seen.primary}"
     return None
 
@@ -173,13 +190,18 @@ class _Waiting:
     async def run(self) -> DatasetAnswer | None:
         """Return when the goal is reached."""
         delay = FIRST_DELAY
+        settled = not isinstance(self._wish.goal, Grown)
         while True:
             seen = await _look(self._client, self._wish)
             if seen is None:
                 return None
             self._observe(seen, self._elapsed())
             if isinstance(seen, DatasetAnswer) and _there(self._wish, seen):
-                return seen
+                if settled:
+                    return seen
+                settled = True
+                await deferLater(self._clock, SETTLE)
+                continue
             await self._pause(seen, delay)
             delay = min(delay * _GROWTH, LONGEST_DELAY)
 

@@ -14,6 +14,7 @@ from flocker.cli.about_commands import ABOUT_COMMANDS
 from flocker.cli.completing import given_options
 from flocker.cli.connecting import CLUSTER_YML, DEFAULT_USER
 from flocker.cli.dataset_commands import DATASET_COMMANDS
+from flocker.cli.doctor_command import doctor
 from flocker.cli.event_commands import EVENT_COMMANDS
 from flocker.cli.lease_commands import LEASE_COMMANDS
 from flocker.cli.node_commands import NODE_COMMANDS
@@ -111,5 +112,6 @@ for _command in (
     *EVENT_COMMANDS,
     *LEASE_COMMANDS,
     *NODE_COMMANDS,
+    doctor,
 ):
     flockerctl.add_command(_command)

@@ -88,7 +88,8 @@ _NOT_CONNECTED: tuple[tuple[type[Exception], str], ...] = (
     (network.TimeoutError, f"no connection within {CONNECT_WITHIN:.0f} s"),
 )
 
-_UNCONNECTED = (network.ConnectError, network.DNSLookupError, network.TimeoutError)
+UNCONNECTED = (network.ConnectError, network.DNSLookupError, network.TimeoutError)
+"""What is raised where no connection comes about."""
 
 _TAG = "x-configuration-tag"
 _CONDITION = "x-if-configuration-matches"
@@ -346,8 +347,8 @@ class HTTPFlockerClient:
                 if changes:
                     raise AnswerLost(route.where, lost.why) from lost
                 tried.append((route.where, lost.why))
-            except _UNCONNECTED as error:
-                tried.append((route.where, _not_connected(error)))
+            except UNCONNECTED as error:
+                tried.append((route.where, not_connected(error)))
         raise Unreachable(tuple(tried))
 
     async def _in_time(self, route: Route, asking: Awaitable[T]) -> T:
@@ -419,7 +420,8 @@ def _date(headers: Headers) -> datetime | None:
         return None
 
 
-def _not_connected(error: Exception) -> str:
+def not_connected(error: Exception) -> str:
+    """Say why there is no connection, for one of `UNCONNECTED`."""
     for kind, words in _NOT_CONNECTED:
         if isinstance(error, kind):
             return words

@@ -66,7 +66,7 @@ RESULTS = [
     ("POST", f"/{DELETED}", {}, 405),
     ("POST", f"/{KNOWN}", b"nope", 400),
     ("POST", f"/{KNOWN}", {"Primary": B}, 400),
-    ("POST", f"/{KNOWN}", {"primary": B, "maximum_size": 64 * MIB}, 400),
+    ("POST", f"/{KNOWN}", {"primary": B, "maximum_size": 64 * MIB}, 409),
     ("POST", f"/{KNOWN}", {"primary": None}, 400),
     ("DELETE", f"/{KNOWN}", None, 200),
     ("DELETE", f"/{KNOWN.upper()}", None, 200),

@@ -331,7 +331,7 @@ def test_reconnects_unknowing(control, boot, number):
     here = control.node(1)
     control.cut(here)
     back = control.connect(Line(here.identity, boot=boot, number=number))
-    assert back.last == everything(an_order(1, 1))
+    assert [what for _, what in back.sent] == [everything(an_order(1, 1))]
 
 
 @pytest.mark.parametrize("applied", [False, True])
@@ -404,6 +404,32 @@ def test_still_acting(control):
     assert here.slice == {dataset_id(1): an_order(1, 2)}
     here.take()
     assert here.slice == {}
+
+
+def test_taken_while_it_was_given(control):
+    """The confirmation that it was given is none that it was taken away."""
+    here, there = control.node(1, at_once=False), control.node(2)
+    here.take()
+    control.create(1, on=1)
+    control.move(1, to=2)
+    here.take()
+    assert there.slice == {dataset_id(1): an_order(1, 2, held_by=[1])}
+    here.take()
+    assert there.slice == {dataset_id(1): an_order(1, 2)}
+
+
+def test_all_there_is_for_a_holder(control):
+    """All that there is for an agent is also what it has and must let go."""
+    here = control.node(1, at_once=False)
+    here.take()
+    control.create(1, on=1)
+    here.take()
+    control.say(here, a_fact(1, Condition.ATTACHED))
+    control.move(1, to=2)
+    here.take()
+    control.create(2, on=1)
+    here.refuse()
+    assert here.last == everything(an_order(1, 2), an_order(2, 1))
 
 
 def test_still_in_a_step(control):

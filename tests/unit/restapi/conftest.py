@@ -19,7 +19,6 @@ from flocker.control.events import Events
 from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
 from flocker.model.cluster import AgentIdentity, Condition, Fact, Role, Want
-from flocker.model.configuration import Configuration
 from flocker.model.ids import DatasetID, Era, NodeID, ProcessID
 from flocker.restapi.app import World, app_resource, site
 from flocker.testing.fakes.stores import MemoryStore
@@ -68,7 +67,7 @@ class Api:
         self.observations = Observations()
         self.operations = Operations(
             self.store,
-            Configuration(),
+            self.store.stored,
             self.observations,
             self.clock,
             Timing(self.clock.seconds),

@@ -20,6 +20,7 @@ from flocker.restapi.errors import (
 # What users of the API can meet is defined in these; operations keeps conflicts.
 SOURCES = {
     "flocker.control.datasets",
+    "flocker.control.leases",
     "flocker.control.operations",
     "flocker.control.persistence.interface",
     "flocker.restapi.errors",

@@ -19,9 +19,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from flocker.control.agents import Agents, ConnectionGone
-from flocker.control.datasets import NewDataset, create, delete, move
+from flocker.control.datasets import NewDataset, Wishes, change, create, delete
 from flocker.control.observations import Observations
-from flocker.control.operations import Decide, Operations
+from flocker.control.operations import Decide, Operations, Timing
 from flocker.control.slices import assignment
 from flocker.model.cluster import (
     AgentIdentity,
@@ -132,7 +132,13 @@ class Control:
         store = MemoryStore()
         store.stored = configuration or Configuration()
         self.observations = Observations()
-        self.operations = Operations(store, store.stored, self.observations, self.clock)
+        self.operations = Operations(
+            store,
+            store.stored,
+            self.observations,
+            self.clock,
+            Timing(self.clock.seconds),
+        )
         self.agents = Agents(self.operations, BOOT, self.clock)
 
     def connect(self, line: Line) -> Line:
@@ -164,7 +170,8 @@ class Control:
 
     def move(self, number: int, to: int) -> None:
         """Want it elsewhere."""
-        self.change(lambda now: move(now, dataset_id(number), node_id(to), 1000.0))
+        wishes = Wishes(node_id(to))
+        self.change(lambda now: change(now, dataset_id(number), wishes, 1000.0))
 
     def delete(self, number: int) -> None:
         """Want it gone."""

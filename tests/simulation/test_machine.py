@@ -100,61 +100,55 @@ class ClusterMachine(RuleBasedStateMachine):
         for _ in range(events):
             self.world.step()
 
-    @rule(on=which, call=calls, fault=st.sampled_from(Fault))
-    def fail_once(self, on: int, call: str, fault: Fault) -> None:
-        self.machine(on).faults.once.setdefault(call, []).append(fault)
+    @rule(on=which, call=calls, how=st.sampled_from([*Fault, *Fault, None]))
+    def fail(self, on: int, call: str, how: Fault | None) -> None:
+        """A call fails once in some way, or (None) always, until all are mended."""
+        faults = self.machine(on).faults
+        if how is None:
+            faults.always.add(call)
+        else:
+            faults.once.setdefault(call, []).append(how)
 
-    @rule(on=which, call=calls)
-    def fail_always(self, on: int, call: str) -> None:
-        self.machine(on).faults.always.add(call)
-
-    @rule(on=which)
-    def mend_calls(self, on: int) -> None:
-        self.machine(on).faults.clear()
-
-    @rule(on=which)
-    def use(self, on: int) -> None:
-        kernel = self.machine(on).kernel
-        for device in kernel.mounted.values():
-            kernel.hold(device.path, Holder(7, "writer", "open file"))
-
-    @rule(on=which)
-    def stop_using(self, on: int) -> None:
+    @rule(on=which, begins=st.booleans())
+    def use(self, on: int, *, begins: bool) -> None:
+        """Somebody opens files on all that is mounted, or closes them."""
         kernel = self.machine(on).kernel
         for path in list(kernel.held):
             kernel.let_go(path)
+        if begins:
+            for device in kernel.mounted.values():
+                kernel.hold(device.path, Holder(7, "writer", "open file"))
 
-    @rule(on=which)
-    def restart_agent(self, on: int) -> None:
-        self.machine(on).start_agent()
+    @rule(on=which, what=st.sampled_from(["start", "start", "kill", "mend"]))
+    def agent(self, on: int, what: str) -> None:
+        machine = self.machine(on)
+        if what == "mend":
+            machine.faults.clear()
+        elif what == "kill":
+            machine.kill_agent()
+        else:
+            machine.start_agent()
 
-    @rule(on=which)
-    def kill_agent(self, on: int) -> None:
-        self.machine(on).kill_agent()
-
-    @rule(on=which)
-    def partition(self, on: int) -> None:
+    @rule(on=which, whole=st.booleans())
+    def network(self, on: int, *, whole: bool) -> None:
+        """Connections are lost with all that is under way; new ones come, or not."""
         self.machine(on).partition()
+        if whole:
+            self.machine(on).heal()
 
-    @rule(on=which)
-    def heal(self, on: int) -> None:
-        self.machine(on).heal()
+    @rule(on=which, up=st.booleans())
+    def power(self, on: int, *, up: bool) -> None:
+        if up:
+            self.machine(on).power_on()
+        else:
+            self.machine(on).power_off()
 
-    @rule(on=which)
-    def power_off(self, on: int) -> None:
-        self.machine(on).power_off()
-
-    @rule(on=which)
-    def power_on(self, on: int) -> None:
-        self.machine(on).power_on()
-
-    @rule()
-    def restart_control(self) -> None:
-        self.world.start_control()
-
-    @rule()
-    def stop_control(self) -> None:
-        self.world.stop_control()
+    @rule(up=st.sampled_from([True, True, False]))
+    def control(self, *, up: bool) -> None:
+        if up:
+            self.world.start_control()
+        else:
+            self.world.stop_control()
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -163,7 +157,7 @@ class ClusterMachine(RuleBasedStateMachine):
 
 TestCluster = ClusterMachine.TestCase
 TestCluster.settings = settings(
-    max_examples=200,
-    stateful_step_count=40,
+    max_examples=150,
+    stateful_step_count=50,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -27,7 +27,6 @@ from flocker.model.cluster import (
     Volume,
     Want,
 )
-from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import DatasetID, Era, InstanceID, NodeID, ProcessID
 from flocker.restapi.app import World, app_resource, site
@@ -79,7 +78,7 @@ class Api:
         self.observations = Observations()
         self.operations = Operations(
             self.store,
-            Configuration(),
+            self.store.stored,
             self.observations,
             self.clock,
             Timing(self.clock.seconds),

@@ -6,6 +6,7 @@ import json
 import os
 import tarfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import frozen
@@ -44,7 +45,8 @@ class Archive:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
         except OSError as error:
             raise self._not_written(error) from error
-        self._tar = tarfile.TarFile(fileobj=os.fdopen(descriptor, "wb"), mode="w")
+        self._file = os.fdopen(descriptor, "wb")
+        self._tar = tarfile.TarFile(fileobj=self._file, mode="w")
 
     def add(self, name: str, content: bytes) -> None:
         """Keep some text. Raises `ArchiveNotWritten`."""
@@ -68,13 +70,14 @@ class Archive:
         self._write("collected.json", report.encode())
         try:
             self._tar.close()
-            if self._tar.fileobj is not None:
-                self._tar.fileobj.close()
+            self._file.close()
         except OSError as error:
             raise self._not_written(error) from error
 
     def discard(self) -> None:
         """Remove what was written, after an error."""
+        with suppress(OSError):  # it was a full disk, perhaps
+            self._file.close()
         self._path.unlink(missing_ok=True)
 
     def _write(self, name: str, content: bytes) -> None:

@@ -68,6 +68,7 @@ class MemoryControl:
         self.reachable = True
         self.has_events = True
         self.silent = False
+        self.acts: dict[bytes, Callable[[], None]] = {}
         self._listers = MemoryListers()
         resource = app_resource(
             self.operations,
@@ -108,6 +109,10 @@ class MemoryControl:
         """A node's agent reports something new of one dataset."""
         touched = self.observations.edit(node, [(fact, 0.0)], [], self.clock.seconds())
         self.operations.heard_of(touched)
+
+    def before(self, method: str, act: Callable[[], None]) -> None:
+        """Call `act` just before each request of this method comes in."""
+        self.acts[method.encode("ascii")] = act
 
     def hang_up(self) -> None:
         """All connections that are open break."""
@@ -157,7 +162,11 @@ class _Reaching:
             return fail(Refused())
         if uri.endswith(_EVENTS) and not self._control.has_events:
             uri += b"/are/not/served"
+        self._control.acts.get(method, _do_nothing)()
         return self._agent.request(method, uri, headers, bodyProducer)
+
+
+def _do_nothing() -> None: ...
 
 
 class _Traversing(IAgent):

@@ -27,8 +27,8 @@ def test_foreign():
 
 def test_without_release():
     """What ends by itself asks nobody for anything."""
-    found = states.Registered(DATASET, VOLUME)
-    cause = explain("not-listed", found, DEFAULT_BACKEND)
+    found = states.Unregistered(DATASET, VOLUME, SIZE)
+    cause = explain("registering", found, DEFAULT_BACKEND)
     assert (cause.release, cause.permanent) == (None, False)
 
 

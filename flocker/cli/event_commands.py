@@ -143,9 +143,16 @@ class _Writer:
         elif event.kind == RESET:
             print_sentence(tell(event, self._nodes, self._names), aside())
         else:
-            line = printable(tell(event, self._nodes, self._names))
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+            self._line(tell(event, self._nodes, self._names))
+
+    def _line(self, text: str) -> None:
+        console = screen()
+        if console.is_terminal:
+            print_sentence(text, console)
+            return
+        # Not through the console, which would end the program at a broken pipe.
+        console.file.write(printable(text) + "\n")
+        console.file.flush()
 
 
 EVENT_COMMANDS = (show_events,)

@@ -160,8 +160,7 @@ def judge_datasets(datasets: Iterable[DatasetAnswer]) -> Iterator[Finding]:
     yield from troubles
     rest = len(listed) - len(troubles)
     if not troubles:
-        words = f"{rest} datasets, all as they should be" if rest else "no datasets yet"
-        yield good("datasets", words)
+        yield good("datasets", f"{rest} as they should be, none in trouble")
 
 
 def _judge_dataset(dataset: DatasetAnswer) -> Iterator[Finding]:

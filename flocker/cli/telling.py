@@ -73,10 +73,9 @@ def _lease(value: Any, known: _Known) -> str:  # noqa: ANN401 - JSON
 
 def _status(value: Any, known: _Known) -> str:  # noqa: ANN401 - JSON
     where = "" if value["node"] is None else f" on {known.node(value['node'])}"
-    path = f" at {value['path']}" if value["path"] else ""
     because = f": {value['cause']['words']}" if value["cause"] else ""
     dataset = known.dataset(value["dataset_id"])
-    return f"{dataset} is {value['phase']}{where}{path}{because}"
+    return f"{dataset} is {value['phase']}{where}{because}"
 
 
 def _node(value: Any, known: _Known) -> str:  # noqa: ANN401 - JSON

@@ -353,7 +353,11 @@ class HTTPFlockerClient:
 
     async def _in_time(self, route: Route, asking: Awaitable[T]) -> T:
         async def whole() -> T:
-            return await asking
+            try:
+                return await asking
+            except network.ConnectingCancelledError as error:
+                # Endpoints have a word of their own for it, which nobody expects.
+                raise CancelledError from error
 
         asked: Deferred[T] = Deferred.fromCoroutine(whole())
         try:

@@ -7,7 +7,8 @@ import pytest
 from pyrsistent import pmap
 from treq.testing import RequestTraversalAgent
 from twisted.internet import error as network
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseNeverReceived
@@ -261,6 +262,13 @@ def test_address_in_words() -> None:
         "[::1]:4523",
         "host:1",
     ]
+
+
+def test_cancelled_while_connecting() -> None:
+    """Who gives up while a connection is made, has given up; that is no fault."""
+    cancelled = network.ConnectingCancelledError(IPv4Address("TCP", "a", 1))
+    with pytest.raises(CancelledError):
+        MemoryControl().run(broken(cancelled).version())
 
 
 def test_greet(control: MemoryControl) -> None:

@@ -1,10 +1,13 @@
 """flockerctl over real TLS: what it says when one side does not trust the other."""
 
+import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -112,7 +115,7 @@ def test_port_of_the_agents(mine: Path) -> None:
     with serving(mine, "control-service", "node") as address:
         status, said = flockerctl(mine, address)
     assert status == 3
-    assert "its role or cluster is not admitted there" in said
+    assert "its role is not admitted there" in said
 
 
 def test_own_certificate_of_another_cluster(
@@ -137,3 +140,75 @@ def test_nobody_listens(mine: Path) -> None:
         3,
         "Error: the control service cannot be reached: ADDRESS: connection refused\n",
     )
+
+
+def doctor(directory: Path, address: str) -> list[tuple[str, str, str]]:
+    """What the doctor finds where control should be: level, about, words."""
+    port = address.rpartition(":")[2]
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-c", PROGRAM),
+            *("--certs-path", directory, "--control-service", address),
+            *("doctor", "--agent-port", port, "-q", "-o", "json"),
+        ],
+        cwd=directory,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [
+        (each["level"], each["about"], each["words"])
+        for each in json.loads(ran.stdout)
+        if each["about"] in {"control", "agents' port"}
+    ]
+
+
+def test_doctor_at_the_agents_port(mine: Path) -> None:
+    """The agents' port shows control's certificate to us, too, and serves us not."""
+    with serving(mine, "control-service", "node") as address:
+        ((level, about, words),) = doctor(mine, address)
+    assert (level, about) == ("FAIL", "control")
+    assert "is not admitted there" in words
+
+
+def test_doctor_of_another_cluster(mine: Path, theirs: Path) -> None:
+    """The doctor says whose certificate it was shown, at both ports."""
+    with serving(theirs, "control-service", "user") as address:
+        found = doctor(mine, address)
+    assert [each[:2] for each in found] == [
+        ("FAIL", "control"),
+        ("FAIL", "agents' port"),
+    ]
+    assert all("got one signed by the authority 'theirs'" in each[2] for each in found)
+
+
+def test_doctor_where_nobody_listens(mine: Path) -> None:
+    """The doctor says that nobody listens."""
+    with serving(mine, "control-service", "user") as address:
+        pass
+    found = doctor(mine, address)
+    assert [each[2].rpartition(": ")[2] for each in found] == ["connection refused"] * 2
+
+
+def test_doctor_where_no_tls_is_spoken(mine: Path) -> None:
+    """A server that says nothing, or no TLS, is not taken for control."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        talking = Thread(target=_talk, args=(listening,), daemon=True)
+        talking.start()
+        found = doctor(mine, address)
+        talking.join()
+    assert [each[:2] for each in found] == [
+        ("FAIL", "control"),
+        ("FAIL", "agents' port"),
+    ]
+
+
+def _talk(listening: socket.socket) -> None:
+    """Greet two clients as a mail server does."""
+    for _ in range(2):
+        connection, _ = listening.accept()
+        with connection:
+            connection.sendall(b"220 mail.example ESMTP\r\n")
+            connection.recv(1000)

@@ -5,10 +5,11 @@ falls off the ring's end is closed. Nothing is buffered for it but a few events.
 """
 
 from collections.abc import Callable
+from typing import cast
 from uuid import UUID
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.interfaces import IPushProducer, IReactorTime, ITCPTransport
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from twisted.web.server import Request
@@ -137,7 +138,7 @@ class Reader:
 
     def _close(self, request: Request) -> None:
         """End it without waiting for what the client does not take."""
-        request.transport.abortConnection()
+        cast(ITCPTransport, request.transport).abortConnection()
 
     def _end(self, result: Failure | None) -> None:
         self._request = None

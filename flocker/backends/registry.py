@@ -8,6 +8,7 @@ from pyrsistent import PMap, pmap
 
 from flocker.backends.block_interface import IBlockDeviceAPI
 from flocker.backends.caching import CachingBlockDevices
+from flocker.backends.counting import counting
 from flocker.backends.loopback.api import DEFAULT_ROOT, make_loopback
 from flocker.backends.loopback.translate import SECTOR
 from flocker.model.errors import FlockerError
@@ -135,5 +136,5 @@ def build(
     arguments = dict(check(description, config, where))
     if description.needs_cluster_id:
         arguments["cluster_id"] = cluster_id
-    api = description.api_factory(**arguments)
+    api = counting(name, description.api_factory(**arguments))
     return CachingBlockDevices(api, keeps_device_paths=description.keeps_device_paths)

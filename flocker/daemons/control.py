@@ -24,6 +24,7 @@ from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
 from flocker.control.persistence.opening import open_store
 from flocker.control.persistence.sqlite import SQLiteStore
+from flocker.control.upkeep import RETENTION
 from flocker.model.ids import NodeID
 from flocker.restapi.app import World, app_resource, site
 from flocker.runtime import logging
@@ -32,6 +33,9 @@ from flocker.runtime.listening import listen
 from flocker.runtime.main import Stop, run_service
 from flocker.runtime.reactor import IReactor
 from flocker.runtime.settings import run_program, standard_options
+
+DAY = 24 * 3600.0
+"""Seconds."""
 
 
 @frozen
@@ -42,6 +46,7 @@ class Options:
     port: str
     agent_port: str
     certificates_directory: Path
+    remember_destroyed: float
 
 
 @click.command()
@@ -71,6 +76,14 @@ class Options:
     show_default=True,
     help="Directory with cluster.crt, control-service.crt and control-service.key.",
 )
+@click.option(
+    "--remember-destroyed",
+    type=click.FloatRange(min=0, max=36500),
+    default=RETENTION / DAY,
+    show_default=True,
+    metavar="DAYS",
+    help="Days after which a destroyed dataset is forgotten.",
+)
 @standard_options
 def control(
     log: logging.Destination,
@@ -78,10 +91,17 @@ def control(
     port: str,
     agent_port: str,
     certificates_directory: Path,
+    remember_destroyed: float,
 ) -> None:
     """Keep what is wanted of the cluster, and tell each node its part."""
     logging.start_logging(log)
-    options = Options(data_path, port, agent_port, certificates_directory)
+    options = Options(
+        data_path,
+        port,
+        agent_port,
+        certificates_directory,
+        remember_destroyed,
+    )
 
     async def start(reactor: IReactor) -> Stop:
         return await _start(reactor, options)
@@ -95,13 +115,14 @@ async def _start(reactor: IReactor, options: Options) -> Stop:
     )
     store = open_store(options.data_path, reactor)
     try:
-        ports = await _serve(reactor, options, certificates, store)
+        operations, ports = await _serve(reactor, options, certificates, store)
     except BaseException:
         await store.close()
         raise
 
     async def stop() -> None:
         await DeferredList([maybeDeferred(port.stopListening) for port in ports])
+        operations.stop()
         await store.close()
 
     return stop
@@ -112,11 +133,15 @@ async def _serve(
     options: Options,
     certificates: ServiceCertificates,
     store: SQLiteStore,
-) -> tuple[IListeningPort, ...]:
+) -> tuple[Operations, tuple[IListeningPort, ...]]:
     clock = SteadyClock()
     observations = Observations()
     operations = Operations(
-        store, await store.load(), observations, reactor, Timing(clock.seconds)
+        store,
+        await store.load(),
+        observations,
+        reactor,
+        Timing(clock.seconds, options.remember_destroyed * DAY),
     )
     boot = uuid4()
     agents = Agents(operations, boot, clock)
@@ -150,7 +175,7 @@ async def _serve(
         datasets=len(operations.configuration.datasets),
         revision=operations.configuration.revision,
     )
-    return rest_port, agent_port
+    return operations, (rest_port, agent_port)
 
 
 def _tls(

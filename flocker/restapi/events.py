@@ -35,7 +35,7 @@ class EventStreams:
         self._events = events
         self._clock = clock
 
-    @endpoint("GET", "/v1/events")
+    @endpoint("GET", "/v1/events", {200: "stream"})
     async def watch(self, call: Call) -> Stream:
         """Send events from the one after Last-Event-ID on, or ``reset`` first."""
         given = call.headers.getRawHeaders(LAST_EVENT_ID, [b""])[-1]

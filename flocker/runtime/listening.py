@@ -48,10 +48,11 @@ async def listen(
     try:
         port: IListeningPort = await endpoint.listen(secured)
     except CannotListenError as error:
-        raise BadEndpoint(option, text, _why(error)) from error
+        raise BadEndpoint(option, text, reason(error)) from error
     return port
 
 
-def _why(error: CannotListenError) -> str:
+def reason(error: CannotListenError) -> str:
+    """Say why a port cannot be listened on."""
     found = error.socketError
     return str(getattr(found, "strerror", None) or found)

@@ -5,7 +5,7 @@ step that fails, or that succeeds without effect, is tried again with back-off.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Generic, TypeVar
 
 from attrs import evolve, frozen
@@ -16,11 +16,17 @@ from twisted.python.failure import Failure
 from flocker.convergence.outcome import Done, GiveUp, Outcome, TryAgain
 from flocker.model.cluster import Cause
 from flocker.model.errors import FlockerError
-from flocker.runtime import logging
+from flocker.runtime import logging, metrics
 from flocker.runtime.backoff import Chance, delay
 
 GIVEN_UP_FOR = 300.0
 """Seconds after which even what was given up is tried once more."""
+
+_OUTCOMES: Mapping[type[Outcome], str] = {
+    Done: "done",
+    TryAgain: "try-again",
+    GiveUp: "give-up",
+}
 
 K = TypeVar("K", bound=Hashable)
 S = TypeVar("S")
@@ -111,8 +117,10 @@ class Running(Generic[K, S]):
         return None
 
     async def _run(self, key: K, step: S) -> None:
-        with logging.action("flocker:step", step=repr(step)):
+        name = type(step).__name__.lower()
+        with logging.action("flocker:step", step=repr(step)), metrics.step(name) as end:
             outcome = await self._outcome(step)
+            end(_OUTCOMES[type(outcome)])
             logging.message("flocker:step:outcome", outcome=repr(outcome))
         del self._running[key]
         self._unobserved[key] = step

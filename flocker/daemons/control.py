@@ -26,6 +26,7 @@ from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
 from flocker.control.persistence.opening import open_store
 from flocker.control.persistence.sqlite import SQLiteStore
+from flocker.control.upkeep import RETENTION
 from flocker.daemons.control_files import (
     backup,
     data_path_option,
@@ -41,6 +42,9 @@ from flocker.runtime.main import Stop, run_service
 from flocker.runtime.reactor import IReactor
 from flocker.runtime.settings import run_program, standard_options
 
+DAY = 24 * 3600.0
+"""Seconds."""
+
 
 @frozen
 class Options:
@@ -50,6 +54,7 @@ class Options:
     port: str
     agent_port: str
     certificates_directory: Path
+    remember_destroyed: float
 
 
 _port = click.option(
@@ -70,6 +75,14 @@ _certificates = click.option(
     show_default=True,
     help="Directory with cluster.crt, control-service.crt and control-service.key.",
 )
+_remember_destroyed = click.option(
+    "--remember-destroyed",
+    type=click.FloatRange(min=0, max=36500),
+    default=RETENTION / DAY,
+    show_default=True,
+    metavar="DAYS",
+    help="Days after which a destroyed dataset is forgotten.",
+)
 
 
 def _service_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -82,12 +95,21 @@ def _service_options(command: Callable[..., None]) -> Callable[..., None]:
         port: str,
         agent_port: str,
         certificates_directory: Path,
+        remember_destroyed: float,
         **others: object,
     ) -> None:
-        options = Options(data_path, port, agent_port, certificates_directory)
+        options = Options(
+            data_path, port, agent_port, certificates_directory, remember_destroyed
+        )
         command(options=options, **others)
 
-    for option in (_certificates, _agent_port, _port, data_path_option):
+    for option in (
+        _remember_destroyed,
+        _certificates,
+        _agent_port,
+        _port,
+        data_path_option,
+    ):
         with_options = option(with_options)
     return with_options
 
@@ -135,13 +157,14 @@ async def _start(reactor: IReactor, options: Options) -> Stop:
     )
     store = open_store(options.data_path, reactor)
     try:
-        ports = await _serve(reactor, options, certificates, store)
+        operations, ports = await _serve(reactor, options, certificates, store)
     except BaseException:
         await store.close()
         raise
 
     async def stop() -> None:
         await DeferredList([maybeDeferred(port.stopListening) for port in ports])
+        operations.stop()
         await store.close()
 
     return stop
@@ -152,11 +175,15 @@ async def _serve(
     options: Options,
     certificates: ServiceCertificates,
     store: SQLiteStore,
-) -> tuple[IListeningPort, ...]:
+) -> tuple[Operations, tuple[IListeningPort, ...]]:
     clock = SteadyClock()
     observations = Observations()
     operations = Operations(
-        store, await store.load(), observations, reactor, Timing(clock.seconds)
+        store,
+        await store.load(),
+        observations,
+        reactor,
+        Timing(clock.seconds, options.remember_destroyed * DAY),
     )
     boot = uuid4()
     agents = Agents(operations, boot, clock)
@@ -191,7 +218,7 @@ async def _serve(
         datasets=len(operations.configuration.datasets),
         revision=operations.configuration.revision,
     )
-    return rest_port, agent_port
+    return operations, (rest_port, agent_port)
 
 
 def _tls(

@@ -70,6 +70,7 @@ setup(
         "flocker": ["py.typed"],
         "flocker.daemons": ["units/*.service"],
         "flocker.restapi": ["schemas/*.yml"],
+        "flocker.testing": ["*.sh"],
     },
     install_requires=BASE,
     extras_require={

@@ -26,13 +26,14 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from flocker.control.events import Events
 from flocker.control.observations import Observations
-from flocker.control.operations import Operations
+from flocker.control.operations import Operations, Timing
 from flocker.control.persistence.opening import open_store
 from flocker.model.changes import Change, DatasetEdit
 from flocker.model.datasets import Dataset
 from flocker.model.ids import DatasetID, NodeID
-from flocker.restapi.app import app_resource, site
+from flocker.restapi.app import World, app_resource, site
 from flocker.runtime import logging
 
 T = TypeVar("T")
@@ -86,9 +87,15 @@ class Control:
             self.complete(store.commit(Change(edits), 0))
         configuration = self.complete(store.load())
         clock = Clock()
-        operations = Operations(store, configuration, Observations(), clock)
+        operations = Operations(
+            store, configuration, Observations(), clock, Timing(clock.seconds)
+        )
         resource = app_resource(
-            operations, store_id=store.store_id, now=clock.seconds, version="0"
+            operations,
+            Events(operations, store.store_id, clock.seconds),
+            World(clock, clock.seconds),
+            store_id=store.store_id,
+            version="0",
         )
         self.store = store
         self.factory = site(resource, clock)

@@ -62,6 +62,14 @@ class VolumeBusy(VolumeException):
         return f"volume {self.blockdevice_id} is busy: {self.why}"
 
 
+class CannotShrink(VolumeException):
+    """The volume is larger than it was asked to grow to."""
+
+    def words(self) -> str:
+        """Name the volume."""
+        return f"volume {self.blockdevice_id} is larger already and cannot shrink"
+
+
 @frozen
 class UnknownInstanceID(FlockerError):
     """The driver cannot tell which machine this is."""
@@ -147,15 +155,7 @@ class IGrowingBlockDeviceAPI(Interface):
     def grow_volume(blockdevice_id: VolumeID, size: int) -> None:
         """Make a volume and its device, if it has one here, `size` bytes large.
 
-        A volume that has that size already is no error: what an earlier call left
-        undone is finished. Data stays. Raises `UnknownVolume`, and `CannotShrink` for
-        a size below the present.
+        The device may be mounted and written to; its data stays. A volume that has
+        that size already is no error: what an earlier call left undone is finished.
+        Raises `UnknownVolume`, and `CannotShrink` for a size below the present.
         """
-
-
-class CannotShrink(VolumeException):
-    """A volume is larger than it was asked to grow to."""
-
-    def words(self) -> str:
-        """Name the volume."""
-        return f"volume {self.blockdevice_id} is larger already and cannot shrink"

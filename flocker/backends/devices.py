@@ -8,6 +8,8 @@ import os
 import stat
 from pathlib import Path
 
+_DEVICES = Path("/sys/dev/block")
+
 
 def device_number(device: Path) -> int | None:
     """Give the device number of a block device; None if there is none at the path."""
@@ -16,6 +18,15 @@ def device_number(device: Path) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_rdev if stat.S_ISBLK(status.st_mode) else None
+
+
+def device_at(number: int) -> Path | None:
+    """Give the path of the block device with a number; None if there is none."""
+    entry = _DEVICES / f"{os.major(number)}:{os.minor(number)}"
+    if not entry.exists():
+        return None
+    device = Path("/dev") / entry.resolve().name.replace("!", "/")
+    return device if device_number(device) == number else None
 
 
 def device_size(device: Path) -> int:

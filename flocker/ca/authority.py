@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Self
 
 from attrs import frozen
+from cryptography import x509
 
-from flocker.ca.checking import common_name_of, may_sign
+from flocker.ca.checking import common_name_of, hosts_of, may_sign
 from flocker.ca.credentials import (
     Credential,
     KeyType,
+    PrivateKey,
     cluster_id,
     new_key,
     self_signed,
     signed,
+    subject_of,
 )
 from flocker.ca.files import certificate_path, load_credential
 from flocker.ca.names import (
@@ -96,20 +99,29 @@ class Authority:
         self, hosts: Sequence[Host], kind: KeyType, now: datetime
     ) -> Credential:
         """Sign for the control service, reached under these names and addresses."""
-        return self._sign(ControlSubject(), hosts, kind, now)
+        return self._sign(ControlSubject(), hosts, new_key(kind), now)
 
     def node(self, node: NodeID, kind: KeyType, now: datetime) -> Credential:
         """Sign for the agents of one node."""
-        return self._sign(NodeSubject(node), (), kind, now)
+        return self._sign(NodeSubject(node), (), new_key(kind), now)
 
     def user(self, name: str, kind: KeyType, now: datetime) -> Credential:
         """Sign for a client of the REST API; raises `BadName`."""
-        return self._sign(UserSubject(user_name(name)), (), kind, now)
+        return self._sign(UserSubject(user_name(name)), (), new_key(kind), now)
+
+    def renew(
+        self, old: x509.Certificate, key: PrivateKey, now: datetime
+    ) -> Credential:
+        """Sign again for the subject and the names of a certificate.
+
+        Raises `NotASubject`, `AuthorityExpired`.
+        """
+        return self._sign(subject_of(old), hosts_of(old), key, now)
 
     def _sign(
-        self, subject: Subject, hosts: Sequence[Host], kind: KeyType, now: datetime
+        self, subject: Subject, hosts: Sequence[Host], key: PrivateKey, now: datetime
     ) -> Credential:
         ended = self.credential.certificate.not_valid_after_utc
         if now >= ended:
             raise AuthorityExpired(self.name, ended)
-        return signed(self.credential, subject, hosts, new_key(kind), now)
+        return signed(self.credential, subject, hosts, key, now)

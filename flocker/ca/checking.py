@@ -6,13 +6,20 @@ is well.
 """
 
 from datetime import datetime
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
-from flocker.ca.names import NotASubject, Role, parse_common_name, pattern, role_of
+from flocker.ca.names import (
+    Host,
+    NotASubject,
+    Role,
+    parse_common_name,
+    pattern,
+    role_of,
+)
 
 
 def common_name_of(name: x509.Name) -> str:
@@ -27,6 +34,11 @@ def unit_of(name: x509.Name) -> str:
 
 def server_names(certificate: x509.Certificate) -> tuple[str, ...]:
     """The DNS names and addresses a server certificate is good for, lower case."""
+    return tuple(str(host).lower() for host in hosts_of(certificate))
+
+
+def hosts_of(certificate: x509.Certificate) -> tuple[Host, ...]:
+    """The DNS names and addresses a certificate was made for, as they were written."""
     try:
         found = certificate.extensions.get_extension_for_class(
             x509.SubjectAlternativeName
@@ -35,7 +47,8 @@ def server_names(certificate: x509.Certificate) -> tuple[str, ...]:
         return ()
     names = found.get_values_for_type(x509.DNSName)
     addresses = found.get_values_for_type(x509.IPAddress)
-    return (*(name.lower() for name in names), *map(str, addresses))
+    single = [each for each in addresses if isinstance(each, IPv4Address | IPv6Address)]
+    return (*names, *single)
 
 
 def may_sign(certificate: x509.Certificate) -> bool:
@@ -98,6 +111,20 @@ def foreign_issuer(issuer: x509.Name, authority: x509.Certificate) -> str:
     if issuer == authority.subject:
         return f"{expected}, got one signed with another key in its name"
     return f"{expected}, got one signed by {_described(issuer)}"
+
+
+def unfit(
+    certificate: x509.Certificate,
+    role: Role,
+    authority: x509.Certificate,
+    now: datetime,
+) -> str | None:
+    """Whether a certificate cannot serve in a role: its name, signature or time."""
+    return (
+        wrong_role(certificate, role)
+        or wrong_issuer(certificate, authority)
+        or wrong_time(certificate, now)
+    )
 
 
 def wrong_time(certificate: x509.Certificate, now: datetime) -> str | None:

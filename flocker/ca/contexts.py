@@ -25,13 +25,9 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
-from flocker.ca.checking import (
-    wrong_cluster,
-    wrong_role,
-    wrong_server_name,
-)
-from flocker.ca.credentials import Credential, NotANode, cluster_id, subject_of
-from flocker.ca.handshake import Examiner, PeerRefused, Refused
+from flocker.ca.checking import wrong_role, wrong_server_name
+from flocker.ca.credentials import Credential, NotANode, subject_of
+from flocker.ca.handshake import Examiner, Noticed, PeerRefused, Refused
 from flocker.ca.names import (
     CONTROL_SERVICE,
     NodeSubject,
@@ -41,7 +37,7 @@ from flocker.ca.names import (
     role_of,
 )
 from flocker.model.errors import FlockerError
-from flocker.model.ids import ClusterID, NodeID
+from flocker.model.ids import NodeID
 
 _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2; those of 1.3 are all good."""
@@ -62,7 +58,6 @@ class Peer:
     """Who is at the other end of a connection, proved by its certificate."""
 
     subject: Subject
-    cluster: ClusterID
 
     @property
     def role(self) -> Role:
@@ -83,15 +78,28 @@ class Secured(Protocol):
     def getPeerCertificate(self) -> X509 | None: ...
 
 
+def _unheard(_sentence: str) -> None:
+    """Nobody wants to know."""
+
+
 def server_context(
-    ca: x509.Certificate, own: Credential, *, accepts: Role, refused: Refused
+    ca: x509.Certificate,
+    own: Credential,
+    *,
+    accepts: Role,
+    refused: Refused,
+    noticed: Noticed = _unheard,
 ) -> IOpenSSLServerConnectionCreator:
-    """TLS of a listener that admits only peers of one role and of this cluster."""
+    """TLS of a listener that admits only peers of one role, signed by this authority.
+
+    `noticed` hears, once a connection, of a peer whose certificate names another
+    cluster.
+    """
 
     def check(leaf: x509.Certificate) -> str | None:
-        return wrong_role(leaf, accepts) or wrong_cluster(leaf, ca)
+        return wrong_role(leaf, accepts)
 
-    context, examiner = _context(ca, own), Examiner(ca, check, refused)
+    context, examiner = _context(ca, own), Examiner(ca, check, refused, noticed)
     examiner.listen(context)
     return _Server(context, examiner)
 
@@ -101,18 +109,21 @@ def client_context(
     own: Credential,
     *,
     server_name: str = CONTROL_SERVICE,
-    refused: Refused = lambda _sentence: None,
+    refused: Refused = _unheard,
+    noticed: Noticed = _unheard,
 ) -> IOpenSSLClientConnectionCreator:
-    """TLS of a client that talks only to the server of this name and cluster.
+    """TLS of a client that talks only to the server of this name and authority.
 
     The name must stand in the certificate's subjectAltName. A refusal also becomes the
-    protocol's reason for `connectionLost`, as `PeerRefused`.
+    protocol's reason for `connectionLost`, as `PeerRefused`; `noticed` hears, once a
+    connection, of a server whose certificate names another cluster.
     """
 
     def check(leaf: x509.Certificate) -> str | None:
-        return wrong_server_name(leaf, server_name) or wrong_cluster(leaf, ca)
+        return wrong_server_name(leaf, server_name)
 
-    return _Client(_context(ca, own), Examiner(ca, check, refused), server_name)
+    examiner = Examiner(ca, check, refused, noticed)
+    return _Client(_context(ca, own), examiner, server_name)
 
 
 def https_policy(creator: IOpenSSLClientConnectionCreator) -> IPolicyForHTTPS:
@@ -129,8 +140,7 @@ def peer_identity(transport: Secured) -> Peer:
     presented = transport.getPeerCertificate()
     if presented is None:
         raise NoPeer
-    certificate = presented.to_cryptography()
-    return Peer(subject_of(certificate), cluster_id(certificate))
+    return Peer(subject_of(presented.to_cryptography()))
 
 
 def _context(ca: x509.Certificate, own: Credential) -> SSL.Context:
@@ -158,6 +168,8 @@ class _Server:
         self, tlsProtocol: TLSMemoryBIOProtocol
     ) -> SSL.Connection:
         connection = SSL.Connection(self.context, None)
+        # For `Examiner.listen`; Twisted does the same, but not in all its releases.
+        connection.set_app_data(tlsProtocol)
         # The client is told by OpenSSL's alert, which an abort would swallow.
         self.examiner.watch(connection, tlsProtocol, lambda _there, _error: None)
         return connection

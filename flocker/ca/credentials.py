@@ -103,6 +103,12 @@ def new_key(kind: KeyType) -> PrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
+def key_like(old: PrivateKey) -> PrivateKey:
+    """Make a key of the kind that another one is."""
+    rsa_before = isinstance(old, rsa.RSAPrivateKey)
+    return new_key(KeyType.RSA if rsa_before else KeyType.ECDSA)
+
+
 def subject_of(certificate: x509.Certificate) -> Subject:
     """Whom a certificate speaks for; raises `NotASubject`."""
     return parse_common_name(common_name_of(certificate.subject))

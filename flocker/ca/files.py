@@ -6,6 +6,7 @@ names the file.
 """
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +23,8 @@ from flocker.model.errors import FlockerError
 PRIVATE = 0o600
 
 _Parsed = TypeVar("_Parsed")
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+"""One thing in a PEM file, and what it is (RFC 7468)."""
 
 
 @frozen
@@ -104,12 +107,48 @@ def write_credential(directory: Path, name: str, credential: Credential) -> None
     for path in (certificate, key):
         if os.path.lexists(path):
             raise FileExists(path)
-    _write(key, credential.key_pem())
+    write_private(key, credential.key_pem())
     try:
-        _write(certificate, credential.certificate_pem())
+        write_private(certificate, credential.certificate_pem())
     except FlockerError:
         key.unlink()
         raise
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Store a new file, mode 0600, durable when this returns.
+
+    Raises `FileExists`, `FileNotWritten`; of the latter no file is left.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+    except FileExistsError:
+        raise FileExists(path) from None
+    except OSError as error:
+        raise not_written(path, error) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        sync(path.parent)
+    except OSError as error:
+        path.unlink()
+        raise not_written(path, error) from error
+
+
+def sync(directory: Path) -> None:
+    """Make the names in a directory durable; raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def not_written(path: Path, error: OSError) -> FileNotWritten:
+    """Say what the system said when it refused."""
+    return FileNotWritten(path, error.strerror or str(error))
 
 
 def load_certificate(path: Path) -> x509.Certificate:
@@ -122,6 +161,14 @@ def load_key(path: Path) -> PrivateKey:
     return _parsed(path, "a private key", _key)
 
 
+def load_all(path: Path) -> tuple[x509.Certificate | PrivateKey, ...]:
+    """Read all certificates and keys of a file, at least one.
+
+    Raises `FileNotRead`, `Malformed`.
+    """
+    return _parsed(path, "a certificate or private key", _everything)
+
+
 def load_credential(directory: Path, name: str) -> Credential:
     """Read a pair; raises `FileNotRead`, `Malformed`, `NotAPair`."""
     paths = certificate_path(directory, name), key_path(directory, name)
@@ -131,36 +178,6 @@ def load_credential(directory: Path, name: str) -> Credential:
     return credential
 
 
-def _write(path: Path, content: bytes) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    except FileExistsError:
-        raise FileExists(path) from None
-    except OSError as error:
-        raise _not_written(path, error) from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        _sync(path.parent)
-    except OSError as error:
-        path.unlink()
-        raise _not_written(path, error) from error
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _not_written(path: Path, error: OSError) -> FileNotWritten:
-    return FileNotWritten(path, error.strerror or str(error))
-
-
 def _certificate(pem: bytes) -> x509.Certificate:
     certificate = x509.load_pem_x509_certificate(pem)
     try:
@@ -168,6 +185,18 @@ def _certificate(pem: bytes) -> x509.Certificate:
     except x509.DuplicateExtension as error:
         raise ValueError(str(error)) from error
     return certificate
+
+
+def _everything(pem: bytes) -> tuple[x509.Certificate | PrivateKey, ...]:
+    found: list[x509.Certificate | PrivateKey] = []
+    for block in _BLOCK.finditer(pem):
+        if block[1] == b"CERTIFICATE":
+            found.append(_certificate(block[0]))
+        elif block[1].endswith(b"PRIVATE KEY"):
+            found.append(_key(block[0]))
+    if not found:
+        raise ValueError("neither a certificate nor a private key")
+    return tuple(found)
 
 
 def _key(pem: bytes) -> PrivateKey:

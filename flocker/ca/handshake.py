@@ -1,7 +1,9 @@
 """The examination of a peer's certificate while the TLS handshake runs.
 
 `contexts` gives every connection an `Examiner`. What it refuses it puts into one
-sentence: who, what was expected, what it was.
+sentence: who, what was expected, what it was. Clusters are kept apart by the signature
+alone; a leaf that names another cluster is let in and noticed, since hand-made
+certificates of the first Flocker name whatever their makers liked.
 """
 
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from flocker.ca.checking import (
     expired,
     foreign_issuer,
     not_yet_valid,
+    wrong_cluster,
 )
 from flocker.ca.credentials import Credential
 from flocker.model.errors import FlockerError
@@ -51,12 +54,14 @@ _THEIR_ALERTS = {
     "unsupported certificate": "its role is not admitted there",
     "bad certificate": "the other side's log says why",
     "certificate unknown": "the other side's log says why",
-    "internal error": "its role or cluster is not admitted there",
+    "internal error": "its role is not admitted there",
     "certificate required": "the other side saw none",
 }
 
 Refused = Callable[[str], None]
 """Is told, in one sentence, why a peer was refused."""
+Noticed = Callable[[str], None]
+"""Is told, in one sentence, what is odd about a peer that is let in nevertheless."""
 Check = Callable[[x509.Certificate], str | None]
 """What is wrong with a leaf that is trusted, None if nothing."""
 
@@ -127,6 +132,7 @@ class Examiner:
     ca: x509.Certificate
     check: Check
     refused: Refused
+    noticed: Noticed
 
     def watch(
         self,
@@ -141,10 +147,12 @@ class Examiner:
         def verify(
             _connection: SSL.Connection, found: X509, code: int, depth: int, ok: int
         ) -> bool:
+            there = weakly()
             complaint = self._complaint(found, code, depth, trusted=bool(ok))
             if complaint is None:
+                if depth == 0:
+                    self._notice(found.to_cryptography(), there)
                 return True
-            there = weakly()
             sentence = f"{_peer_address(there)} presented {complaint}"
             self.refused(sentence)
             if there is not None:
@@ -163,6 +171,17 @@ class Examiner:
                 self.refused(f"{there} {_NO_HANDSHAKE[alert]}")
 
         context.set_info_callback(inform)
+
+    def _notice(
+        self, leaf: x509.Certificate, there: TLSMemoryBIOProtocol | None
+    ) -> None:
+        oddity = wrong_cluster(leaf, self.ca)
+        if oddity is not None:
+            name = common_name_of(leaf.subject)
+            self.noticed(
+                f"{_peer_address(there)} is let in with the certificate {name!r}, "
+                f"which the cluster's authority signed: {oddity}"
+            )
 
     def _complaint(
         self, found: X509, code: int, depth: int, *, trusted: bool

@@ -11,51 +11,18 @@ from pathlib import Path
 from uuid import uuid4
 
 import click
-from cryptography.x509 import Certificate
 from twisted.python.runtime import seconds
 
 from flocker import __version__
 from flocker.ca.authority import Authority
-from flocker.ca.checking import common_name_of, server_names
 from flocker.ca.credentials import Credential, KeyType
 from flocker.ca.files import write_credential
 from flocker.ca.names import CLUSTER, control_file, parse_host
-from flocker.ca.services import Fit, Unfit, verify_directory
+from flocker.cli.ca_bundle import bundle
+from flocker.cli.ca_existing import inspect, renew, verify
+from flocker.cli.ca_options import authority_path, key_type, output_path, verbose
 from flocker.model.errors import FlockerError
 from flocker.model.ids import ClusterID, NodeID
-
-_key_type = click.option(
-    "--key-type",
-    "kind",
-    type=click.Choice([kind.value for kind in KeyType]),
-    default=KeyType.ECDSA.value,
-    show_default=True,
-    callback=lambda _context, _parameter, value: KeyType(value),
-    help="Kind of key: ECDSA P-256, or RSA for clients that know nothing newer.",
-)
-_verbose = click.option(
-    "-v",
-    "--verbose",
-    count=True,
-    expose_value=False,
-    help="Accepted for the sake of scripts; changes nothing.",
-)
-_output = click.option(
-    "-o",
-    "--outputpath",
-    "output",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    help="Directory to write to.  [default: the current directory]",
-)
-_input = click.option(
-    "-i",
-    "--inputpath",
-    "source",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    help="Directory of cluster.crt and cluster.key.  [default: the current directory]",
-)
 
 
 def main() -> None:
@@ -85,21 +52,25 @@ def run(arguments: Sequence[str], now: datetime) -> int:
 
 @click.group(no_args_is_help=False)
 @click.version_option(__version__, message="%(version)s")
-@_verbose
+@verbose
 def flocker_ca() -> None:
     """Make the certificates of a Flocker cluster.
 
-    First `initialize`, once a cluster. Then one control certificate, one node
-    certificate for each node, and one API certificate for each user and for the
-    Docker plugin. Keep cluster.key in a safe place.
+    `bundle` makes all files of a new cluster at once. Or one by one: first
+    `initialize`, once a cluster; then one control certificate, one node certificate
+    for each node, and one API certificate for each user and for the Docker plugin.
+    Keep cluster.key in a safe place.
+
+    `verify` finds what is wrong with a directory, `inspect` shows what a file is,
+    `renew` makes a certificate again before it expires.
     """
 
 
-@flocker_ca.command()
+@flocker_ca.command(short_help="Found a cluster.")
 @click.argument("name")
-@_output
-@_key_type
-@_verbose
+@output_path
+@key_type
+@verbose
 @click.pass_obj
 def initialize(now: datetime, name: str, output: Path, kind: KeyType) -> None:
     """Found a cluster called NAME: make its certificate authority."""
@@ -111,12 +82,12 @@ def initialize(now: datetime, name: str, output: Path, kind: KeyType) -> None:
     )
 
 
-@flocker_ca.command()
+@flocker_ca.command(short_help="Make the control service's certificate.")
 @click.argument("hosts", metavar="HOST...", nargs=-1, required=True)
-@_input
-@_output
-@_key_type
-@_verbose
+@authority_path
+@output_path
+@key_type
+@verbose
 @click.pass_obj
 def create_control_certificate(
     now: datetime,
@@ -141,11 +112,11 @@ def create_control_certificate(
     )
 
 
-@flocker_ca.command()
-@_input
-@_output
-@_key_type
-@_verbose
+@flocker_ca.command(short_help="Make the certificate of one node.")
+@authority_path
+@output_path
+@key_type
+@verbose
 @click.pass_obj
 def create_node_certificate(
     now: datetime, source: Path, output: Path, kind: KeyType
@@ -161,12 +132,12 @@ def create_node_certificate(
     )
 
 
-@flocker_ca.command()
+@flocker_ca.command(short_help="Make the certificate of one user.")
 @click.argument("name")
-@_input
-@_output
-@_key_type
-@_verbose
+@authority_path
+@output_path
+@key_type
+@verbose
 @click.pass_obj
 def create_api_certificate(
     now: datetime, name: str, source: Path, output: Path, kind: KeyType
@@ -180,36 +151,10 @@ def create_api_certificate(
     )
 
 
-@flocker_ca.command()
-@click.argument("directory", type=click.Path(path_type=Path), default=Path())
-@_verbose
-@click.pass_context
-def verify(context: click.Context, directory: Path) -> None:
-    """Check every certificate and key in DIRECTORY against its cluster.crt.
-
-    Right pairs, roles of the services' files, signatures, cluster and dates.
-    Exits with 1 if anything is wrong.
-    """
-    now: datetime = context.obj
-    wrong = False
-    for found in verify_directory(directory, now):
-        match found:
-            case Fit(path, certificate):
-                click.echo(f"{path.name}: {_summary(certificate)}")
-            case Unfit(why):
-                wrong = True
-                click.echo(f"Error: {why}", err=True)
-    if wrong:
-        context.exit(1)
-
-
-def _summary(certificate: Certificate) -> str:
-    name = common_name_of(certificate.subject)
-    servers = ", ".join(server_names(certificate))
-    served = f", serves as {servers}" if servers else ""
-    return f"{name}{served}, until {certificate.not_valid_after_utc:%Y-%m-%d}"
-
-
 def _store(output: Path, name: str, credential: Credential, then: str) -> None:
     write_credential(output, name, credential)
     click.echo(f"Created {name}.crt and {name}.key. {then}")
+
+
+for _command in (bundle, inspect, renew, verify):
+    flocker_ca.add_command(_command)

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from attrs import frozen
 
-from flocker.ca.checking import wrong_cluster, wrong_issuer, wrong_role, wrong_time
+from flocker.ca.checking import unfit
 from flocker.ca.files import certificate_path, load_certificate, load_credential
 from flocker.ca.names import Role
 from flocker.ca.services import ServiceCertificates, UnfitCertificate
@@ -121,12 +121,7 @@ def load_certificates(destination: Destination, now: datetime) -> ServiceCertifi
     """
     authority = load_certificate(destination.authority)
     own = load_credential(destination.directory, destination.user)
-    complaint = (
-        wrong_role(own.certificate, Role.USER)
-        or wrong_issuer(own.certificate, authority)
-        or wrong_cluster(own.certificate, authority)
-        or wrong_time(own.certificate, now)
-    )
+    complaint = unfit(own.certificate, Role.USER, authority, now)
     if complaint is not None:
         path = certificate_path(destination.directory, destination.user)
         raise UnfitCertificate(path, complaint)

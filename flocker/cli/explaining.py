@@ -22,6 +22,7 @@ CONDITIONS: Mapping[str, str] = {
     Condition.ON_DEAD_NODE.value: "that its volume hangs on a machine that is off",
     Condition.STRANDED.value: "that it is mounted from a device that is gone",
     Condition.APPEARING.value: "that its volume is attached and has no device yet",
+    Condition.UNREADABLE.value: "that its volume is attached and cannot be read",
     Condition.BLANK.value: "that its volume is attached and not formatted",
     Condition.EMPTIED.value: "that its volume is blank although it should hold data",
     Condition.FOREIGN.value: "that its volume holds something that is not ours",
@@ -34,6 +35,7 @@ WANTS: Mapping[str, str] = {
     Want.MOUNTED.value: "told to mount it",
     Want.AWAY.value: "told to let it go",
     Want.DELETED.value: "told to destroy it",
+    Want.KEPT.value: "told to keep it as it is, for nobody uses it",
     Want.LEFT_ALONE.value: "told to leave it alone",
 }
 

@@ -9,30 +9,35 @@ from uuid import UUID
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IAddress, IReactorTime, ITransport
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
 from flocker.control.agents import Agents, ConnectionGone
 from flocker.control.observations import Observations
-from flocker.model.cluster import AgentIdentity
-from flocker.model.ids import NodeID
+from flocker.model.cluster import AgentIdentity, Role, Volume
+from flocker.model.ids import BackendName, NodeID
 from flocker.runtime import logging
 from flocker.wire.commands import (
     AgentRefused,
     BadPayload,
     Hello,
+    ListingFailed,
+    ListVolumes,
     ProtocolMismatch,
     ReportFacts,
     Update,
+    VolumesListed,
 )
-from flocker.wire.connection import Connection
+from flocker.wire.connection import ENDED, Connection
 from flocker.wire.json_codec import Undecodable, decode, encode
-from flocker.wire.protocol import PROTOCOL, Report, Slice
+from flocker.wire.protocol import PROTOCOL, Listing, Report, Slice
 
 ANSWER_WITHIN = 2.0
 """Seconds that an older connection has to answer, or it gives way to a newer one."""
+
+LISTS_WITHIN = 30.0
+"""Seconds that an agent has to list the volumes of a backend."""
 
 HELLO_WITHIN = 15.0
 """Seconds that a new connection has to say who it is."""
@@ -49,7 +54,10 @@ class AgentProtocol(Connection):
     def __init__(self, factory: "AgentFactory") -> None:
         super().__init__(factory.clock)
         self._factory = factory
+        self._greeted = False
         self._accepted = False
+        self._requests = 0
+        self._listings: dict[int, Listing] = {}
         self._speak_up = factory.clock.callLater(HELLO_WITHIN, self._say_nothing)
 
     def dataReceived(self, data: bytes) -> None:
@@ -82,15 +90,34 @@ class AgentProtocol(Connection):
                 number=number,
                 task=logging.current_task_id(),
             )
-        except (ConnectionDone, ConnectionLost) as error:
+        except ENDED as error:
             raise ConnectionGone from error
         return bool(answer["applied"])
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """Ask for all volumes of a backend (`AgentConnection`)."""
+        self._requests += 1
+        request = self._requests
+        self._listings[request] = Listing(())
+        try:
+            _ = await self.callRemote(
+                ListVolumes, request=request, backend=backend
+            ).addTimeout(LISTS_WITHIN, self.clock)
+        except ENDED as error:
+            raise ConnectionGone from error
+        except defer.TimeoutError as error:
+            words = f"its agent has not answered for {LISTS_WITHIN:.0f} s"
+            raise ListingFailed(words) from error
+        else:
+            return self._listings[request].volumes
+        finally:
+            del self._listings[request]
 
     async def lives(self) -> bool:
         """Ask for a sign of life (`AgentConnection`)."""
         try:
             _ = await self.ping().addTimeout(ANSWER_WITHIN, self.clock)
-        except (ConnectionDone, ConnectionLost, defer.TimeoutError):
+        except (*ENDED, defer.TimeoutError):
             return False
         return True
 
@@ -111,18 +138,27 @@ class AgentProtocol(Connection):
             claimed = decode(AgentIdentity, identity)
         except Undecodable as error:
             raise BadPayload(str(error)) from error
-        assert self.transport is not None  # noqa: S101  (it has just spoken)
-        certified = self._factory.identify(self.transport)
-        if claimed.node != certified:
-            raise AgentRefused(
-                f"the certificate is of node {certified}, the agent says {claimed.node}"
-            )
+        self._examine(claimed)
         await self._make_way(claimed)
         self.identity = claimed
         if self._speak_up.active():
             self._speak_up.cancel()
         _ = self.clock.callLater(0, self._join, boot, number)
         return {"protocol": PROTOCOL, "version": self._factory.version}
+
+    def _examine(self, claimed: AgentIdentity) -> None:
+        """Refuse who is not what the certificate, or this port, is for."""
+        if self._greeted:
+            raise AgentRefused("Hello was said before on this connection")
+        if claimed.role is not Role.DATASET:
+            raise AgentRefused(f"no {claimed.role.value} agents are taken here")
+        assert self.transport is not None  # noqa: S101  (it has just spoken)
+        certified = self._factory.identify(self.transport)
+        if claimed.node != certified:
+            raise AgentRefused(
+                f"the certificate is of node {certified}, the agent says {claimed.node}"
+            )
+        self._greeted = True
 
     async def _make_way(self, claimed: AgentIdentity) -> None:
         """Close an older connection of the node, or refuse this one."""
@@ -157,6 +193,19 @@ class AgentProtocol(Connection):
             peer=self.peer(),
         )
         self._factory.agents.connected(self, boot, number)
+
+    @VolumesListed.responder
+    def _listed(
+        self, request: int, part: int, parts: int, payload: bytes
+    ) -> dict[str, object]:
+        whole = self.take_part(part, parts, payload)
+        # An answer that came too late is to no request any more.
+        if whole is not None and request in self._listings:
+            try:
+                self._listings[request] = decode(Listing, whole)
+            except Undecodable as error:
+                raise BadPayload(str(error)) from error
+        return {}
 
     @ReportFacts.responder
     def _report(

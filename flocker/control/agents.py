@@ -11,19 +11,19 @@ from uuid import UUID
 
 from attrs import Factory, define
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from flocker.control.operations import Operations
 from flocker.control.slices import (
-    Placement,
     assignment,
     touched_by,
     wanted_where,
 )
 from flocker.model.changes import Change
-from flocker.model.cluster import AgentIdentity
+from flocker.model.cluster import AgentIdentity, Volume
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import BackendName, DatasetID, NodeID
 from flocker.runtime import logging
 from flocker.wire.protocol import Report, Slice
 
@@ -48,6 +48,12 @@ class AgentConnection(Protocol):
         """Send a slice; tell whether it was applied (else the agent wants all).
 
         Raises `ConnectionGone`, `FlockerError`.
+        """
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """Ask for all volumes of a backend.
+
+        Raises `ConnectionGone`, and `FlockerError` with the agent's reason.
         """
 
     async def lives(self) -> bool:
@@ -91,7 +97,6 @@ class Agents:
         self._operations = operations
         self._observations = operations.observations
         self._clock = clock
-        self._placement = Placement(operations.configuration)
         self._told: dict[NodeID, Told] = {}
         self._still_acting: dict[DatasetID, set[NodeID]] = {}
         operations.listen(self)
@@ -105,12 +110,18 @@ class Agents:
         """An agent was accepted; (`boot`, `number`) is the slice it says it has."""
         node = connection.identity.node
         told = self._of(node)
+        # An update that was under way may be lost, and what it told is not noted.
+        told.knows_all = (
+            told.knows_all
+            and not told.sending
+            and (boot, number) == (str(self.boot), told.number)
+        )
         told.connection = connection
         told.sending = False
         told.waiting = True
-        told.knows_all = boot == str(self.boot) and number == told.number
         with self._telling_of_holders(self._observations.reported_by(node)):
-            self._observations.connected(connection.identity, self._now())
+            touched = self._observations.connected(connection.identity, self._now())
+        self._operations.heard_of(touched)
         self._tell(node)
 
     def disconnected(self, connection: AgentConnection) -> None:
@@ -123,8 +134,9 @@ class Agents:
         with self._telling_of_holders(
             acting.union(self._observations.reported_by(node))
         ):
-            self._observations.disconnected(node, self._now())
+            touched = self._observations.disconnected(node, self._now())
             self._no_longer_acting(node, acting)
+        self._operations.heard_of(touched)
 
     def reported(self, connection: AgentConnection, report: Report) -> None:
         """An agent has said what it sees; words of an old connection are void."""
@@ -150,7 +162,6 @@ class Agents:
 
     def changed(self, change: Change, configuration: Configuration) -> None:
         """Tell whom a committed change concerns (`operations.Listener`)."""
-        self._placement.follow(change, configuration)
         touched = tuple(touched_by(change, configuration, self._holders))
         for node, dataset in touched:
             told = self._of(node)
@@ -203,33 +214,52 @@ class Agents:
     ) -> None:
         while told.connection is connection and _due(told):
             what = self._next(node, told)
-            try:
-                with logging.action(
-                    "flocker:control:tell",
-                    node=str(node),
-                    full=what.full,
-                    changed=[str(each.id) for each in what.changed],
-                    gone=[str(each) for each in what.gone],
-                ):
-                    applied = await connection.update(self.boot, told.number + 1, what)
-            except ConnectionGone:
-                told.knows_all = False
+            applied = await self._update(node, told.number + 1, what, connection)
+            if told.connection is not connection:
+                return
+            told.knows_all = bool(applied)
+            if applied is None:
                 break
-            except FlockerError as error:
-                told.knows_all = False
-                connection.abort(f"the agent could not take its slice: {error}")
-                break
-            if told.connection is connection:
-                self._acknowledged(node, told, what, applied=applied)
-        if told.connection is connection:
-            told.sending = False
+            if applied:
+                self._acknowledged(node, told, what)
+        told.sending = False
+
+    async def _update(
+        self, node: NodeID, number: int, what: Slice, connection: AgentConnection
+    ) -> bool | None:
+        """Send a slice; None when the connection is over, or is ended for it."""
+        try:
+            with logging.action(
+                "flocker:control:tell",
+                node=str(node),
+                full=what.full,
+                changed=[str(each.id) for each in what.changed],
+                gone=[str(each) for each in what.gone],
+            ):
+                applied = await connection.update(self.boot, number, what)
+        except ConnectionGone:
+            return None
+        except FlockerError as error:
+            connection.abort(f"the agent could not take its slice: {error}")
+            return None
+        except Exception:  # noqa: BLE001  (a fault of ours must not leave it untold)
+            logging.failure("flocker:control:tell:fault", Failure())
+            connection.abort("its slice could not be sent")
+            return None
+        if what.full and not applied:
+            connection.abort("the agent does not take all that there is for it")
+            return None
+        return applied
 
     def _next(self, node: NodeID, told: Told) -> Slice:
         """Take what is to be told; after this it counts as under way."""
         full = not told.knows_all
         ids = set(told.dirty)
         if full:
-            ids.update(self._placement.on(node), self._observations.reported_by(node))
+            ids.update(
+                self._operations.placement.on(node),
+                self._observations.reported_by(node),
+            )
         told.dirty.clear()
         found = [
             assignment(
@@ -243,12 +273,7 @@ class Agents:
         told.told = kept if full else (told.told | kept) - gone
         return Slice(full, changed, tuple(sorted(gone, key=str)))
 
-    def _acknowledged(
-        self, node: NodeID, told: Told, what: Slice, *, applied: bool
-    ) -> None:
-        told.knows_all = applied
-        if not applied:
-            return
+    def _acknowledged(self, node: NodeID, told: Told, what: Slice) -> None:
         told.waiting = False
         told.number += 1
         settled = {each.id for each in what.changed}.union(what.gone)

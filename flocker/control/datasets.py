@@ -11,6 +11,7 @@ from flocker.model.changes import Change, DatasetEdit, Edit, OwnershipEdit
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import (
     DEFAULT_BACKEND,
+    LEAST_SIZE,
     NO_METADATA,
     Dataset,
     FilesystemKind,
@@ -18,7 +19,7 @@ from flocker.model.datasets import (
 )
 from flocker.model.errors import FlockerError
 from flocker.model.ids import BackendName, DatasetID, NodeID
-from flocker.model.sizes import DEFAULT_SIZE
+from flocker.model.sizes import DEFAULT_SIZE, humanize
 
 
 @frozen
@@ -84,6 +85,22 @@ class ShrinkRefused(FlockerError):
 
 
 @frozen
+class TooSmallForFilesystem(FlockerError):
+    """A dataset is asked for that its filesystem could not be made on."""
+
+    size: int
+    filesystem: FilesystemKind
+
+    def words(self) -> str:
+        """Name the filesystem and both sizes."""
+        kind, least = self.filesystem.value, LEAST_SIZE[self.filesystem]
+        return (
+            f"maximum_size must be at least {least} ({humanize(least)}) with filesystem"
+            f" {kind}, and is {self.size}"
+        )
+
+
+@frozen
 class NewDataset:
     """What a user asks for; `maximum_size` in bytes, None for the default."""
 
@@ -106,10 +123,13 @@ class Wishes:
 
 
 def create(configuration: Configuration, new: NewDataset, now: float) -> Change:
-    """Want a dataset that never was. Raises `DatasetExists`.
+    """Want a dataset that never was. Raises `DatasetExists`, `TooSmallForFilesystem`.
 
     Whether the node exists is not asked: clients create for one that is away just now.
     """
+    size = DEFAULT_SIZE if new.maximum_size is None else new.maximum_size
+    if size < LEAST_SIZE[new.filesystem]:
+        raise TooSmallForFilesystem(size, new.filesystem)
     if new.id in configuration.datasets:
         raise DatasetExists(new.id)
     dataset = Dataset(

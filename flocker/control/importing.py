@@ -87,8 +87,8 @@ def describe(found: Import) -> Iterable[str]:
     if found.containers:
         names = ", ".join(sorted(each.name for each in found.containers))
         yield (
-            f"kept in the old file for a later version: {len(found.containers)}"
-            f" containers ({names})"
+            f"containers: {len(found.containers)} ({names}), kept in the old file for"
+            " a later version"
         )
     for stray in found.strays:
         yield (

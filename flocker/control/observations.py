@@ -5,6 +5,7 @@ Kept in memory only; agents say everything anew when they connect. Written by
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from attrs import evolve
 from pyrsistent import PMap, pmap
@@ -15,13 +16,30 @@ from flocker.model.ids import DatasetID, NodeID
 _NOTHING: PMap[NodeID, Observed] = pmap()
 
 
+class Watcher(Protocol):
+    """Whoever must know what agents say: the event stream."""
+
+    def observed(self, datasets: Iterable[DatasetID]) -> None:
+        """Other facts are known of `datasets`."""
+
+    def sighted(self, sight: NodeSight) -> None:
+        """A node came, went, or was refused a second agent."""
+
+
 class Observations:
     """Facts and sights, each with its time on control's steady clock (seconds)."""
 
     def __init__(self) -> None:
+        self._watchers: list[Watcher] = []
         self._facts: dict[DatasetID, PMap[NodeID, Observed]] = {}
         self._of_node: dict[NodeID, set[DatasetID]] = {}
         self._nodes: dict[NodeID, NodeSight] = {}
+        self.version = 0
+        """Grows with each fact that comes, changes or goes."""
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell `watcher` of everything from now on."""
+        self._watchers.append(watcher)
 
     @property
     def nodes(self) -> Mapping[NodeID, NodeSight]:
@@ -63,17 +81,18 @@ class Observations:
         """
         before = self._nodes.get(identity.node)
         touched = set(self.reported_by(identity.node))
-        if before is not None and before.identity.era != identity.era:
+        rebooted = before is not None and before.identity.era != identity.era
+        if rebooted:
             self._forget(identity.node)
-        self._nodes[identity.node] = NodeSight(
-            identity, connected=True, last_seen=now, since=now
-        )
+        self._see(NodeSight(identity, connected=True, last_seen=now, since=now))
+        if rebooted:
+            self._tell(touched)
         return touched
 
     def disconnected(self, node: NodeID, now: float) -> set[DatasetID]:
         """A node's connection is gone; give the datasets it has said something of."""
         sight = self._nodes[node]
-        self._nodes[node] = evolve(sight, connected=False, since=now)
+        self._see(evolve(sight, connected=False, since=now))
         return set(self.reported_by(node))
 
     def heard(self, node: NodeID, now: float) -> None:
@@ -82,7 +101,7 @@ class Observations:
 
     def refused(self, node: NodeID, words: str) -> None:
         """A second agent claimed to be `node`; remember who."""
-        self._nodes[node] = evolve(self._nodes[node], refused=words)
+        self._see(evolve(self._nodes[node], refused=words))
 
     def replace(
         self, node: NodeID, facts: Iterable[tuple[Fact, float]], now: float
@@ -99,26 +118,42 @@ class Observations:
         gone: Iterable[DatasetID],
         now: float,
     ) -> set[DatasetID]:
-        """Take a node's edits; each fact with its age in seconds when it was sent."""
+        """Take a node's edits; each fact with its age in seconds when it was sent.
+
+        An age that cannot be is taken for the nearest one that can.
+        """
         touched = set()
         for fact, age in changed:
             before = self.facts(fact.dataset).get(node)
             if before is None or before.fact != fact:
-                self._put(node, Observed(fact, now - age))
+                self._put(node, Observed(fact, now - min(max(age, 0.0), now)))
                 touched.add(fact.dataset)
         for dataset in gone:
             if node in self.facts(dataset):
                 self._drop(node, dataset)
                 touched.add(dataset)
+        if touched:
+            self._tell(touched)
         return touched
+
+    def _see(self, sight: NodeSight) -> None:
+        self._nodes[sight.identity.node] = sight
+        for watcher in self._watchers:
+            watcher.sighted(sight)
+
+    def _tell(self, touched: Iterable[DatasetID]) -> None:
+        for watcher in self._watchers:
+            watcher.observed(touched)
 
     def _put(self, node: NodeID, observed: Observed) -> None:
         dataset = observed.fact.dataset
+        self.version += 1
         self._facts[dataset] = self._facts.get(dataset, _NOTHING).set(node, observed)
         self._of_node.setdefault(node, set()).add(dataset)
 
     def _drop(self, node: NodeID, dataset: DatasetID) -> None:
         left = self._facts[dataset].discard(node)
+        self.version += 1
         if left:
             self._facts[dataset] = left
         else:

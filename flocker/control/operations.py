@@ -14,8 +14,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from flocker.control.deadlines import Deadlines
 from flocker.control.observations import Observations
 from flocker.control.persistence.interface import IConfigurationStore, RevisionConflict
+from flocker.control.slices import Placement
 from flocker.control.upkeep import RETENTION, Times, due, upkeep
-from flocker.model.changes import Change, apply
+from flocker.model.changes import Change, apply, between
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
@@ -25,7 +26,6 @@ Decide = Callable[[Configuration], Change]
 
 ATTEMPTS = 10
 """How often a decision is taken again when others write between."""
-
 
 LONGEST_ALARM = 3600.0
 """Seconds after which deadlines are looked at again, however far the first is."""
@@ -73,6 +73,7 @@ class Operations:
     ) -> None:
         self.configuration = configuration
         self.observations = observations
+        self.placement = Placement(configuration)
         self._store = store
         self._clock = clock
         self._listeners: list[Listener] = []
@@ -83,6 +84,7 @@ class Operations:
         self._started = timing.now()
         self._deadlines = Deadlines()
         self._alarm: IDelayedCall | None = None
+        self._alarm_for: float | None = None
         for dataset in {*configuration.leases, *configuration.datasets}:
             self._note_deadline(dataset)
         self._set_alarm()
@@ -111,7 +113,6 @@ class Operations:
             self._turn.release()
         if change:
             self.heard_of(edit.dataset for edit in change.edits)
-            self._set_alarm()
         return configuration
 
     def heard_of(self, datasets: Iterable[DatasetID]) -> None:
@@ -132,9 +133,7 @@ class Operations:
 
     async def _upkeep(self, heard_of: tuple[DatasetID, ...]) -> None:
         def decide(configuration: Configuration) -> Change:
-            return upkeep(
-                configuration, self.observations.facts, heard_of, self._times()
-            )
+            return upkeep(configuration, self.observations, heard_of, self._times())
 
         if not decide(self.configuration):
             return
@@ -159,15 +158,25 @@ class Operations:
                 try:
                     await self._store.commit(change, before.revision)
                 except RevisionConflict:
-                    self.configuration = await self._store.load()
+                    await self._catch_up()
                     continue
-            self.configuration = after
-            for edit in change.edits:
-                self._note_deadline(edit.dataset)
-            for listener in self._listeners:
-                listener.changed(change, after)
+            self._follow(change, after)
             return change
         raise TooContended(ATTEMPTS)
+
+    async def _catch_up(self) -> None:
+        """Take in what others wrote, or we did when it seemed to have failed."""
+        found = await self._store.load()
+        self._follow(between(self.configuration, found), found)
+
+    def _follow(self, change: Change, after: Configuration) -> None:
+        self.configuration = after
+        self.placement.follow(change, after)
+        for edit in change.edits:
+            self._note_deadline(edit.dataset)
+        self._set_alarm()
+        for listener in self._listeners:
+            listener.changed(change, after)
 
     def _times(self) -> Times:
         return Times(self._timing.now(), self._started, self._timing.retention)
@@ -178,6 +187,9 @@ class Operations:
     def _set_alarm(self) -> None:
         """See to it that upkeep runs when the first deadline is over."""
         first = self._deadlines.next()
+        if self._alarm is not None and first == self._alarm_for:
+            return
+        self._alarm_for = first
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

@@ -4,7 +4,8 @@ Pure: a rule a section, over the datasets that something was heard of or is due 
 `operations` commits what comes out like any request, so upkeep never races with a user.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
 
 from attrs import evolve, frozen
 
@@ -36,16 +37,23 @@ class Times:
     retention: float = RETENTION
 
 
+class Heard(Protocol):
+    """What the agents have said; `flocker.control.observations` keeps it."""
+
+    def facts(self, dataset: DatasetID) -> Facts:
+        """What each node says of `dataset`, or said before it fell silent."""
+
+    def held_by(self, dataset: DatasetID) -> Collection[NodeID]:
+        """The connected nodes that have it, or act on it."""
+
+
 def upkeep(
-    configuration: Configuration,
-    facts_of: Callable[[DatasetID], Facts],
-    heard_of: Iterable[DatasetID],
-    times: Times,
+    configuration: Configuration, heard: Heard, of: Iterable[DatasetID], times: Times
 ) -> Change:
-    """Give what follows from facts and time about the datasets in `heard_of`."""
+    """Give what follows from time and from what was heard of some datasets."""
     edits: list[Edit] = []
     taken: set[tuple[BackendName, VolumeID]] = set()
-    for dataset_id in sorted(set(heard_of), key=str):
+    for dataset_id in sorted(set(of)):
         lease = configuration.leases.get(dataset_id)
         edits.extend(_expire(lease, times))
         dataset = configuration.datasets.get(dataset_id)
@@ -55,11 +63,12 @@ def upkeep(
             edits.extend(_purge(configuration, dataset, times))
             continue
         ownership = configuration.ownership.get(dataset_id)
-        facts = facts_of(dataset_id)
+        facts = heard.facts(dataset_id)
+        gone = Condition.MISSING if ownership is None else Condition.DESTROYED
         edit = (
             _register(dataset, ownership, facts)
             or _acquire(ownership, facts)
-            or _destroyed(dataset, ownership, facts, times)
+            or _destroyed(dataset, facts, heard.held_by(dataset_id), gone, times)
         )
         if isinstance(edit, OwnershipEdit) and edit.before is None and edit.after:
             place = (edit.after.backend, edit.after.volume)
@@ -80,7 +89,7 @@ def due(
     found = []
     if lease is not None and lease.next_expiry is not None:
         found.append(max(lease.next_expiry, times.started + GRACE))
-    if dataset is not None and dataset.destroyed_at is not None:
+    if dataset is not None and dataset.destroyed and dataset.destroyed_at is not None:
         found.append(dataset.destroyed_at + times.retention)
     return min(found, default=None)
 
@@ -121,6 +130,7 @@ def _acquire(ownership: Ownership | None, facts: Facts) -> OwnershipEdit | None:
         return None
     mounted = any(
         observed.fact.condition is Condition.MOUNTED
+        and observed.fact.backend == ownership.backend
         and observed.fact.volume == ownership.volume
         for observed in facts.values()
     )
@@ -130,20 +140,22 @@ def _acquire(ownership: Ownership | None, facts: Facts) -> OwnershipEdit | None:
 
 
 # Destroyed: the node that had to destroy it says that the backend knows it no more,
-# and no node holds it or acts on it.
+# and no node holds it, or is in the middle of making it. What a silent node held last
+# is no objection: its backend has said otherwise since.
 
 
 def _destroyed(
-    dataset: Dataset, ownership: Ownership | None, facts: Facts, times: Times
+    dataset: Dataset,
+    facts: Facts,
+    held_by: Collection[NodeID],
+    gone: Condition,
+    times: Times,
 ) -> DatasetEdit | None:
     observed = facts.get(dataset.primary)
-    if not dataset.deleted or observed is None:
+    if not dataset.deleted or observed is None or held_by:
         return None
-    if any(other.fact.engaged for other in facts.values()):
-        return None
-    gone = Condition.MISSING if ownership is None else Condition.DESTROYED
     fact = observed.fact
-    if fact.want is not Want.DELETED or fact.condition is not gone:
+    if fact.want is not Want.DELETED or fact.condition is not gone or fact.doing:
         return None
     after = evolve(dataset, destroyed=True, destroyed_at=times.now)
     return DatasetEdit(dataset, after)

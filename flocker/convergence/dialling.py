@@ -65,8 +65,20 @@ async def dial(
     factory.noisy = False
     try:
         link = cast(Link, await wrapClientTLS(control.tls, endpoint).connect(factory))
-        await link.hello(await identify(link.local_host()), *slice_number)
+        await greet(link, identify, slice_number)
     except (ConnectError, ConnectionClosed, DNSLookupError, SSL.Error) as error:
         why = control.explain(error) or str(error)
         raise ControlUnreachable(host, control.port, why) from error
     return link
+
+
+async def greet(link: Link, identify: Identify, slice_number: tuple[str, int]) -> None:
+    """Say Hello on a new connection, which is closed if that does not work.
+
+    Raises what `Link.hello` raises.
+    """
+    try:
+        await link.hello(await identify(link.local_host()), *slice_number)
+    except Exception:
+        link.abort("Hello was not answered as it should")
+        raise

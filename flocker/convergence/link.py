@@ -7,12 +7,20 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from flocker.model.cluster import AgentIdentity
+from flocker.model.cluster import AgentIdentity, Volume
+from flocker.model.ids import BackendName
 from flocker.runtime import logging
-from flocker.wire.commands import BadPayload, Hello, ReportFacts, Update
+from flocker.wire.commands import (
+    BadPayload,
+    Hello,
+    ListVolumes,
+    ReportFacts,
+    Update,
+    VolumesListed,
+)
 from flocker.wire.connection import Connection
 from flocker.wire.json_codec import Undecodable, decode, encode
-from flocker.wire.protocol import PROTOCOL, Report, Slice
+from flocker.wire.protocol import PROTOCOL, Listing, Report, Slice
 
 
 class Hearer(Protocol):
@@ -20,6 +28,9 @@ class Hearer(Protocol):
 
     async def updated(self, boot: str, number: int, what: Slice) -> bool:
         """Take update `number`; False when it does not follow on what is known."""
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """List all volumes of a backend. Raises `ListingFailed`."""
 
     def lost(self, why: str) -> None:
         """The connection is gone."""
@@ -74,6 +85,15 @@ class Link(Connection):
         except Undecodable as error:
             raise BadPayload(str(error)) from error
         return Deferred.fromCoroutine(self._apply(boot, number, what, task))
+
+    @ListVolumes.responder
+    def _list(self, request: int, backend: str) -> Deferred[dict[str, object]]:
+        return Deferred.fromCoroutine(self._send_list(request, BackendName(backend)))
+
+    async def _send_list(self, request: int, backend: BackendName) -> dict[str, object]:
+        listing = Listing(await self._hearer.volumes(backend))
+        _ = await self.send_parts(VolumesListed, encode(listing), request=request)
+        return {}
 
     async def _apply(
         self, boot: str, number: int, what: Slice, task: str

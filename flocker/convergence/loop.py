@@ -27,7 +27,7 @@ class Loop(Protocol):
     """What may happen to a loop."""
 
     def start(self) -> None:
-        """Begin, or go on after `stop`, with a round at once."""
+        """Begin, or go on, with a round at once, or right after the present one."""
 
     def stop(self) -> None:
         """Start no further round; one under way is finished."""
@@ -87,6 +87,7 @@ def _begin(loop: Loop, core: Core) -> None:
     _run(core)
 
 
+@_resting.upon(Loop.start).to(_working)
 @_resting.upon(Loop.wake).to(_working)
 def _interrupt_rest(loop: Loop, core: Core) -> None:
     if core.timer is not None:
@@ -123,15 +124,15 @@ def _last_round_over(loop: Loop, core: Core, rest: float) -> None:
     """Nothing more."""
 
 
+_working.upon(Loop.start).to(_woken).returns(None)
 _working.upon(Loop.wake).to(_woken).returns(None)
 _working.upon(Loop.stop).to(_stopping).returns(None)
 _woken.upon(Loop.stop).to(_stopping).returns(None)
 _stopping.upon(Loop.start).to(_woken).returns(None)
-for _state in (_resting, _working, _woken):
-    _state.upon(Loop.start).loop().returns(None)
 for _state in (_stopped, _stopping):
     _state.upon(Loop.wake).loop().returns(None)
     _state.upon(Loop.stop).loop().returns(None)
+_woken.upon(Loop.start).loop().returns(None)
 _woken.upon(Loop.wake).loop().returns(None)
 
 _machine = _builder.build()

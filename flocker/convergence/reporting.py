@@ -5,7 +5,6 @@ from typing import Protocol
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -13,6 +12,7 @@ from flocker.model.cluster import Fact
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
 from flocker.runtime import logging
+from flocker.wire.connection import ENDED
 from flocker.wire.protocol import AgedFact, Report
 
 
@@ -97,7 +97,7 @@ class Reporting:
 
     def _failed(self, failure: Failure, link: ReportLink) -> None:
         """A link that ends takes its report along; the next one is told everything."""
-        if failure.check(ConnectionDone, ConnectionLost):
+        if failure.check(*ENDED):
             return
         if failure.check(FlockerError):
             link.abort(f"control did not take a report: {failure.getErrorMessage()}")

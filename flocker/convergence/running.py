@@ -4,6 +4,7 @@ The one place where an exception becomes an outcome and where retries are timed.
 step that fails, or that succeeds without effect, is tried again with back-off.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -186,5 +187,4 @@ def _no_effect(step: object) -> Cause:
 
 def _code(error: FlockerError) -> str:
     """Make a code of the error's class: ``VolumeBusy`` becomes ``volume-busy``."""
-    name = type(error).__name__
-    return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()

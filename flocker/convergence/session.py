@@ -7,16 +7,20 @@ its loop runs only between `informed` and `lost`. Used by both agents.
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from attrs import define, frozen
+from attrs import define
 from automat import TypeMachineBuilder
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from flocker.convergence.link import Hearer, Link
+from flocker.model.cluster import Volume
 from flocker.model.errors import FlockerError
+from flocker.model.ids import BackendName
 from flocker.runtime import logging
 from flocker.runtime.backoff import Chance, delay
+from flocker.wire.commands import BadPayload
 from flocker.wire.protocol import Slice
 
 Dial = Callable[[int, Hearer], Awaitable[Link]]
@@ -31,6 +35,9 @@ class Agent(Protocol):
 
     async def take(self, boot: str, number: int, what: Slice) -> bool:
         """Take an update; False when it does not follow on what is known."""
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """List all volumes of a backend. Raises `ListingFailed`."""
 
     def cut_off(self) -> None:
         """Control is not heard any more."""
@@ -72,22 +79,34 @@ class Core:
     dialling: Deferred[None] | None = None
     timer: IDelayedCall | None = None
     link: Link | None = None
+    ear: Hearer | None = None
 
 
-@frozen
+@define(eq=False)
 class _Ear:
-    """Hears one connection on the session's behalf."""
+    """Hears one connection on the session's behalf, while it is the session's.
+
+    A connection that is over for the session may still live for a moment, and end
+    when the next one is long in use.
+    """
 
     session: Session
-    agent: Agent
+    core: Core
 
     async def updated(self, boot: str, number: int, what: Slice) -> bool:
-        """Pass an update on."""
-        return await self.agent.take(boot, number, what)
+        """Pass an update on. Raises `BadPayload` on a connection that was left."""
+        if self.core.ear is not self:
+            raise BadPayload("the agent has left this connection")
+        return await self.core.agent.take(boot, number, what)
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """Pass a question on."""
+        return await self.core.agent.volumes(backend)
 
     def lost(self, why: str) -> None:
         """Pass the end on."""
-        self.session.lost(why)
+        if self.core.ear is self:
+            self.session.lost(why)
 
 
 def make_session(
@@ -102,14 +121,15 @@ def make_session(
 def _dial(session: Session, core: Core) -> None:
     core.timer = None
     turn, core.turn = core.turn, core.turn + 1
-    core.dialling = Deferred.fromCoroutine(_try(session, core, turn))
+    core.ear = _Ear(session, core)
+    core.dialling = Deferred.fromCoroutine(_try(session, core, turn, core.ear))
 
 
-async def _try(session: Session, core: Core, turn: int) -> None:
+async def _try(session: Session, core: Core, turn: int, ear: Hearer) -> None:
     try:
-        link = await core.dial(turn, _Ear(session, core.agent))
-    except CancelledError:
-        return
+        link = await core.dial(turn, ear)
+    except (CancelledError, ConnectingCancelledError):
+        session.failed("dialling was cancelled")
     except FlockerError as error:
         session.failed(str(error))
     except Exception as error:  # noqa: BLE001  (a fault of ours must not end it)
@@ -120,6 +140,7 @@ async def _try(session: Session, core: Core, turn: int) -> None:
 
 
 def _pause(session: Session, core: Core, why: str) -> None:
+    core.ear = None
     core.attempts += 1
     wait = delay(core.attempts, core.chance)
     logging.message(
@@ -168,6 +189,7 @@ def _cut(session: Session, core: Core, why: str) -> None:
 
 @_dialling.upon(Session.stop).to(_over)
 def _stop_dialling(session: Session, core: Core) -> None:
+    core.ear = None
     if core.dialling is not None:
         core.dialling.cancel()
 
@@ -180,6 +202,7 @@ def _stop_pausing(session: Session, core: Core) -> None:
 
 @_talking.upon(Session.stop).to(_over)
 def _hang_up(session: Session, core: Core) -> None:
+    core.ear = None
     core.agent.cut_off()
     if core.link is not None and core.link.transport is not None:
         core.link.transport.loseConnection()

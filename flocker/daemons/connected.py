@@ -4,7 +4,9 @@ from attrs import frozen
 
 from flocker.convergence.link import Hearer, Link
 from flocker.convergence.session import Dial
+from flocker.model.cluster import Volume
 from flocker.model.errors import FlockerError
+from flocker.model.ids import BackendName
 from flocker.runtime.service_manager import ServiceManager
 from flocker.wire.protocol import Slice
 
@@ -34,6 +36,10 @@ class _Telling:
     async def updated(self, boot: str, number: int, what: Slice) -> bool:
         """Pass an update on."""
         return await self.hearer.updated(boot, number, what)
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """Pass a question on."""
+        return await self.hearer.volumes(backend)
 
     def lost(self, why: str) -> None:
         """Tell, and pass it on."""

@@ -1,5 +1,7 @@
 """flocker-control: the REST port, the agents' port, and the store between them."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import cast
 from uuid import uuid4
@@ -21,12 +23,19 @@ from flocker.ca.names import Role
 from flocker.ca.services import ServiceCertificates, load_service_directory
 from flocker.control.agent_protocol import AgentFactory
 from flocker.control.agents import Agents
+from flocker.control.events import Events
 from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
 from flocker.control.persistence.opening import open_store
 from flocker.control.persistence.sqlite import SQLiteStore
+from flocker.daemons.control_files import (
+    backup,
+    data_path_option,
+    import_file,
+    restore,
+)
 from flocker.model.ids import NodeID
-from flocker.restapi.app import app_resource, site
+from flocker.restapi.app import World, app_resource, site
 from flocker.runtime import logging
 from flocker.runtime.clock import SteadyClock
 from flocker.runtime.listening import listen
@@ -49,26 +58,17 @@ class Options:
     certificates_directory: Path
 
 
-@click.command()
-@click.option(
-    "-d",
-    "--data-path",
-    type=click.Path(path_type=Path, file_okay=False),
-    default="/var/lib/flocker",
-    show_default=True,
-    help="Directory that keeps the configuration.",
-)
-@click.option(
+_port = click.option(
     "-p", "--port", default="tcp:4523", show_default=True, help="Port of the REST API."
 )
-@click.option(
+_agent_port = click.option(
     "-a",
     "--agent-port",
     default="tcp:4524",
     show_default=True,
     help="Port that agents connect to.",
 )
-@click.option(
+_certificates = click.option(
     "-c",
     "--certificates-directory",
     type=click.Path(path_type=Path, file_okay=False),
@@ -76,22 +76,63 @@ class Options:
     show_default=True,
     help="Directory with cluster.crt, control-service.crt and control-service.key.",
 )
+
+
+def _service_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of the service as one: `options`."""
+
+    @wraps(command)
+    def with_options(
+        *,
+        data_path: Path,
+        port: str,
+        agent_port: str,
+        certificates_directory: Path,
+        **others: object,
+    ) -> None:
+        options = Options(data_path, port, agent_port, certificates_directory)
+        command(options=options, **others)
+
+    for option in (_certificates, _agent_port, _port, data_path_option):
+        with_options = option(with_options)
+    return with_options
+
+
+@click.group(invoke_without_command=True)
+@_service_options
+@click.option(
+    "--import",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Import a configuration of Flocker 1 into an empty data directory, and end.",
+)
+@click.option("--check", is_flag=True, help="Only say what --import would bring.")
 @standard_options
 def control(
-    log: logging.Destination,
-    data_path: Path,
-    port: str,
-    agent_port: str,
-    certificates_directory: Path,
+    log: logging.Destination, options: Options, file: Path | None, *, check: bool
 ) -> None:
-    """Keep what is wanted of the cluster, and tell each node its part."""
+    """Keep what is wanted of the cluster, and tell each node its part.
+
+    Without a command, it is the service. The commands work on its data directory.
+    """
+    if click.get_current_context().invoked_subcommand is not None:
+        if file is not None or check:
+            raise click.UsageError("--import is a command of its own")
+        return
+    if file is not None or check:
+        import_file(options.data_path, file, check=check)
+        return
     logging.start_logging(log)
-    options = Options(data_path, port, agent_port, certificates_directory)
 
     async def start(reactor: IReactor) -> Stop:
         return await _start(reactor, options)
 
     run_service(start)
+
+
+control.add_command(backup)
+control.add_command(restore)
 
 
 async def _start(reactor: IReactor, options: Options) -> Stop:
@@ -123,9 +164,16 @@ async def _serve(
     operations = Operations(
         store, await store.load(), observations, reactor, Timing(clock.seconds)
     )
-    agents = Agents(operations, uuid4(), clock)
+    boot = uuid4()
+    agents = Agents(operations, boot, clock)
+    events = Events(operations, boot, clock.seconds)
     rest = app_resource(
-        operations, store_id=store.store_id, now=clock.seconds, version=__version__
+        operations,
+        events,
+        World(reactor, clock.seconds),
+        store_id=store.store_id,
+        connection_of=agents.connection_of,
+        version=__version__,
     )
     rest_port = await listen(
         reactor,
@@ -176,8 +224,15 @@ def _tls(
     def refused(sentence: str) -> None:
         logging.message("flocker:control:refused", where=where, why=sentence)
 
+    def noticed(sentence: str) -> None:
+        logging.message("flocker:control:noticed", where=where, why=sentence)
+
     return server_context(
-        certificates.authority, certificates.own, accepts=accepts, refused=refused
+        certificates.authority,
+        certificates.own,
+        accepts=accepts,
+        refused=refused,
+        noticed=noticed,
     )
 
 

@@ -148,7 +148,7 @@ async def _instance(backend: Backend) -> InstanceID | None:
     """Give this machine's name in the backend, if the backend knows it now."""
     try:
         return await backend.threads.run(backend.api.compute_instance_id)
-    except FlockerError as error:
+    except Exception as error:  # noqa: BLE001  (drivers raise what they like)
         message(
             "flocker:dataset-agent:no-instance", backend=backend.name, why=str(error)
         )
@@ -176,7 +176,7 @@ def _backend(reactor: IReactor, config: BackendConfig, cluster: ClusterID) -> Ba
         name=config.name,
         driver=config.driver,
         kind=description.kind.value,
-        api=build(config.driver, config.keys, cluster, config.where),
+        api=build(config.driver, config.keys, cluster, config.where, reactor),
         threads=Threads(reactor, f"backend-{config.name}", DRIVER_THREADS),
     )
 
@@ -188,7 +188,12 @@ def _control(config: AgentConfig, certificates: ServiceCertificates) -> Control:
     def in_words(error: BaseException) -> str | None:
         return explain(error, certificates.own)
 
-    tls = client_context(certificates.authority, certificates.own, refused=refused)
+    def noticed(sentence: str) -> None:
+        message("flocker:dataset-agent:noticed", why=sentence)
+
+    tls = client_context(
+        certificates.authority, certificates.own, refused=refused, noticed=noticed
+    )
     return Control(config.hosts, config.port, tls, in_words)
 
 

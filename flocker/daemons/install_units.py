@@ -17,7 +17,7 @@ from attrs import frozen
 
 from flocker.model.errors import FlockerError
 from flocker.runtime.process import run_sync
-from flocker.runtime.settings import run_program
+from flocker.runtime.settings import run_program, tool_options
 
 UNITS: Final = Path("etc/systemd/system")
 PRIVATE: Final = (Path("etc/flocker"), Path("var/lib/flocker"))
@@ -194,6 +194,7 @@ def _systemctl(place: Place, *arguments: str) -> None:
 )
 @click.option("--enable", is_flag=True, help="Start them now and whenever it boots.")
 @click.option("--uninstall", "removing", is_flag=True, help="Stop and remove them.")
+@tool_options
 def install_units(
     *,
     control: bool,

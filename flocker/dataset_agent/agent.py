@@ -15,13 +15,15 @@ from flocker.convergence.running import Running
 from flocker.dataset_agent.desire import want
 from flocker.dataset_agent.discovery import BackendSeen, Observation, Unseen, discover
 from flocker.dataset_agent.facts import fact
+from flocker.dataset_agent.growing import maintain
+from flocker.dataset_agent.listing import list_volumes
 from flocker.dataset_agent.observing import observe
 from flocker.dataset_agent.performing import perform
-from flocker.dataset_agent.planning import AtRest, Decision, Waiting, decide, maintain
+from flocker.dataset_agent.planning import AtRest, Decision, Waiting, decide
 from flocker.dataset_agent.rig import Rig
 from flocker.dataset_agent.states import Discovered, Mounted, Unknown
 from flocker.dataset_agent.steps import Step
-from flocker.model.cluster import HOLDING, Assignment, Cause, Fact, Want
+from flocker.model.cluster import HOLDING, Assignment, Cause, Fact, Volume, Want
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import BackendName, DatasetID, NotAnIdentifier, parse_uuid
 from flocker.runtime.backoff import Chance, delay, jittered
@@ -88,9 +90,13 @@ class DatasetAgent:
         if self._looked:
             self._reporting.now_known(self._facts())
             await self._reporting.send()
-        self._loop.start()
-        self._loop.wake()
+        if self._informed:
+            self._loop.start()
         return True
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """List all volumes of a backend (`session.Agent`)."""
+        return await list_volumes(self._rig, backend)
 
     async def _perform(self, step: Step) -> Outcome:
         return await perform(step, self._rig)
@@ -103,7 +109,7 @@ class DatasetAgent:
         self._looked = True
         self._note_hidden(observation)
         self._take_in(observation, assigned, uncertain)
-        rest = self._act(observation) if self._informed else IDLE
+        rest = self._act(observation, assigned) if self._informed else IDLE
         self._reporting.now_known(self._facts())
         _ = self._reporting.send()
         return rest
@@ -138,6 +144,8 @@ class DatasetAgent:
                 self._found[dataset] = before[dataset]
             else:
                 self._found[dataset] = (backend, Unknown(dataset))
+        for dataset in uncertain & before.keys():
+            _ = self._found.setdefault(dataset, before[dataset])
 
     def _concerned(
         self, observation: Observation, assigned: Mapping[DatasetID, Assignment]
@@ -156,12 +164,20 @@ class DatasetAgent:
                         others[dataset] = backend
         yield from ((d, b) for d, b in others.items() if d not in assigned)
 
-    def _act(self, observation: Observation) -> float:
-        """Start what is to be done; give the seconds after which to look again."""
+    def _act(
+        self, observation: Observation, assigned: Mapping[DatasetID, Assignment]
+    ) -> float:
+        """Start what is to be done; give the seconds after which to look again.
+
+        What was told anew since the look began waits for the next: it was looked at
+        with another record of which volume it is.
+        """
         rest = jittered(IDLE, self._chance)
         self._waits.clear()
         for dataset, (backend, found) in self._found.items():
             seen = observation.backends.get(backend)
+            if self._slice.get(dataset) != assigned.get(dataset):
+                continue
             if isinstance(seen, BackendSeen):
                 rest = min(rest, self._act_on(dataset, backend, found, seen))
             elif seen is None:
@@ -209,7 +225,7 @@ class DatasetAgent:
     def _facts(self) -> dict[DatasetID, Fact]:
         """Say what is known of all that is wanted, held or worked on here."""
         facts = {}
-        for dataset in (*self._slice, *self._found):
+        for dataset in self._slice | self._found:
             assignment = self._slice.get(dataset)
             backend, found = self._found.get(
                 dataset, (_backend_of(assignment), Unknown(dataset))

@@ -1,6 +1,7 @@
 """The causes a dataset agent waits for, in words; pure, used by `planning`.
 
-A template may name {volume}, {instance}, {device}, {path}, {carries}, {backend}.
+A template may name {volume}, {instance}, {device}, {path}, {carries}, {backend},
+{why}.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from attrs import frozen
 from flocker.dataset_agent.states import (
     Discovered,
     Foreign,
+    Stranded,
+    Unreadable,
     device_of,
     instance_of,
     path_of,
@@ -30,17 +33,21 @@ class Template:
 
 TEMPLATES: Mapping[str, Template] = {
     "registering": Template("volume {volume} was found and is being put on record"),
-    "not-listed": Template("backend {backend} does not list its volume {volume}"),
+    "not-listed": Template(
+        "backend {backend} does not list its volume {volume}",
+        "wait if it was made just now; if it was destroyed, delete the dataset",
+    ),
     "attached-elsewhere": Template("volume {volume} is attached to {instance}"),
     "backend-unanswered": Template("backend {backend} was not heard of yet"),
     "unclaimed": Template(
         "volume {volume} is here, and no such dataset is configured",
-        "see to the volume by hand",
+        "adopt it, or see to it by hand; GET /v1/status/volumes lists all of these",
     ),
     "volume-destroyed": Template(
         "backend {backend} says that its volume {volume} is no more",
         "restore the data into a new dataset",
     ),
+    "device-unreadable": Template("volume {volume} is attached and not usable: {why}"),
     "volume-blank": Template(
         "{device} (volume {volume}) is blank, though it has held data",
         "find out what emptied it; Flocker will not format it",
@@ -60,17 +67,19 @@ def explain(code: str, found: Discovered, backend: BackendName) -> Cause:
     """Put a cause of the transitions' table in words."""
     template = TEMPLATES[code]
     names = {
-        "volume": volume_of(found),
+        "volume": volume_of(found) or "(unknown)",
         "instance": instance_of(found),
         "device": device_of(found),
         "path": path_of(found),
         "carries": found.signature if isinstance(found, Foreign) else None,
         "backend": backend,
+        "why": found.why if isinstance(found, Unreadable) else None,
     }
     release = template.release and template.release.format(**names)
-    return Cause(
-        code, template.words.format(**names), release, permanent=release is not None
-    )
+    words = template.words.format(**names)
+    if isinstance(found, Stranded) and found.why is not None:
+        words = f"{words}: {found.why}"
+    return Cause(code, words, release, permanent=release is not None)
 
 
 def held(holders: tuple[NodeID, ...]) -> Cause:

@@ -26,12 +26,14 @@ from flocker.dataset_agent.states import (
     Registered,
     Stranded,
     Unknown,
+    Unreadable,
     Unregistered,
 )
 from flocker.model.cluster import Assignment, Cause
 from flocker.model.ids import BackendName, DatasetID, InstanceID, VolumeID
 
 _NO_DEVICES: PMap[VolumeID, "Device"] = pmap()
+_ALL_READ: PMap[VolumeID, str] = pmap()
 
 
 @frozen
@@ -52,7 +54,8 @@ class Device:
 class BackendSeen:
     """One backend as this node sees it now.
 
-    `unit` is its allocation unit in bytes; `alive` are the instances that run, None
+    `unit` is its allocation unit in bytes; `unread` says of volumes attached here why
+    their devices could not be looked at; `alive` are the instances that run, None
     where the backend does not know; `gone` are volumes of which it was said that they
     are no more; `grows` says whether it can make volumes larger.
     """
@@ -60,6 +63,7 @@ class BackendSeen:
     instance: InstanceID
     volumes: Mapping[DatasetID, tuple[BlockDeviceVolume, ...]]
     devices: Mapping[VolumeID, Device] = _NO_DEVICES
+    unread: Mapping[VolumeID, str] = _ALL_READ
     alive: frozenset[InstanceID] | None = None
     gone: frozenset[VolumeID] = frozenset()
     unit: int = 1
@@ -134,6 +138,8 @@ def _situation(
     if holder != seen.instance:
         dead = seen.alive is not None and holder not in seen.alive
         return (OnDeadNode if dead else Elsewhere)(dataset, name, size, holder)
+    if name in seen.unread:
+        return Unreadable(dataset, name, size, seen.unread[name])
     device = seen.devices.get(name)
     if device is None:
         return Appearing(dataset, name, size)
@@ -169,6 +175,8 @@ def _in_place(
                     place,
                 )
             return Stranded(situation.dataset, situation.volume, place)
+        case Unreadable():
+            return Stranded(situation.dataset, situation.volume, place, situation.why)
         case Unknown() | Missing():
             return Stranded(situation.dataset, None, place)
         case _:

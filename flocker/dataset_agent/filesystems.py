@@ -1,4 +1,4 @@
-"""Filesystems on block devices: probe, make, mount, unmount. Called by `performing`.
+"""Filesystems on block devices: probe, make, mount, grow. Called by `performing`.
 
 All methods are synchronous and meant for threads. A device is compared by its number,
 never by its name. Nothing here forces anything: no mkfs over what is there, no lazy
@@ -14,8 +14,8 @@ from pathlib import Path
 from attrs import define, frozen
 from zope.interface import Interface, implementer
 
-from flocker.backends.devices import device_number, device_size
-from flocker.dataset_agent import mount_points
+from flocker.backends.devices import device_at, device_number, device_size
+from flocker.dataset_agent import kinds, mount_points
 from flocker.dataset_agent.holders import (
     Holder,
     Namespace,
@@ -31,12 +31,12 @@ from flocker.dataset_agent.mount_table import (
     seen_at,
     staying,
 )
-from flocker.dataset_agent.signatures import FILESYSTEM, Signature, probe
+from flocker.dataset_agent.signatures import Signature, probe
+from flocker.model.datasets import FilesystemKind
 from flocker.model.errors import FlockerError
 from flocker.runtime.process import ProcessFailed, run_sync
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
-_WORK_SECONDS = 600
 _LET_GO_ATTEMPTS = 10
 _BETWEEN_ATTEMPTS = 0.02
 
@@ -91,6 +91,19 @@ class MountedElsewhere(FlockerError):
         return f"{self.device} is mounted at {where}, not at {self.path}"
 
 
+@frozen
+class NoFilesystem(FlockerError):
+    """A device carries nothing that we can mount."""
+
+    device: Path
+    carries: Signature | None
+
+    def words(self) -> str:
+        """Name the device and what is on it."""
+        carries = "nothing" if self.carries is None else self.carries.kind
+        return f"{self.device} is not mounted: it carries {carries}"
+
+
 class IFilesystems(Interface):
     """What the kernel of a node does with block devices and filesystems."""
 
@@ -103,33 +116,36 @@ class IFilesystems(Interface):
         Raises `NoDevice`, and `ProcessFailed` if the device cannot be probed.
         """
 
-    def make(device: Path, kind: str = FILESYSTEM) -> None:
+    def make(device: Path, kind: FilesystemKind = FilesystemKind.EXT4) -> None:
         """Make a filesystem on a blank device that nobody uses.
 
-        Raises `SignatureFound`, `Busy` and what `signature` raises.
+        Raises `SignatureFound`, `Busy`, `kinds.TooSmall` and what `signature` raises.
         """
 
     def mount(device: Path, path: Path) -> None:
         """Mount at a directory made for it; done before is fine, half done is finished.
 
-        A filesystem never used before is made writable for everybody. Raises
-        `NoDevice`, `MountedElsewhere`, `BadMountPoint`, `ProcessFailed`.
+        It is mounted as what it is, and one never used before is made writable for
+        everybody. Raises `NoDevice`, `NoFilesystem`, `MountedElsewhere`,
+        `BadMountPoint`, `kinds.SameFilesystem`, `ProcessFailed`.
         """
 
-    def unmount(path: Path, device: Path) -> None:
+    def unmount(path: Path, device: Path | None) -> None:
         """Unmount and remove the mount point; done before is fine, half done too.
 
-        When it returns no mount namespace has the filesystem any more. Raises `Busy`,
-        `MountedElsewhere`, `BadMountPoint`, `ProcessFailed`.
+        Without a device, whatever is mounted there goes. When it returns no mount
+        namespace has the filesystem any more. Raises `Busy`, `MountedElsewhere`,
+        `BadMountPoint`, `ProcessFailed`.
         """
 
     def device_size(device: Path) -> int:
         """Give the bytes of a device. Raises `NoDevice`."""
 
     def grow(device: Path, path: Path) -> None:
-        """Make a mounted filesystem as large as its device; if it is, all is well.
+        """Make the filesystem mounted at `path` fill its device; if it does, fine.
 
-        Raises `NoDevice`, `ProcessFailed`.
+        It may be written to meanwhile. Raises `NoDevice`, `MountedElsewhere`,
+        `BadMountPoint`, `kinds.NotPermitted`, `ProcessFailed`.
         """
 
     def holders(device: Path) -> tuple[Holder, ...]:
@@ -168,25 +184,10 @@ def _real(path: Path) -> Path:
     return path.parent.resolve() / path.name
 
 
-def _open_unused_root(path: Path) -> None:
-    """Let everybody write into a filesystem that nobody used yet.
-
-    It is known by holding an empty ``lost+found`` and nothing else; that goes last, so
-    that a kill in between is made good by the next call.
-    """
-    if [entry.name for entry in path.iterdir()] != ["lost+found"]:
-        return
-    lost_and_found = path / "lost+found"
-    if any(lost_and_found.iterdir()):
-        return
-    path.chmod(0o777)
-    lost_and_found.rmdir()
-
-
 @implementer(IFilesystems)
 @define(eq=False)
 class Filesystems:
-    """The real kernel, through the tools of util-linux and e2fsprogs."""
+    """The real kernel, through the tools of util-linux, e2fsprogs and xfsprogs."""
 
     pause: Callable[[float], None] = time.sleep
 
@@ -199,47 +200,44 @@ class Filesystems:
         self._require(device)
         return probe(device)
 
-    def make(self, device: Path, kind: str = FILESYSTEM) -> None:
-        """Run mkfs, which asks nothing once we know that the device is blank."""
-        if kind != FILESYSTEM:
-            raise ValueError(kind)
+    def make(self, device: Path, kind: FilesystemKind = FilesystemKind.EXT4) -> None:
+        """Run mkfs, once nobody has the device and nothing is on it."""
         self._require(device)
         self._refuse_if_held(device)
         signature = self.signature(device)
         if signature is not None:
             raise SignatureFound(device, signature)
-        run_sync(
-            ["mkfs.ext4", "-q", "-e", "remount-ro", str(device)], timeout=_WORK_SECONDS
-        )
+        kinds.make(device, kind)
 
     def mount(self, device: Path, path: Path) -> None:
         """Mount, and look in the kernel's table whether that is what happened."""
         number = self._require(device)
         path = _real(path)
-        if not self._is_mounted(device, number, path):
+        if self._mounted(device, number, path) is None:
             mount_points.prepare(path)
-            run_sync(
-                ["mount", "-t", FILESYSTEM, str(device), str(path)],
-                timeout=_WORK_SECONDS,
-            )
-            if not self._is_mounted(device, number, path):
-                raise MountedElsewhere(device, path, ())
-        _open_unused_root(path)
+            carries = self.signature(device)
+            if carries is None or carries.filesystem is None:
+                raise NoFilesystem(device, carries)
+            kinds.mount(device, path, carries.filesystem, _own_mounts())
+        kinds.open_root(path, self._require_mounted(device, number, path).filesystem)
 
-    def unmount(self, path: Path, device: Path) -> None:
+    def unmount(self, path: Path, device: Path | None) -> None:
         """Look for other mounts, unmount, and see that the kernel let the device go."""
         path = _real(path)
         table = _own_mounts()
         seen = seen_at(table, path)
-        number = self.device_number(device)
+        if device is None and seen is not None:
+            device = device_at(seen.device)
+        number = None if device is None else self.device_number(device)
         if seen is not None and number not in {None, seen.device}:
             raise BadMountPoint(path, "another filesystem is mounted there")
         if seen is not None:
-            self._refuse_if_staying(device, seen, table)
-            self._unmount(device, path, seen.device)
-        elif number is not None:
+            self._refuse_if_staying(device or path, seen, table)
+            self._unmount(device or path, path, seen.device)
+        elif device is not None and number is not None:
             self._refuse_if_mounted(device, number, path, table)
-        self._wait_until_let_go(device)
+        if device is not None:
+            self._wait_until_let_go(device)
         mount_points.remove(path)
 
     def device_size(self, device: Path) -> int:
@@ -248,9 +246,11 @@ class Filesystems:
         return device_size(device)
 
     def grow(self, device: Path, path: Path) -> None:
-        """Run resize2fs, which finds out by itself whether there is anything to do."""
-        self._require(device)
-        run_sync(["resize2fs", str(device)], timeout=_WORK_SECONDS)
+        """Compare the superblock with the device, and run a command if they differ."""
+        number = self._require(device)
+        path = _real(path)
+        mounted = self._require_mounted(device, number, path)
+        kinds.grow(device, path, mounted.filesystem)
 
     def holders(self, device: Path) -> tuple[Holder, ...]:
         """Look through all mount namespaces and all processes, then ask the kernel."""
@@ -280,8 +280,14 @@ class Filesystems:
             raise NoDevice(device, "has no size: nothing is attached to it")
         return number
 
-    def _is_mounted(self, device: Path, number: int, path: Path) -> bool:
-        """Say whether the device is what is seen at the path.
+    def _require_mounted(self, device: Path, number: int, path: Path) -> Mount:
+        mounted = self._mounted(device, number, path)
+        if mounted is None:
+            raise MountedElsewhere(device, path, ())
+        return mounted
+
+    def _mounted(self, device: Path, number: int, path: Path) -> Mount | None:
+        """Give the mount of the device that is seen at the path, None if it is nowhere.
 
         Raises `MountedElsewhere` if it is mounted at others only, `BadMountPoint` if
         another is seen there.
@@ -289,13 +295,13 @@ class Filesystems:
         table = _own_mounts()
         seen = seen_at(table, path)
         if seen is not None and seen.device == number:
-            return True
+            return seen
         if seen is not None:
             raise BadMountPoint(path, "another filesystem is mounted there")
         others = by_device(table).get(number, ())
         if others:
             raise MountedElsewhere(device, path, others)
-        return False
+        return None
 
     def _refuse_if_held(self, device: Path) -> None:
         holders = self.holders(device)
@@ -335,7 +341,7 @@ class Filesystems:
 
     def _unmount(self, device: Path, path: Path, number: int) -> None:
         try:
-            run_sync(["umount", str(path)], timeout=_WORK_SECONDS)
+            run_sync(["umount", str(path)], timeout=kinds.WORK_SECONDS)
         except ProcessFailed:
             found = users(number)
             if not found:

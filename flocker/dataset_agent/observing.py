@@ -71,6 +71,7 @@ def _look(
     instance = backend.api.compute_instance_id()
     volumes = _relevant(backend, instance, assigned)
     here = [v for v in _flat(volumes) if v.attached_to == instance]
+    devices, unread = _devices(backend, rig, here, mounts)
     elsewhere = any(v.attached_to not in {None, instance} for v in _flat(volumes))
     cloud: ICloudAPI | None = ICloudAPI(backend.api, None)
     alive = None
@@ -79,7 +80,8 @@ def _look(
     return BackendSeen(
         instance=instance,
         volumes=volumes,
-        devices=dict(_devices(backend, rig, here, mounts)),
+        devices=devices,
+        unread=unread,
         alive=alive,
         gone=frozenset(backend.gone),
         unit=backend.api.allocation_unit(),
@@ -112,22 +114,36 @@ def _flat(
 
 def _devices(
     backend: Backend, rig: Rig, here: Collection[BlockDeviceVolume], mounts: Mounts
-) -> list[tuple[VolumeID, Device]]:
-    found = []
+) -> tuple[dict[VolumeID, Device], dict[VolumeID, str]]:
+    """Look at each device; one that fails to be looked at hides itself only."""
+    found, unread = {}, {}
     for volume in here:
+        name = volume.blockdevice_id
         try:
-            path = backend.api.get_device_path(volume.blockdevice_id)
+            device = _device(backend, rig, volume, mounts)
         except (UnattachedVolume, UnknownVolume):
             continue
-        number = rig.filesystems.device_number(path)
-        if number is None:
-            continue
-        if rig.place(volume.dataset_id) in mounts.get(number, ()):
-            device = Device(path, number)
+        except FlockerError as error:
+            unread[name] = str(error)
+        except Exception as error:  # noqa: BLE001  (drivers raise what they like)
+            logging.failure("flocker:backend:failed", Failure(), volume=name)
+            unread[name] = f"{type(error).__name__}: {error}"
         else:
-            device = _probe(rig.filesystems, path, number)
-        found.append((volume.blockdevice_id, device))
-    return found
+            if device is not None:
+                found[name] = device
+    return found, unread
+
+
+def _device(
+    backend: Backend, rig: Rig, volume: BlockDeviceVolume, mounts: Mounts
+) -> Device | None:
+    path = backend.api.get_device_path(volume.blockdevice_id)
+    number = rig.filesystems.device_number(path)
+    if number is None:
+        return None
+    if rig.place(volume.dataset_id) in mounts.get(number, ()):
+        return Device(path, number)
+    return _probe(rig.filesystems, path, number)
 
 
 def _probe(filesystems: IFilesystems, path: Path, number: int) -> Device:

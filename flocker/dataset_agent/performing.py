@@ -13,8 +13,9 @@ from flocker.backends.block_interface import (
     UnattachedVolume,
     UnknownVolume,
 )
-from flocker.convergence.outcome import Done, Outcome, TryAgain
+from flocker.convergence.outcome import Done, GiveUp, Outcome, TryAgain
 from flocker.dataset_agent.filesystems import Busy
+from flocker.dataset_agent.kinds import NotPermitted, TooSmall
 from flocker.dataset_agent.rig import Backend, Rig
 from flocker.dataset_agent.steps import (
     Attach,
@@ -34,9 +35,6 @@ from flocker.runtime import logging
 
 DONE = Done()
 
-NO_DEVICE = Path("/dev/none")
-"""Names no device: what is mounted in a place is then taken for whatever it is."""
-
 
 async def perform(step: Step, rig: Rig) -> Outcome:
     """Do one step. What it raises, `flocker.convergence.running` makes an outcome."""
@@ -51,6 +49,12 @@ def _perform_or_wait(step: Step, rig: Rig) -> Outcome:
         return _perform(step, rig)
     except Busy as error:
         return TryAgain(Cause("busy", str(error), "end what uses it"))
+    except NotPermitted as error:
+        release = "give the agent's service CAP_SYS_RESOURCE"
+        return TryAgain(Cause("not-permitted", str(error), release))
+    except TooSmall as error:
+        release = "delete it, and create a larger one or one with another filesystem"
+        return GiveUp(Cause("too-small", str(error), release))
 
 
 @singledispatch
@@ -91,7 +95,7 @@ def _format(step: Format, rig: Rig) -> Outcome:
     changed = _changed(rig.backends[step.backend], step.volume, step.device)
     if changed is not None:
         return changed
-    rig.filesystems.make(step.device, step.kind.value)
+    rig.filesystems.make(step.device, step.kind)
     return DONE
 
 
@@ -107,7 +111,7 @@ def _mount(step: Mount, rig: Rig) -> Outcome:
 @_perform.register
 def _unmount(step: Unmount, rig: Rig) -> Outcome:
     rig.finished.pop(step.dataset, None)
-    rig.filesystems.unmount(step.path, step.device or NO_DEVICE)
+    rig.filesystems.unmount(step.path, step.device)
     return DONE
 
 
@@ -139,6 +143,9 @@ def _growing(backend: Backend) -> IGrowingBlockDeviceAPI:
 @_perform.register
 def _detach(step: Detach, rig: Rig) -> Outcome:
     backend = rig.backends[step.backend]
+    moved = _attached_otherwise(backend, step)
+    if moved is not None:
+        return moved
     device = _device_of(backend, step.volume)
     if device is not None:
         holders = rig.filesystems.holders(device)
@@ -166,6 +173,20 @@ def _device_of(backend: Backend, volume: VolumeID) -> Path | None:
         return backend.api.get_device_path(volume)
     except (UnattachedVolume, UnknownVolume):
         return None
+
+
+def _attached_otherwise(backend: Backend, step: Detach) -> TryAgain | None:
+    """Refuse to take a volume from a machine other than the one that was planned.
+
+    The driver would take it from whoever has it now.
+    """
+    planned = step.instance or backend.api.compute_instance_id()
+    for volume in backend.api.list_volumes():
+        if volume.blockdevice_id == step.volume and volume.attached_to != planned:
+            now = f"to {volume.attached_to}" if volume.attached_to else "nowhere"
+            words = f"volume {step.volume} was attached to {planned} and is {now} now"
+            return TryAgain(Cause("attachment-changed", words))
+    return None
 
 
 def _changed(backend: Backend, volume: VolumeID, planned: Path) -> TryAgain | None:

@@ -2,13 +2,12 @@
 
 from attrs import frozen
 
-from flocker.dataset_agent.causes import cannot_grow, explain, held
-from flocker.dataset_agent.discovery import BackendSeen
+from flocker.dataset_agent.causes import explain, held
 from flocker.dataset_agent.states import (
     Blank,
     Discovered,
-    Mounted,
     device_of,
+    instance_of,
     path_of,
     volume_of,
 )
@@ -17,16 +16,14 @@ from flocker.dataset_agent.steps import (
     Create,
     Destroy,
     Detach,
-    Finish,
     Format,
-    Grow,
     Mount,
     Step,
     Unmount,
 )
 from flocker.dataset_agent.transitions import NEXT, TAKING, Refuse, Rest, Wait
 from flocker.model.cluster import Assignment, Cause, Want
-from flocker.model.datasets import DEFAULT_BACKEND, FilesystemKind
+from flocker.model.datasets import FilesystemKind
 from flocker.model.errors import FlockerError
 from flocker.model.ids import BackendName
 from flocker.model.sizes import DEFAULT_SIZE, round_up
@@ -81,32 +78,6 @@ def decide(
             return _step(entry, found, assignment, backend, unit)
 
 
-def maintain(
-    found: Mounted, assignment: Assignment, seen: BackendSeen, finished: int | None
-) -> Decision:
-    """Say what is left to do on a dataset that is mounted where it should be.
-
-    `finished` is the volume's size in bytes for which this process has done `Finish`.
-    """
-    dataset = assignment.dataset
-    wanted = None if dataset is None else dataset.maximum_size
-    backend = _backend_name(assignment)
-    if wanted is not None and round_up(wanted, seen.unit) > found.size:
-        size = round_up(wanted, seen.unit)
-        if not seen.grows:
-            return Waiting(cannot_grow(backend, found.size, size))
-        return Grow(found.dataset, backend, found.volume, size)
-    if finished != found.size:
-        return Finish(found.dataset, backend, found.volume, found.device, found.size)
-    return AT_REST
-
-
-def _backend_name(assignment: Assignment) -> BackendName:
-    if assignment.ownership is not None:
-        return assignment.ownership.backend
-    return DEFAULT_BACKEND
-
-
 def _step(
     entry: type[Step],
     found: Discovered,
@@ -114,7 +85,8 @@ def _step(
     backend: BackendName,
     unit: int,
 ) -> Decision:
-    if entry in TAKING and assignment is not None and assignment.held_by:
+    takes = entry in TAKING or instance_of(found) is not None
+    if takes and assignment is not None and assignment.held_by:
         return Waiting(held(assignment.held_by))
     if entry is Create:
         return _create(found, assignment, backend, unit)
@@ -148,7 +120,7 @@ def _on_volume(entry: type[Step], found: Discovered, backend: BackendName) -> St
     if entry is Attach:
         return Attach(dataset, backend, volume)
     if entry is Detach:
-        return Detach(dataset, backend, volume)
+        return Detach(dataset, backend, volume, instance_of(found))
     if entry is Destroy:
         return Destroy(dataset, backend, volume)
     raise Unplannable(entry.__name__, found)

@@ -3,7 +3,7 @@
 Note [Two probes]: blkid answers 2 both for an empty and for a missing device, and calls
 two signatures at once ambivalent; wipefs lists every signature it knows. A device
 counts as blank only if both ran on a device that has a size, and neither found
-anything.
+anything, but for what Note [Unfinished xfs] in superblocks tells of.
 """
 
 import json
@@ -11,10 +11,9 @@ from pathlib import Path
 
 from attrs import frozen
 
+from flocker.dataset_agent import superblocks
+from flocker.model.datasets import FilesystemKind
 from flocker.runtime.process import Completed, run_sync
-
-FILESYSTEM = "ext4"
-"""The one kind we make and mount."""
 
 _PARTITION_TABLES = frozenset({"dos", "gpt", "PMBR", "mac", "sun", "sgi", "bsd"})
 _PROBE_SECONDS = 60
@@ -34,9 +33,18 @@ class Signature:
         return " and ".join(self.kinds)
 
     @property
+    def filesystem(self) -> FilesystemKind | None:
+        """Give the kind of filesystem that we can mount; None if not exactly one."""
+        found = [kind for kind in FilesystemKind if kind.value in self.kinds]
+        return found[0] if len(found) == 1 else None
+
+    @property
     def is_filesystem(self) -> bool:
         """Say whether we can mount it."""
-        return FILESYSTEM in self.kinds
+        return self.filesystem is not None
+
+
+_XFS = Signature((FilesystemKind.XFS.value,))
 
 
 def wiped_kinds(output: bytes) -> tuple[str, ...]:
@@ -68,8 +76,29 @@ def probed_kinds(completed: Completed) -> tuple[str, ...]:
 def probe(device: Path) -> Signature | None:
     """Find anything written on a device that has a size; None if it is blank.
 
-    Raises `ProcessFailed` if it cannot be read.
+    An xfs whose mkfs was killed counts as nothing; see Note [Unfinished xfs]. Raises
+    `ProcessFailed` if the device cannot be read.
     """
+    found = _probe(device)
+    return None if found == _XFS and _is_unfinished(device) else found
+
+
+def erase_unfinished(device: Path) -> None:
+    """Take an xfs whose mkfs was killed off the device, for mkfs to find it blank.
+
+    Raises `ProcessFailed`, also if somebody uses the device.
+    """
+    if _probe(device) == _XFS and _is_unfinished(device):
+        argv = ["wipefs", "--all", "--types", "xfs", str(device)]
+        run_sync(argv, timeout=_PROBE_SECONDS)
+
+
+def _is_unfinished(device: Path) -> bool:
+    found = superblocks.read(device, FilesystemKind.XFS)
+    return found is not None and not found.finished
+
+
+def _probe(device: Path) -> Signature | None:
     wiped = run_sync(
         ["wipefs", "--no-act", "--json", str(device)], timeout=_PROBE_SECONDS
     )

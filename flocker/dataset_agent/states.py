@@ -99,6 +99,17 @@ class Appearing:
 
 
 @frozen
+class Unreadable:
+    """Its volume is attached here, and asking for its device or reading that fails."""
+
+    condition: ClassVar = Condition.UNREADABLE
+    dataset: DatasetID
+    volume: VolumeID
+    size: int
+    why: str
+
+
+@frozen
 class Blank:
     """Its device carries no signature, and it has never held data."""
 
@@ -158,12 +169,16 @@ class Mounted:
 
 @frozen
 class Stranded:
-    """Something is mounted in its place that its volume, as listed, is not."""
+    """Something is mounted in its place that its volume, as listed, is not.
+
+    `why` says what kept us from seeing whether it is, if something did.
+    """
 
     condition: ClassVar = Condition.STRANDED
     dataset: DatasetID
     volume: VolumeID | None
     path: Path
+    why: str | None = None
 
 
 Discovered = (
@@ -176,6 +191,7 @@ Discovered = (
     | Elsewhere
     | OnDeadNode
     | Appearing
+    | Unreadable
     | Blank
     | Emptied
     | Foreign

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from flocker.model.cluster import Phase
 from flocker.model.datasets import FilesystemKind
-from flocker.model.ids import BackendName, DatasetID, VolumeID
+from flocker.model.ids import BackendName, DatasetID, InstanceID, VolumeID
 
 
 @frozen
@@ -71,12 +71,16 @@ class Unmount:
 
 @frozen
 class Detach:
-    """Detach the volume, if nothing on this node uses it."""
+    """Detach the volume from `instance`, if nothing on this node uses it.
+
+    None is this machine; another is one of which the backend says that it is off.
+    """
 
     phase: ClassVar = Phase.DETACHING
     dataset: DatasetID
     backend: BackendName
     volume: VolumeID
+    instance: InstanceID | None = None
 
 
 @frozen

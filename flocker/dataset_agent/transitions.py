@@ -60,6 +60,7 @@ ELSEWHERE = Wait("attached-elsewhere")
 UNANSWERED = Wait("backend-unanswered")
 UNLISTED = Wait("not-listed", poll=3.0)
 UNCLAIMED = Wait("unclaimed")
+UNREADABLE = Wait("device-unreadable", poll=10.0)
 
 NEXT: Mapping[tuple[Want, Condition], Next] = {
     (Want.MOUNTED, Condition.UNKNOWN): UNANSWERED,
@@ -71,6 +72,7 @@ NEXT: Mapping[tuple[Want, Condition], Next] = {
     (Want.MOUNTED, Condition.ELSEWHERE): ELSEWHERE,
     (Want.MOUNTED, Condition.ON_DEAD_NODE): Detach,
     (Want.MOUNTED, Condition.APPEARING): Attach,
+    (Want.MOUNTED, Condition.UNREADABLE): UNREADABLE,
     (Want.MOUNTED, Condition.BLANK): Format,
     (Want.MOUNTED, Condition.EMPTIED): Refuse("volume-blank"),
     (Want.MOUNTED, Condition.FOREIGN): Refuse("foreign-signature"),
@@ -86,6 +88,7 @@ NEXT: Mapping[tuple[Want, Condition], Next] = {
     (Want.AWAY, Condition.ELSEWHERE): REST,
     (Want.AWAY, Condition.ON_DEAD_NODE): REST,
     (Want.AWAY, Condition.APPEARING): Detach,
+    (Want.AWAY, Condition.UNREADABLE): Detach,
     (Want.AWAY, Condition.BLANK): Detach,
     (Want.AWAY, Condition.EMPTIED): Detach,
     (Want.AWAY, Condition.FOREIGN): Detach,
@@ -101,6 +104,7 @@ NEXT: Mapping[tuple[Want, Condition], Next] = {
     (Want.DELETED, Condition.ELSEWHERE): ELSEWHERE,
     (Want.DELETED, Condition.ON_DEAD_NODE): Detach,
     (Want.DELETED, Condition.APPEARING): Detach,
+    (Want.DELETED, Condition.UNREADABLE): Detach,
     (Want.DELETED, Condition.BLANK): Detach,
     (Want.DELETED, Condition.EMPTIED): Detach,
     (Want.DELETED, Condition.FOREIGN): Detach,
@@ -116,6 +120,7 @@ NEXT: Mapping[tuple[Want, Condition], Next] = {
     (Want.KEPT, Condition.ELSEWHERE): REST,
     (Want.KEPT, Condition.ON_DEAD_NODE): REST,
     (Want.KEPT, Condition.APPEARING): REST,
+    (Want.KEPT, Condition.UNREADABLE): REST,
     (Want.KEPT, Condition.BLANK): REST,
     (Want.KEPT, Condition.EMPTIED): REST,
     (Want.KEPT, Condition.FOREIGN): REST,
@@ -131,6 +136,7 @@ NEXT: Mapping[tuple[Want, Condition], Next] = {
     (Want.LEFT_ALONE, Condition.ELSEWHERE): REST,
     (Want.LEFT_ALONE, Condition.ON_DEAD_NODE): REST,
     (Want.LEFT_ALONE, Condition.APPEARING): UNCLAIMED,
+    (Want.LEFT_ALONE, Condition.UNREADABLE): UNCLAIMED,
     (Want.LEFT_ALONE, Condition.BLANK): UNCLAIMED,
     (Want.LEFT_ALONE, Condition.EMPTIED): UNCLAIMED,
     (Want.LEFT_ALONE, Condition.FOREIGN): UNCLAIMED,
@@ -140,4 +146,7 @@ NEXT: Mapping[tuple[Want, Condition], Next] = {
 }
 
 TAKING = frozenset({Create, Attach, Format, Mount, Destroy})
-"""Steps that no node takes while another says that it has the volume, or may act."""
+"""Steps that no node takes while another says that it has the volume, or may act.
+
+To detach it from another machine is one more.
+"""

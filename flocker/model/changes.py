@@ -98,6 +98,36 @@ def invert(change: Change) -> Change:
     return Change(tuple(_invert(edit) for edit in reversed(change.edits)))
 
 
+def between(before: Configuration, after: Configuration) -> Change:
+    """Give the change that makes of `before` what `after` has.
+
+    For a configuration that somebody else wrote. Costs O(all that is configured).
+    """
+    records = [
+        OwnershipEdit(before.ownership.get(key), after.ownership.get(key))
+        for key in _differing(before.ownership, after.ownership)
+    ]
+    datasets = [
+        DatasetEdit(before.datasets.get(key), after.datasets.get(key))
+        for key in _differing(before.datasets, after.datasets)
+    ]
+    leases = [
+        LeaseEdit(before.leases.get(key), after.leases.get(key))
+        for key in _differing(before.leases, after.leases)
+    ]
+    # Volumes are let go before they are taken: two records may exchange theirs.
+    gone = [OwnershipEdit(edit.before, None) for edit in records if edit.before]
+    come = [OwnershipEdit(None, edit.after) for edit in records if edit.after]
+    return Change((*datasets, *gone, *come, *leases))
+
+
+def _differing(
+    before: PMap[DatasetID, R], after: PMap[DatasetID, R]
+) -> list[DatasetID]:
+    keys = {*before.keys(), *after.keys()}
+    return sorted(key for key in keys if before.get(key) != after.get(key))
+
+
 def apply(change: Change, configuration: Configuration) -> Configuration:
     """Give the configuration one revision later.
 

@@ -47,6 +47,7 @@ class Condition(Enum):
     ELSEWHERE = "elsewhere"
     ON_DEAD_NODE = "on-dead-node"
     APPEARING = "appearing"
+    UNREADABLE = "unreadable"
     BLANK = "blank"
     EMPTIED = "emptied"
     FOREIGN = "foreign"
@@ -58,6 +59,7 @@ class Condition(Enum):
 HOLDING = frozenset(
     {
         Condition.APPEARING,
+        Condition.UNREADABLE,
         Condition.BLANK,
         Condition.EMPTIED,
         Condition.FOREIGN,
@@ -155,6 +157,21 @@ class BackendReport:
     name: BackendName
     driver: str
     kind: str
+    instance: InstanceID | None = None
+
+
+@frozen
+class Volume:
+    """A volume as its backend lists it.
+
+    `size` is in bytes; `dataset` is what the volume says of itself; `instance` has it
+    attached.
+    """
+
+    backend: BackendName
+    id: VolumeID
+    dataset: DatasetID
+    size: int
     instance: InstanceID | None = None
 
 

@@ -1,11 +1,13 @@
 """A dataset: what a user asked to have, wherever it lives now."""
 
+from collections.abc import Mapping
 from enum import Enum
 
 from attrs import frozen
 from pyrsistent import PMap, pmap
 
 from flocker.model.ids import BackendName, DatasetID, NodeID
+from flocker.model.sizes import MEBIBYTE
 
 DEFAULT_BACKEND = BackendName("default")
 """The name of the one backend of an agent.yml that has a `dataset:` section."""
@@ -25,6 +27,13 @@ class FilesystemKind(Enum):
 
     EXT4 = "ext4"
     XFS = "xfs"
+
+
+LEAST_SIZE: Mapping[FilesystemKind, int] = {
+    FilesystemKind.EXT4: 0,
+    FilesystemKind.XFS: 300 * MEBIBYTE,
+}
+"""Bytes that a volume must have; mkfs.xfs refuses less since xfsprogs 5.19."""
 
 
 @frozen

@@ -10,6 +10,8 @@ from attrs import frozen
 
 Header = tuple[bytes, bytes]
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 @frozen
 class Answer:
@@ -25,7 +27,7 @@ def encode(value: object) -> bytes:
 
     All of it is ASCII, so no text can be unwritable.
     """
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")
 
 
 def answer(code: int, value: object, *headers: Header) -> Answer:

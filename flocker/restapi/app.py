@@ -7,6 +7,7 @@ from collections.abc import Callable
 from io import BytesIO
 from uuid import UUID, uuid4
 
+from attrs import frozen
 from klein import Klein, KleinRenderable
 from klein.resource import KleinResource
 from twisted.internet.interfaces import IReactorTime
@@ -16,6 +17,8 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 from werkzeug import exceptions
 
+from flocker.control.asking import Asking, ConnectionOf, nobody
+from flocker.control.events import Events
 from flocker.control.operations import Operations
 from flocker.model.errors import FlockerError
 from flocker.restapi.about import About
@@ -27,31 +30,46 @@ from flocker.restapi.errors import (
     PathNotFound,
     refusal,
 )
+from flocker.restapi.events import EventStreams
 from flocker.restapi.leases import Leases
 from flocker.restapi.nodes import Nodes
 from flocker.restapi.schema import LARGEST_BODY
 from flocker.restapi.status import Statuses
+from flocker.restapi.volumes import Volumes
+
+
+@frozen
+class World:
+    """Time and chance: the reactor's clock, control's steady one (seconds), new ids."""
+
+    clock: IReactorTime
+    now: Callable[[], float]
+    new_id: Callable[[], UUID] = uuid4
 
 
 def app_resource(
     operations: Operations,
+    events: Events,
+    world: World,
     *,
     store_id: UUID,
-    now: Callable[[], float],
-    new_id: Callable[[], UUID] = uuid4,
+    connection_of: ConnectionOf = nobody,
     version: str,
 ) -> IResource:
-    """Give the resource to serve; `now` is control's steady clock (seconds)."""
+    """Give the resource to serve."""
+    now = world.now
     service = Service(operations, store_id)
     app = Klein()
     # A path is served as it is written: no redirects, no other spelling of slashes.
     app.url_map.merge_slashes = False
     for room in (
         About(version),
-        Datasets(service, now, new_id),
+        Datasets(service, now, world.new_id),
+        EventStreams(events, world.clock),
         Leases(service, now),
         Nodes(service, now),
         Statuses(service, now),
+        Volumes(service, now, Asking(operations, connection_of)),
     ):
         serve(app, service, room)
     app.handle_errors(_answer_unrouted)

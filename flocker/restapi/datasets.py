@@ -3,7 +3,7 @@
 Decisions are `flocker.control.datasets`; here they meet HTTP.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from uuid import UUID
 
 from pyrsistent import pmap
@@ -12,7 +12,6 @@ from flocker.control import datasets
 from flocker.control.datasets import DatasetNotFound, NewDataset, Wishes
 from flocker.control.operations import Decide
 from flocker.model.changes import Change
-from flocker.model.cluster import Observed
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import (
     DEFAULT_BACKEND,
@@ -27,18 +26,16 @@ from flocker.model.ids import (
     NotAnIdentifier,
     parse_uuid,
 )
-from flocker.restapi.answers import Answer, answer, encode
+from flocker.restapi.answers import Answer, answer
 from flocker.restapi.conditions import TAG_HEADER, etag, known
 from flocker.restapi.endpoint import Call, Service, endpoint
 from flocker.restapi.errors import BadRequest
-from flocker.restapi.listing import EncodedDatasets, Kept, join, listed
+from flocker.restapi.listing import EncodedDatasets, EncodedFacts
 from flocker.restapi.schema import load
-from flocker.wire.public import configured_dataset, state_dataset
+from flocker.wire.public import configured_dataset
 
 CREATE = load("datasets", "create_dataset")
 UPDATE = load("datasets", "update_dataset")
-
-Held = tuple[DatasetID, NodeID]
 
 
 def read_dataset_id(segment: str) -> DatasetID:
@@ -62,7 +59,7 @@ class Datasets:
         self._now = now
         self._new_id = new_id
         self._configured = EncodedDatasets()
-        self._observed: Kept[Held, Observed] = Kept(_encode_observed)
+        self._observed = EncodedFacts()
         service.operations.listen(self._configured)
 
     @endpoint("GET", "/v1/configuration/datasets")
@@ -134,7 +131,11 @@ class Datasets:
     @endpoint("GET", "/v1/state/datasets")
     async def list_observed(self, call: Call) -> Answer:
         """List what live nodes have mounted, and what is known and not mounted."""
-        return Answer(200, join(self._observed.all(self._held())))
+        operations = self._service.operations
+        body = self._observed.list(
+            operations.configuration, operations.observations, self._now()
+        )
+        return Answer(200, body)
 
     async def _change(
         self, call: Call, code: int, dataset: DatasetID, decide: Decide
@@ -152,20 +153,3 @@ class Datasets:
 
         await call.change(decide)
         return answer(200, configured_dataset(before[0]))
-
-    def _held(self) -> Iterable[tuple[Held, Observed]]:
-        operations = self._service.operations
-        observations = operations.observations
-        wanted = operations.configuration.datasets
-        now = self._now()
-        for dataset in observations.datasets():
-            configured = wanted.get(dataset)
-            if configured is not None and configured.destroyed:
-                continue
-            facts = observations.facts(dataset)
-            for node, observed in listed(facts, observations.nodes, now):
-                yield (dataset, node), observed
-
-
-def _encode_observed(held: Held, observed: Observed) -> bytes:
-    return encode(state_dataset(held[1], observed.fact))

@@ -60,7 +60,15 @@ class Call:
     change: Callable[[Decide], Coroutine[Any, Any, Configuration]]
 
 
-Handler = Callable[..., Awaitable[Answer]]
+@frozen
+class Stream:
+    """An answer that goes on; `serve` writes it, and fires when its client is gone."""
+
+    content_type: bytes
+    serve: Callable[[Request], Deferred[None]]
+
+
+Handler = Callable[..., Awaitable[Answer | Stream]]
 
 
 @frozen
@@ -127,7 +135,7 @@ def _route(
     found: Endpoint, service: Service, room: object
 ) -> Callable[..., Deferred[bytes]]:
     def route(request: Request, **segments: str) -> Deferred[bytes]:
-        async def handle() -> Answer:
+        async def handle() -> Answer | Stream:
             call = _read(found, service, request)
             return await found.handler(room, call, **segments)
 
@@ -139,13 +147,24 @@ def _route(
                 path=request.path.decode("utf-8", "replace"),
             ):
                 answering = Deferred.fromCoroutine(handle())
-                answer: Answer = await answering.addErrback(answer_failure)
-                logging.message("flocker:api:answer", status=answer.code)
-            return write(answer, request)
+                answer: Answer | Stream = await answering.addErrback(answer_failure)
+                if isinstance(answer, Answer):
+                    logging.message("flocker:api:answer", status=answer.code)
+                    return write(answer, request)
+            return await _stream(answer, request)
 
         return _finishing(respond())
 
     return route
+
+
+async def _stream(stream: Stream, request: Request) -> bytes:
+    """Answer as long as the client stays; there is nothing left to send then."""
+    request.setHeader(b"Content-Type", stream.content_type)
+    request.setHeader(b"Cache-Control", b"no-store")
+    if request.method != b"HEAD":
+        await stream.serve(request)
+    return b""
 
 
 def _read(found: Endpoint, service: Service, request: Request) -> Call:

@@ -7,16 +7,19 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from flocker.control.asking import BackendUnanswered
 from flocker.control.datasets import (
     DatasetDeleted,
     DatasetExists,
     DatasetNotFound,
     NotDestroyedYet,
     ShrinkRefused,
+    TooSmallForFilesystem,
 )
 from flocker.control.leases import LeaseHeld, LeaseNotFound
 from flocker.control.operations import TooContended
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
+from flocker.control.volumes import VolumeClaimed, VolumeNotFound, VolumeOfAnother
 from flocker.model.errors import FlockerError
 from flocker.restapi.answers import Answer, Header, answer
 
@@ -130,19 +133,24 @@ STATUS: Mapping[type[FlockerError], int] = {
     BadRequest: 400,
     BodyNotJson: 400,
     SchemaViolation: 400,
+    TooSmallForFilesystem: 400,
     DatasetNotFound: 404,
     EraNotFound: 404,
     LeaseNotFound: 404,
     NodeNotFound: 404,
     PathNotFound: 404,
+    VolumeNotFound: 404,
     DatasetDeleted: 405,
     MethodNotAllowed: 405,
     DatasetExists: 409,
     LeaseHeld: 409,
     NotDestroyedYet: 409,
     ShrinkRefused: 409,
+    VolumeClaimed: 409,
+    VolumeOfAnother: 409,
     ConfigurationChanged: 412,
     BodyTooLarge: 413,
+    BackendUnanswered: 503,
     StoreUnavailable: 503,
     StoreUnreadable: 503,
     TooContended: 503,

@@ -4,9 +4,9 @@ Used by `flocker.restapi.datasets`. Encoding five thousand datasets anew takes
 a hundred times as long as joining what was encoded before.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
 
+from flocker.control.observations import Observations
 from flocker.model.changes import Change, DatasetEdit
 from flocker.model.cluster import Condition, NodeSight, Observed
 from flocker.model.configuration import Configuration
@@ -18,8 +18,7 @@ from flocker.wire.public import configured_dataset, state_dataset
 SILENT_AFTER = 120.0
 """Seconds without a sign of life until a node is not listed any more: 1.15's."""
 
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
+_Held = tuple[DatasetID, NodeID]
 
 
 class EncodedDatasets:
@@ -59,23 +58,40 @@ class EncodedDatasets:
             self._encoded[key] = encode(configured_dataset(dataset))
 
 
-class Kept(Generic[K, V]):
-    """What values look like encoded, as long as they are the same objects."""
+class EncodedFacts:
+    """The answer to `GET /v1/state/datasets`; compares what it would have to read."""
 
-    def __init__(self, encode: Callable[[K, V], bytes]) -> None:
-        self._encode = encode
-        self._kept: dict[K, tuple[V, bytes]] = {}
+    def __init__(self) -> None:
+        self._made_of: object = None
+        self._encoded: dict[_Held, tuple[Observed, bytes]] = {}
+        self._list = b""
 
-    def all(self, values: Iterable[tuple[K, V]]) -> Iterable[bytes]:
-        """Encode `values`, and forget all others."""
-        before = self._kept
-        self._kept = {}
-        for key, value in values:
-            kept = before.get(key)
-            if kept is None or kept[0] is not value:
-                kept = (value, self._encode(key, value))
-            self._kept[key] = kept
-        return [encoded for _, encoded in self._kept.values()]
+    def list(
+        self, configuration: Configuration, observations: Observations, now: float
+    ) -> bytes:
+        """Give the JSON list of what nodes hold, and of what is known besides."""
+        sights = observations.nodes.values()
+        silent = frozenset(s.identity.node for s in sights if is_silent(s, now))
+        made_of = (observations.version, configuration.datasets_revision, silent)
+        if made_of != self._made_of:
+            self._encoded = dict(self._encode(configuration, observations, now))
+            self._list = join(encoded for _, encoded in self._encoded.values())
+            self._made_of = made_of
+        return self._list
+
+    def _encode(
+        self, configuration: Configuration, observations: Observations, now: float
+    ) -> Iterator[tuple[_Held, tuple[Observed, bytes]]]:
+        for dataset in observations.datasets():
+            wanted = configuration.datasets.get(dataset)
+            if wanted is not None and wanted.destroyed:
+                continue
+            facts = observations.facts(dataset)
+            for node, observed in listed(facts, observations.nodes, now):
+                kept = self._encoded.get((dataset, node))
+                if kept is None or kept[0] is not observed:
+                    kept = (observed, encode(state_dataset(node, observed.fact)))
+                yield (dataset, node), kept
 
 
 def join(encoded: Iterable[bytes]) -> bytes:

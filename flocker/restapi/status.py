@@ -9,11 +9,10 @@ from flocker.control.datasets import DatasetNotFound
 from flocker.model.datasets import Dataset
 from flocker.model.ids import NodeID, NotAnIdentifier, parse_uuid
 from flocker.model.status import Status, status
-from flocker.restapi.answers import Answer, answer, encode
+from flocker.restapi.answers import Answer, answer
 from flocker.restapi.datasets import read_dataset_id
 from flocker.restapi.endpoint import Call, Service, endpoint
 from flocker.restapi.errors import NodeNotFound
-from flocker.restapi.listing import join
 from flocker.wire.public import dataset_status, dataset_status_in_full, node_status
 
 
@@ -38,12 +37,12 @@ class Statuses:
         """List the status of every dataset, destroyed ones too."""
         now = self._now()
         datasets = self._operations.configuration.datasets
-        return Answer(
+        return answer(
             200,
-            join(
-                encode(dataset_status(dataset, self._status(dataset), now))
+            [
+                dataset_status(dataset, self._status(dataset), now)
                 for dataset in datasets.itervalues()
-            ),
+            ],
         )
 
     @endpoint("GET", "/v1/status/datasets/<dataset_id>")

@@ -46,6 +46,8 @@ SECRET = re.compile(
 """Names of what must not be logged; a field so called fails tests/architecture."""
 KEPT_BACK = "(kept back)"
 _AS_TEXT = (UUID, PurePath, datetime, IPv4Address, IPv6Address, FlockerError)
+_TASK_ID = re.compile(r"[0-9a-f-]{1,40}@(/[0-9]{1,9}){1,100}", re.ASCII)
+"""What eliot makes; of another text it could not make ids of its own again."""
 
 Destination = Callable[[dict[str, Any]], None]
 
@@ -53,7 +55,7 @@ Destination = Callable[[dict[str, Any]], None]
 @contextmanager
 def action(action_type: str, **fields: object) -> Iterator[None]:
     """Log an operation: its start, its fields, and whether it succeeded."""
-    with eliot.start_action(action_type=action_type, **fields):
+    with _inside(eliot.start_action(action_type=action_type, **fields)):
         yield
 
 
@@ -63,14 +65,33 @@ def continued(task_id: str, action_type: str, **fields: object) -> Iterator[None
 
     A `task_id` that is none starts a task of its own.
     """
-    try:
-        parent = Action.continue_task(
+    if _TASK_ID.fullmatch(task_id):
+        started = Action.continue_task(
             task_id=task_id, action_type=action_type, **fields
         )
-    except (ValueError, IndexError, AttributeError, TypeError):
-        parent = eliot.start_task(action_type=action_type, **fields)
-    with parent:
+    else:
+        started = eliot.start_task(action_type=action_type, **fields)
+    with _inside(started):
         yield
+
+
+@contextmanager
+def _inside(started: Action) -> Iterator[None]:
+    """Be in an action, and finish it.
+
+    A coroutine that nobody waits for any more is closed by the garbage collector, in
+    whatever context that is; its action, which did not end, is left as it is.
+    """
+    started.__enter__()
+    try:
+        yield
+    except GeneratorExit:
+        raise
+    except BaseException:
+        started.__exit__(*sys.exc_info())
+        raise
+    else:
+        started.__exit__(None, None, None)
 
 
 def message(message_type: str, **fields: object) -> None:
@@ -188,13 +209,15 @@ def unflooded(destination: Destination) -> Destination:
     return write
 
 
-def start_logging(destination: Destination | None = None) -> None:
+def start_logging(destination: Destination | None = None) -> Destination:
     """Send all messages, Twisted's warnings and errors too, to `destination`.
 
-    The default is standard output.
+    The default is standard output. Gives what was added to eliot's destinations.
     """
-    eliot.add_destinations(unflooded(destination or lines_to(sys.stdout)))
+    added = unflooded(destination or lines_to(sys.stdout))
+    eliot.add_destinations(added)
     globalLogPublisher.addObserver(_FromTwisted())
+    return added
 
 
 @implementer(ILogObserver)

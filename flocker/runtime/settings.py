@@ -94,6 +94,11 @@ def standard_options(command: _Command) -> _Command:
     return with_log
 
 
+def tool_options(command: _Command) -> _Command:
+    """Give the command of a tool that does not log --version and --verbose."""
+    return _version(_verbose(command))
+
+
 def run_program(command: click.Command, name: str) -> NoReturn:
     """Run a command with the process's arguments, and exit."""
     sys.exit(program_status(command, name, sys.argv[1:]))

@@ -67,6 +67,30 @@ def an_old_cluster(name: str = "old") -> Cluster:
     )
 
 
+def hand_made(
+    authority: Credential, own: Credential, name: str, unit: str | None
+) -> Credential:
+    """The key and extensions of `own`, signed with another CN, and another OU or none.
+
+    As somebody makes it with openssl who has cluster.key.
+    """
+    parts = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
+    if unit is not None:
+        parts.append(x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name(parts))
+        .issuer_name(authority.certificate.subject)
+        .public_key(own.key.public_key())
+        .serial_number(1)
+        .not_valid_before(MADE)
+        .not_valid_after(MADE + VALIDITY)
+    )
+    for extension in own.certificate.extensions:
+        builder = builder.add_extension(extension.value, critical=extension.critical)
+    return Credential(builder.sign(authority.key, SHA256()), own.key)
+
+
 def _old_authority(name: str) -> Credential:
     key = _old_key()
     public = key.public_key()

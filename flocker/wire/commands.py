@@ -1,7 +1,8 @@
 """The AMP commands between agents and control.
 
 An agent says `Hello`, is sent `Update` after `Update`, and sends `Report` after
-`Report`; each side has at most one of its own unanswered. Both sides `Ping`.
+`Report`; each side has at most one of its own unanswered. Both sides `Ping`. Now and
+then control asks for the volumes of a backend with `ListVolumes`.
 """
 
 from twisted.protocols.amp import Boolean, Command, Integer, String, Unicode
@@ -31,6 +32,14 @@ class BadPayload(FlockerError):
     def words(self) -> str:
         """Give the receiver's reason."""
         return str(self.args[0]) if self.args else "bad payload"
+
+
+class ListingFailed(FlockerError):
+    """An agent cannot list the volumes of a backend; the words say why."""
+
+    def words(self) -> str:
+        """Give the agent's reason."""
+        return str(self.args[0]) if self.args else "the volumes cannot be listed"
 
 
 class Hello(Command):
@@ -82,6 +91,28 @@ class ReportFacts(Command):
         (b"parts", Integer()),
         (b"payload", String()),
         (b"task", Unicode()),
+    ]
+    errors = {BadPayload: b"BAD_PAYLOAD"}
+
+
+class ListVolumes(Command):
+    """Control wants to know all volumes of a backend; rarely, for somebody waits.
+
+    The agent sends `VolumesListed` with this `request`, then it answers.
+    """
+
+    arguments = [(b"request", Integer()), (b"backend", Unicode())]
+    errors = {ListingFailed: b"LISTING_FAILED"}
+
+
+class VolumesListed(Command):
+    """An agent sends (a part of) a `Listing`."""
+
+    arguments = [
+        (b"request", Integer()),
+        (b"part", Integer()),
+        (b"parts", Integer()),
+        (b"payload", String()),
     ]
     errors = {BadPayload: b"BAD_PAYLOAD"}
 

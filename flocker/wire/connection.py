@@ -4,8 +4,9 @@ Both sides ping every `PING_EVERY` seconds; one that hears nothing for `DEAD_AFT
 seconds aborts the connection, whatever TCP believes.
 """
 
-from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from OpenSSL import SSL
+from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import LoopingCall
@@ -18,6 +19,13 @@ from flocker.wire.protocol import Assembler, OutOfOrder, split
 
 PING_EVERY = 5.0
 DEAD_AFTER = 15.0
+
+LONGEST_WHY = 200
+"""Characters that are logged of what the other side did wrong."""
+
+ENDED = (ConnectionClosed, SSL.Error)
+"""What a call raises whose connection ends before it is answered: closed by either
+side, lost, aborted, or broken off by TLS."""
 
 
 class Connection(AMP):
@@ -54,7 +62,11 @@ class Connection(AMP):
     def dataReceived(self, data: bytes) -> None:
         """Note that the other side lives, whatever it says."""
         self.heard_at = self.clock.seconds()
-        super().dataReceived(data)
+        try:
+            super().dataReceived(data)
+        except Exception as error:  # noqa: BLE001  (whatever AMP makes of other bytes)
+            what = f"{type(error).__name__}: {error}"
+            self.abort(f"it does not speak AMP: {what[:LONGEST_WHY]}")
 
     def abort(self, why: str) -> None:
         """End the connection now, without waiting for what was not sent."""
@@ -73,16 +85,18 @@ class Connection(AMP):
     async def send_parts(
         self, command: type[Command], payload: bytes, **arguments: object
     ) -> dict[str, object]:
-        """Send a payload by as many `command`s as it takes; give the last answer."""
-        answers: list[dict[str, object]] = await gatherResults(
-            [
-                self.callRemote(
-                    command, part=part, parts=parts, payload=data, **arguments
-                )
-                for part, parts, data in split(payload)
-            ],
-            consumeErrors=True,
-        )
+        """Send a payload by as many `command`s as it takes; give the last answer.
+
+        Raises what the command may answer with, and one of `ENDED`.
+        """
+        sent: list[Deferred[dict[str, object]]] = [
+            self.callRemote(command, part=part, parts=parts, payload=data, **arguments)
+            for part, parts, data in split(payload)
+        ]
+        try:
+            answers = await gatherResults(sent, consumeErrors=True)
+        except FirstError as error:
+            error.subFailure.raiseException()
         return answers[-1]
 
     def take_part(self, part: int, parts: int, payload: bytes) -> bytes | None:
@@ -113,7 +127,7 @@ class Connection(AMP):
 
     def _lost(self, failure: Failure) -> None:
         """A ping that ends with its connection is no news."""
-        failure.trap(ConnectionDone, ConnectionLost)
+        failure.trap(*ENDED)
 
     def _failed(self, failure: Failure) -> None:
         logging.failure("flocker:connection:keep-alive", failure)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from flocker.model.cluster import Assignment, Fact
+from flocker.model.cluster import Assignment, Fact, Volume
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
 
@@ -46,6 +46,13 @@ class Report:
     full: bool
     changed: tuple[AgedFact, ...] = ()
     gone: tuple[DatasetID, ...] = ()
+
+
+@frozen
+class Listing:
+    """All volumes of one backend."""
+
+    volumes: tuple[Volume, ...]
 
 
 @frozen

@@ -4,11 +4,11 @@
 everything under ``status`` is new.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flocker.model.cluster import Cause, Condition, Fact, NodeSight, Observed
+from flocker.model.cluster import Cause, Condition, Fact, NodeSight, Observed, Volume
 from flocker.model.datasets import Dataset
 from flocker.model.ids import NodeID
 from flocker.model.leases import Lease
@@ -136,6 +136,28 @@ def _fact(observed: Observed, now: float) -> Json:
         "since": timestamp(observed.since),
         "seconds": round(max(0.0, now - observed.since), 3),
     }
+
+
+def unclaimed_volume(volume: Volume, why: Cause, nodes: Iterable[NodeSight]) -> Json:
+    """Write a volume that no dataset is; `node` has it attached, if it is known."""
+    return {
+        "backend": volume.backend,
+        "volume": volume.id,
+        "dataset_id": str(volume.dataset),
+        "size": volume.size,
+        "attached_to": volume.instance,
+        "node": _node_of(volume, nodes),
+        "cause": cause(why),
+    }
+
+
+def _node_of(volume: Volume, nodes: Iterable[NodeSight]) -> str | None:
+    for sight in nodes:
+        for backend in sight.identity.backends:
+            named = backend.name == volume.backend and backend.instance is not None
+            if named and backend.instance == volume.instance:
+                return str(sight.identity.node)
+    return None
 
 
 def node_status(sight: NodeSight, now: float) -> Json:

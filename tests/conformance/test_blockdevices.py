@@ -6,16 +6,22 @@ from uuid import UUID
 
 import pytest
 
-from flocker.backends.block_interface import BlockDeviceVolume, IBlockDeviceAPI
+from flocker.backends.block_interface import (
+    BlockDeviceVolume,
+    IBlockDeviceAPI,
+    IGrowingBlockDeviceAPI,
+)
 from flocker.backends.caching import CachingBlockDevices
 from flocker.backends.registry import build
 from flocker.model.ids import ClusterID
 from flocker.testing.conformance.blockdevices import (
+    BlockDeviceConformance,
     HalfDoneAttach,
     KnowsLiveNodes,
     RealDevices,
     TwoMachines,
 )
+from flocker.testing.conformance.growing import HalfDoneGrow
 from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
 from flocker.testing.loop_devices import scratch_directory
 
@@ -24,7 +30,24 @@ CLUSTER = ClusterID(UUID("5b0aa9ee-4f11-4bd7-b30a-9f0f6a0e3a6b"))
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root")
 
 
-class TestMemoryBlockDevices(TwoMachines, HalfDoneAttach):
+class TestMemoryFixed(BlockDeviceConformance):
+    """The fake whose volumes cannot grow."""
+
+    def make(self) -> IBlockDeviceAPI:
+        return self.service.fixed_node("i-1")
+
+    @pytest.fixture(autouse=True)
+    def _service(self):
+        self.service = MemoryBlockDevices()
+
+    def test_does_not_grow(self):
+        """It does not claim to grow, with the cache around it neither."""
+        api = self.make()
+        assert IGrowingBlockDeviceAPI(api, None) is None
+        assert IGrowingBlockDeviceAPI(CachingBlockDevices(api), None) is None
+
+
+class TestMemoryBlockDevices(TwoMachines, HalfDoneAttach, HalfDoneGrow):
     """The fake."""
 
     @pytest.fixture(autouse=True)
@@ -39,6 +62,12 @@ class TestMemoryBlockDevices(TwoMachines, HalfDoneAttach):
 
     def half_attach(self, volume: BlockDeviceVolume) -> None:
         self.service.half_attach(volume.blockdevice_id, "i-1")
+
+    def half_grow(self, volume: BlockDeviceVolume, size: int) -> None:
+        self.service.half_grow(volume.blockdevice_id, size)
+
+    def size_of(self, device: Path) -> int:
+        return self.service.device_at(device).size
 
 
 class TestMemoryCloud(TestMemoryBlockDevices, KnowsLiveNodes):
@@ -67,7 +96,7 @@ class TestCaching(TestMemoryCloud):
 
 
 @needs_root
-class TestLoopback(RealDevices, TwoMachines, HalfDoneAttach):
+class TestLoopback(RealDevices, TwoMachines, HalfDoneAttach, HalfDoneGrow):
     """Real files, real loop devices."""
 
     detaches_from_elsewhere = False
@@ -94,3 +123,8 @@ class TestLoopback(RealDevices, TwoMachines, HalfDoneAttach):
         name = f"{volume.blockdevice_id}_{volume.dataset_id}"
         (top / "attached" / "node-1").mkdir(exist_ok=True)
         (top / "unattached" / name).rename(top / "attached" / "node-1" / name)
+
+    def half_grow(self, volume: BlockDeviceVolume, size: int) -> None:
+        """Grow the file only: the state between the two steps of growing."""
+        name = f"{volume.blockdevice_id}_{volume.dataset_id}"
+        os.truncate(self.root / str(CLUSTER) / "attached" / "node-1" / name, size)

@@ -9,8 +9,12 @@ from uuid import uuid4
 
 import pytest
 
+from flocker.backends.loopback.loop_devices import FileIdentity, LoopDevices
+from flocker.dataset_agent import superblocks
 from flocker.dataset_agent.filesystems import Filesystems, IFilesystems
 from flocker.dataset_agent.holders import Holder
+from flocker.dataset_agent.kinds import may_grow_ext4
+from flocker.model.datasets import FilesystemKind
 from flocker.model.ids import DatasetID, InstanceID
 from flocker.testing.conformance.filesystems import FilesystemConformance
 from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
@@ -31,11 +35,18 @@ class TestMemoryFilesystems(FilesystemConformance):
     def make(self) -> IFilesystems:
         return self.filesystems
 
-    def device(self) -> Path:
+    def device(self, size: int) -> Path:
         node = self.service.node("i-1")
-        volume = node.create_volume(DatasetID(uuid4()), 2**24).blockdevice_id
+        volume = node.create_volume(DatasetID(uuid4()), size).blockdevice_id
         node.attach_volume(volume, InstanceID("i-1"))
         return node.get_device_path(volume)
+
+    def grow_device(self, device: Path, size: int) -> None:
+        volume = self.service.device_at(device).volume
+        self.service.node("i-1").grow_volume(volume, size)
+
+    def filesystem_size(self, device: Path) -> int:
+        return self.service.device_at(device).content.filesystem_size
 
     def mount_root(self) -> Path:
         return ROOT
@@ -56,6 +67,12 @@ class TestMemoryFilesystems(FilesystemConformance):
         return self.filesystems.files(path)[name]
 
 
+class TestMemoryXfs(TestMemoryFilesystems):
+    """The fake, with xfs."""
+
+    kind = FilesystemKind.XFS
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root")
 class TestFilesystems(FilesystemConformance):
     """The kernel of this machine."""
@@ -69,8 +86,23 @@ class TestFilesystems(FilesystemConformance):
     def make(self) -> IFilesystems:
         return Filesystems()
 
-    def device(self) -> Path:
-        return bound_file(self.scratch, 2**24)
+    def device(self, size: int) -> Path:
+        return bound_file(self.scratch, size)
+
+    def grow_device(self, device: Path, size: int) -> None:
+        file = Path(LoopDevices().backing_name(device))
+        os.truncate(file, size)
+        LoopDevices().fit(device, FileIdentity.of(file.stat()))
+
+    def may_grow(self) -> bool:
+        return self.kind is not FilesystemKind.EXT4 or may_grow_ext4()
+
+    def filesystem_size(self, device: Path) -> int:
+        self.flush(device)
+        return superblocks.read(device, self.kind).size
+
+    def flush(self, device: Path) -> None:
+        """Let the kernel write the superblock."""
 
     def mount_root(self) -> Path:
         return self.scratch / "mounts"
@@ -95,3 +127,14 @@ class TestFilesystems(FilesystemConformance):
 
     def read(self, path: Path, name: str) -> bytes:
         return (path / name).read_bytes()
+
+
+class TestXfs(TestFilesystems):
+    """The kernel of this machine, with xfs."""
+
+    kind = FilesystemKind.XFS
+
+    def flush(self, device: Path) -> None:
+        for path in Filesystems().mounts().get(device.stat().st_rdev, ()):
+            subprocess.run(["xfs_freeze", "-f", path], check=True)
+            subprocess.run(["xfs_freeze", "-u", path], check=True)

@@ -143,7 +143,7 @@ def test_node_at_the_users_port(server: Server) -> None:
     )
     assert server.dial("node", "node") == (
         f"the other side refused our certificate 'node-{NODE_ID}' (internal error): "
-        "its role or cluster is not admitted there"
+        "its role is not admitted there"
     )
     assert complaint in server.refused()
 

@@ -12,6 +12,10 @@ network we know nothing. Therefore: refused if this kernel has a loop device for
 file (a live node, or a dead one whose devices were not cleaned up), and refused if the
 directory is not on a local filesystem. What remains is an instance of this machine that
 is gone with its device, after a reboot for instance.
+
+Note [Growing]: first the file grows, durably, then our loop device is told. A kill in
+between leaves a device smaller than its volume, which the same call again makes good.
+The device of another instance is left to that instance.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +28,9 @@ from zope.interface import implementer
 from flocker.backends.block_interface import (
     AlreadyAttachedVolume,
     BlockDeviceVolume,
+    CannotShrink,
     IBlockDeviceAPI,
+    IGrowingBlockDeviceAPI,
     UnattachedVolume,
     UnknownInstanceID,
     UnknownVolume,
@@ -121,7 +127,7 @@ def _as_volume(stored: StoredVolume) -> BlockDeviceVolume:
     )
 
 
-@implementer(IBlockDeviceAPI)
+@implementer(IBlockDeviceAPI, IGrowingBlockDeviceAPI)
 @define(eq=False)
 class LoopbackBlockDevices:
     """The volumes of one cluster, seen from the instance `me`."""
@@ -146,8 +152,7 @@ class LoopbackBlockDevices:
 
         Raises `WrongSize`, `StorageFailed`.
         """
-        if size <= 0 or size % self._unit:
-            raise WrongSize(size, self._unit)
+        self._refuse_if_odd(size)
         with self._directory.locked():
             stored = self._directory.create(self._unique(), dataset_id, size, self._me)
         return _as_volume(stored)
@@ -199,6 +204,21 @@ class LoopbackBlockDevices:
             self._directory.flush(stored.path)
             self._directory.move(stored, None)
 
+    def grow_volume(self, blockdevice_id: VolumeID, size: int) -> None:
+        """Grow the file and our loop device for it; see Note [Growing].
+
+        Raises also `WrongSize`, `StorageFailed`.
+        """
+        self._refuse_if_odd(size)
+        with self._directory.locked():
+            stored = self._find(blockdevice_id)
+            if size < stored.size:
+                raise CannotShrink(blockdevice_id)
+            if size > stored.size:
+                self._directory.grow(stored, size)
+            if stored.attached_to == self._me:
+                self._fit(stored)
+
     def list_volumes(self) -> Sequence[BlockDeviceVolume]:
         """List every file once, with one scan a directory."""
         with self._directory.locked(shared=True):
@@ -206,17 +226,14 @@ class LoopbackBlockDevices:
 
     def get_device_path(self, blockdevice_id: VolumeID) -> Path:
         """Give the loop device that the kernel says is bound to the volume's file."""
-        path = self._directory.path_at(blockdevice_id, self._me)
-        if path is None:
+        status = self._directory.status_at(blockdevice_id, self._me)
+        if status is None:
             with self._directory.locked(shared=True):
                 stored = self._find(blockdevice_id)
-            if stored.attached_to != self._me:
-                raise UnattachedVolume(blockdevice_id)
-            path = stored.path
-        try:
-            device = self._loops.find(FileIdentity.of(path.stat()))
-        except FileNotFoundError:
-            device = None
+                if stored.attached_to != self._me:
+                    raise UnattachedVolume(blockdevice_id)
+                status = stored.path.stat()
+        device = self._loops.find(FileIdentity.of(status))
         if device is None:
             raise UnattachedVolume(blockdevice_id)
         return device
@@ -229,6 +246,15 @@ class LoopbackBlockDevices:
 
     def _loop_of(self, stored: StoredVolume) -> Path | None:
         return self._loops.find(FileIdentity.of(stored.path.stat()))
+
+    def _refuse_if_odd(self, size: int) -> None:
+        if size <= 0 or size % self._unit:
+            raise WrongSize(size, self._unit)
+
+    def _fit(self, stored: StoredVolume) -> None:
+        device = self._loop_of(stored)
+        if device is not None:
+            self._loops.fit(device, FileIdentity.of(stored.path.stat()))
 
     def _take(self, stored: StoredVolume) -> None:
         """Take the file, then bind it; give it back if the kernel refuses.

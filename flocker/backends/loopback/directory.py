@@ -206,6 +206,18 @@ class VolumeDirectory:
                 return stored
         return None
 
+    def status_at(
+        self, volume: VolumeID, instance: InstanceID
+    ) -> os.stat_result | None:
+        """As `path_at`, but give what stat(2) says; the agent asks at every round."""
+        file = self._names.get(volume)
+        if file is None:
+            return None
+        try:
+            return os.stat(f"{self.top}/attached/{instance}/{file.name}")  # noqa: PTH116
+        except FileNotFoundError:
+            return None
+
     def path_at(self, volume: VolumeID, instance: InstanceID) -> Path | None:
         """Give the file of a volume if its name is known and the instance has it.
 
@@ -229,6 +241,17 @@ class VolumeDirectory:
             _sync(target.parent)
             _sync(stored.path.parent)
         return target
+
+    @staticmethod
+    def grow(stored: StoredVolume, size: int) -> None:
+        """Make the file `size` bytes large, durably; hold the lock.
+
+        Raises `StorageFailed`.
+        """
+        what = f"grow {stored.file.volume} to {humanize(size)}"
+        with _explained(stored.path, what):
+            os.truncate(stored.path, size)
+            _sync(stored.path)
 
     def remove(self, stored: StoredVolume) -> None:
         """Destroy the file, durably; hold the lock. Raises `StorageFailed`."""

@@ -26,6 +26,7 @@ from flocker.model.errors import FlockerError
 _SET_STATUS64 = 0x4C04
 _GET_STATUS64 = 0x4C05
 _CLR_FD = 0x4C01
+_SET_CAPACITY = 0x4C07
 _CONFIGURE = 0x4C0A
 _GET_FREE = 0x4C82
 _AUTOCLEAR = 4
@@ -158,6 +159,16 @@ class LoopDevices:
                 self._hints.pop(file, None)
                 return
         raise LoopDeviceBusy(device, "is held open by a process")
+
+    def fit(self, device: Path, file: FileIdentity) -> None:
+        """Make the device as large as its file is now; it may be in use.
+
+        One that is not bound to the file is left alone.
+        """
+        with _opened(device, os.O_RDONLY) as descriptor:
+            status = _status(descriptor)
+            if status is not None and status.file == file:
+                fcntl.ioctl(descriptor, _SET_CAPACITY)
 
     def _unbind_once(self, device: Path, file: FileIdentity) -> bool:
         """Try to clear; False if another process has the device open just now."""

@@ -41,8 +41,13 @@ def create(path: Path, store_id: UUID, content: Change | None = None) -> None:
     """Make a new file, readable by its owner only; `content` is its first commit.
 
     It stands at `path` when it is complete: whoever is killed before that leaves a
-    ``.new`` that the next call replaces. Raises `StoreUnavailable`.
+    ``.new`` that the next call replaces. Raises `StoreUnavailable`, and
+    `StoreUnreadable` where the journal of another file would be taken for its own.
     """
+    journal = path.with_name(path.name + "-wal")
+    if journal.exists():
+        why = f"it is gone, but its journal {journal.name} is still there"
+        raise StoreUnreadable(str(path), why)
     unfinished = path.with_name(path.name + ".new")
     with _translated(path):
         for leftover in (
@@ -67,6 +72,18 @@ def create(path: Path, store_id: UUID, content: Change | None = None) -> None:
             connection.close()
         unfinished.rename(path)
         synced(path.parent)
+
+
+def settled(path: Path) -> None:
+    """Bring all of a file that nobody has open into the file itself: no journal.
+
+    Raises `StoreUnavailable`, `StoreUnreadable`.
+    """
+    database = Database(path)
+    try:
+        database.settle()
+    finally:
+        database.close()
 
 
 class Database:
@@ -100,6 +117,30 @@ class Database:
             except BaseException:
                 self._give_up()
                 raise
+
+    def copy(self, to: Path) -> None:
+        """Copy the file as it is at this moment to a new one, for its owner only.
+
+        Others may write meanwhile. Raises `StoreUnavailable`.
+        """
+        with _translated(to):
+            os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            target = sqlite3.connect(to, isolation_level=None)
+            try:
+                self._connection.backup(target)
+            finally:
+                target.close()
+
+    def become(self, store_id: UUID) -> None:
+        """Make this another store with the same content. Raises `StoreUnavailable`."""
+        with _translated(self.path):
+            self._connection.execute(schema.SET_STORE_ID, (str(store_id),))
+        self.store_id = store_id
+
+    def settle(self) -> None:
+        """Do without a journal, until it is opened again. Raises `StoreUnavailable`."""
+        with _translated(self.path):
+            self._connection.execute("PRAGMA journal_mode = DELETE")
 
     def close(self) -> None:
         """Let go of the file."""

@@ -5,6 +5,7 @@ Used by `opening`, `migration` and `backups`.
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,3 +97,21 @@ def free_name(path: Path) -> Path:
         number += 1
         found = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return found
+
+
+def copy(file: Path, to: Path) -> None:
+    """Copy a file to a name that is free, for its owner only, durably.
+
+    Whoever is killed leaves a ``.part`` that the next call replaces. Raises OSError.
+    """
+    unfinished = to.with_name(to.name + ".part")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as target, file.open("rb") as source:
+            shutil.copyfileobj(source, target, 1024 * 1024)
+            target.flush()
+            os.fsync(target.fileno())
+        unfinished.rename(to)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from attrs import frozen
 
 from flocker.control.importing import Import, convert
 from flocker.control.persistence.database import create
-from flocker.control.persistence.directory import DATABASE, free_name, synced
+from flocker.control.persistence.directory import DATABASE, copy, free_name, synced
 from flocker.model.errors import FlockerError
 from flocker.runtime import logging
 from flocker.wire.upgrades import (
@@ -151,20 +151,9 @@ def _keep(file: Path, data_path: Path) -> Path:
     if file.parent.samefile(data_path):
         os.link(file, kept)
     else:
-        _copy(file, kept)
+        copy(file, kept)
     synced(data_path)
     return kept
-
-
-def _copy(file: Path, to: Path) -> None:
-    unfinished = to.with_name(to.name + ".new")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb") as copy:
-        _ = copy.write(file.read_bytes())
-        copy.flush()
-        os.fsync(copy.fileno())
-    unfinished.rename(to)
 
 
 @contextmanager

@@ -48,11 +48,6 @@ def _start(data_path: Path, store_id: UUID) -> None:
         _ = migration.run(data_path, old, store_id)
         return
     database = data_path / DATABASE
-    journal = data_path / f"{DATABASE}-wal"
-    if journal.exists():
-        raise StoreUnreadable(
-            str(database), f"it is gone, but its journal {journal.name} is still there"
-        )
     kept = migration.find_kept(data_path)
     if kept is not None:
         raise StoreUnreadable(

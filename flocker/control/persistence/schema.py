@@ -62,6 +62,7 @@ READ_REVISION = "SELECT revision FROM meta"
 
 PUT_OBJECT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?)"
 DROP_OBJECT = "DELETE FROM objects WHERE kind = ? AND id = ?"
+SET_STORE_ID = "UPDATE meta SET store_id = ?"
 SET_REVISION = "UPDATE meta SET revision = ?"
 SET_DATASETS_REVISION = "UPDATE meta SET datasets_revision = ?"
 

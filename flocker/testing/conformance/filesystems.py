@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from zope.interface.verify import verifyObject
@@ -11,25 +12,46 @@ from flocker.dataset_agent.filesystems import (
     IFilesystems,
     MountedElsewhere,
     NoDevice,
+    NoFilesystem,
     SignatureFound,
 )
+from flocker.dataset_agent.kinds import TooSmall
 from flocker.dataset_agent.mount_points import BadMountPoint
 from flocker.dataset_agent.signatures import Signature
-from flocker.model.errors import FlockerError
+from flocker.model.datasets import LEAST_SIZE, FilesystemKind
+from flocker.model.sizes import MEBIBYTE
 
-_EXT4 = Signature(("ext4",))
 _SWAP = Signature(("swap",))
 
 
 class FilesystemConformance:
-    """The promises of `IFilesystems`, one a test."""
+    """The promises of `IFilesystems`, one a test, for one kind of filesystem."""
+
+    kind: ClassVar = FilesystemKind.EXT4
+
+    @property
+    def size(self) -> int:
+        """Give the bytes of the devices used."""
+        return max(16 * MEBIBYTE, LEAST_SIZE[self.kind])
 
     def make(self) -> IFilesystems:
         """Give the filesystems of a machine; again the same, as after a restart."""
         raise NotImplementedError
 
-    def device(self) -> Path:
-        """Give a new blank block device of that machine, of 16 MiB or more."""
+    def device(self, size: int) -> Path:
+        """Give a new blank block device of that machine, of `size` bytes."""
+        raise NotImplementedError
+
+    def grow_device(self, device: Path, size: int) -> None:
+        """Make a device `size` bytes large, by other means."""
+        raise NotImplementedError
+
+    def may_grow(self) -> bool:
+        """Say whether this process may grow what is mounted; else those are skipped."""
+        return True
+
+    def filesystem_size(self, device: Path) -> int:
+        """Give the bytes that the filesystem on a device says it has."""
         raise NotImplementedError
 
     def mount_root(self) -> Path:
@@ -61,12 +83,12 @@ class FilesystemConformance:
     def blank(self, api: IFilesystems) -> Path:
         """Give a blank device."""
         del api
-        return self.device()
+        return self.device(self.size)
 
     @pytest.fixture
     def made(self, api: IFilesystems, blank: Path) -> Path:
         """Give a device with a filesystem."""
-        api.make(blank)
+        api.make(blank, self.kind)
         return blank
 
     @pytest.fixture
@@ -94,13 +116,16 @@ class FilesystemConformance:
         with pytest.raises(NoDevice):
             api.signature(missing)
         with pytest.raises(NoDevice):
-            api.make(missing)
+            api.make(missing, self.kind)
         with pytest.raises(NoDevice):
             api.mount(missing, self.mount_root() / "dataset")
 
     def test_numbers(self, api: IFilesystems, blank: Path) -> None:
         """Two devices have two numbers."""
-        assert api.device_number(blank) not in {None, api.device_number(self.device())}
+        assert api.device_number(blank) not in {
+            None,
+            api.device_number(self.device(self.size)),
+        }
 
     def test_blank(self, api: IFilesystems, blank: Path) -> None:
         """A new device carries nothing."""
@@ -108,8 +133,9 @@ class FilesystemConformance:
 
     def test_made(self, api: IFilesystems, made: Path) -> None:
         """A filesystem that was made is found, and can be mounted."""
-        assert api.signature(made) == _EXT4
-        assert _EXT4.is_filesystem
+        found = api.signature(made)
+        assert found == Signature((self.kind.value,))
+        assert found.filesystem is self.kind
 
     def test_swap(self, api: IFilesystems, blank: Path) -> None:
         """Something else is found too, and cannot be mounted."""
@@ -120,14 +146,31 @@ class FilesystemConformance:
     def test_made_twice(self, api: IFilesystems, made: Path) -> None:
         """A filesystem is not made over another."""
         with pytest.raises(SignatureFound) as caught:
-            api.make(made)
-        assert str(caught.value) == str(SignatureFound(made, _EXT4))
+            api.make(made, self.kind)
+        found = Signature((self.kind.value,))
+        assert str(caught.value) == str(SignatureFound(made, found))
+
+    def test_made_over_the_other_kind(self, api: IFilesystems, made: Path) -> None:
+        """Nor over one of another kind."""
+        for kind in FilesystemKind:
+            with pytest.raises(SignatureFound):
+                api.make(made, kind)
+        assert api.signature(made) == Signature((self.kind.value,))
+
+    def test_too_small(self, api: IFilesystems) -> None:
+        """A device below the least size of its filesystem is left blank."""
+        if not LEAST_SIZE[self.kind]:
+            pytest.skip(f"{self.kind.value} has no least size")
+        device = self.device(LEAST_SIZE[self.kind] - MEBIBYTE)
+        with pytest.raises(TooSmall, match=self.kind.value):
+            api.make(device, self.kind)
+        assert api.signature(device) is None
 
     def test_foreign_is_not_formatted(self, api: IFilesystems, blank: Path) -> None:
         """Whatever the device carries, it is kept."""
         self.make_swap(blank)
         with pytest.raises(SignatureFound) as caught:
-            api.make(blank)
+            api.make(blank, self.kind)
         assert str(caught.value) == str(SignatureFound(blank, _SWAP))
         assert api.signature(blank) == _SWAP
 
@@ -137,7 +180,7 @@ class FilesystemConformance:
         """A device that is mounted is not formatted, and the error says where it is."""
         api.mount(made, path)
         with pytest.raises(Busy) as caught:
-            api.make(made)
+            api.make(made, self.kind)
         assert str(path) in str(caught.value)
 
     # Mount
@@ -172,8 +215,8 @@ class FilesystemConformance:
     def test_one_at_a_path(self, api: IFilesystems, made: Path, path: Path) -> None:
         """No filesystem is mounted over another."""
         api.mount(made, path)
-        second = self.device()
-        api.make(second)
+        second = self.device(self.size)
+        api.make(second, self.kind)
         with pytest.raises(BadMountPoint):
             api.mount(second, path)
         assert self.mounted_at(api, made) == (path,)
@@ -183,7 +226,7 @@ class FilesystemConformance:
         self, api: IFilesystems, blank: Path, path: Path
     ) -> None:
         """A device without a filesystem is not mounted."""
-        with pytest.raises(FlockerError):
+        with pytest.raises(NoFilesystem):
             api.mount(blank, path)
         assert self.mounted_at(api, blank) == ()
 
@@ -191,9 +234,9 @@ class FilesystemConformance:
         self, api: IFilesystems, blank: Path, path: Path
     ) -> None:
         """A mount that failed does not stand in the way of the next."""
-        with pytest.raises(FlockerError):
+        with pytest.raises(NoFilesystem):
             api.mount(blank, path)
-        api.make(blank)
+        api.make(blank, self.kind)
         api.mount(blank, path)
         assert self.mounted_at(api, blank) == (path,)
 
@@ -210,8 +253,8 @@ class FilesystemConformance:
 
     def test_unmounted(self, api: IFilesystems, made: Path, path: Path) -> None:
         """After unmount nothing is mounted, nobody holds the device, others stay."""
-        second = self.device()
-        api.make(second)
+        second = self.device(self.size)
+        api.make(second, self.kind)
         api.mount(made, path)
         api.mount(second, path.with_name("other"))
         api.unmount(path, made)
@@ -237,7 +280,7 @@ class FilesystemConformance:
     def test_other_device(self, api: IFilesystems, made: Path, path: Path) -> None:
         """A filesystem that is at a path instead of the one meant is left alone."""
         api.mount(made, path)
-        second = self.device()
+        second = self.device(self.size)
         with pytest.raises(BadMountPoint):
             api.unmount(path, second)
         assert self.mounted_at(api, made) == (path,)
@@ -255,3 +298,87 @@ class FilesystemConformance:
             assert holder.command in str(caught.value)
         api.unmount(path, made)
         assert self.mounted_at(api, made) == ()
+
+    def test_unmounted_whatever(
+        self, api: IFilesystems, made: Path, path: Path
+    ) -> None:
+        """Without a device, what is mounted at the path goes; again is fine."""
+        second = self.device(self.size)
+        api.make(second, self.kind)
+        api.unmount(path, None)
+        api.mount(made, path)
+        api.mount(second, path.with_name("other"))
+        api.unmount(path, None)
+        api.unmount(path, None)
+        assert self.mounted_at(api, made) == ()
+        assert self.mounted_at(api, second) == (path.with_name("other"),)
+
+    def test_busy_whatever(self, api: IFilesystems, made: Path, path: Path) -> None:
+        """What is in use stays mounted, named or not."""
+        api.mount(made, path)
+        with self.hold(path, made), pytest.raises(Busy, match=str(path)):
+            api.unmount(path, None)
+        assert self.mounted_at(api, made) == (path,)
+
+    # Grow
+
+    def test_device_size(self, api: IFilesystems, blank: Path) -> None:
+        """The size of a device is told, before and after it grew."""
+        before = api.device_size(blank)
+        self.grow_device(blank, 2 * self.size)
+        assert (before, api.device_size(blank)) == (self.size, 2 * self.size)
+
+    @pytest.fixture
+    def _may_grow(self) -> None:
+        if not self.may_grow():
+            pytest.skip("the kernel lets CAP_SYS_RESOURCE grow an ext4; it is missing")
+
+    @pytest.mark.usefixtures("_may_grow")
+    def test_grown(self, api: IFilesystems, made: Path, path: Path) -> None:
+        """A mounted filesystem fills its grown device, and keeps its data and place."""
+        api.mount(made, path)
+        self.write(path, "name", b"content")
+        self.grow_device(made, 2 * self.size)
+        before = self.filesystem_size(made)
+        api.grow(made, path)
+        assert (before, self.filesystem_size(made)) == (self.size, 2 * self.size)
+        assert self.mounted_at(api, made) == (path,)
+        assert self.read(path, "name") == b"content"
+
+    @pytest.mark.usefixtures("_may_grow")
+    def test_grown_in_use(self, api: IFilesystems, made: Path, path: Path) -> None:
+        """A filesystem in use grows."""
+        api.mount(made, path)
+        self.grow_device(made, 2 * self.size)
+        with self.hold(path, made):
+            api.grow(made, path)
+        assert self.filesystem_size(made) == 2 * self.size
+
+    def test_nothing_to_grow(self, api: IFilesystems, made: Path, path: Path) -> None:
+        """A filesystem that fills its device stays as it is."""
+        api.mount(made, path)
+        api.grow(made, path)
+        api.grow(made, path)
+        assert self.filesystem_size(made) == self.size
+
+    def test_not_grown_unmounted(
+        self, api: IFilesystems, made: Path, path: Path
+    ) -> None:
+        """Only what is mounted at its path grows."""
+        second = self.device(self.size)
+        api.make(second, self.kind)
+        self.grow_device(made, 2 * self.size)
+        with pytest.raises(MountedElsewhere):
+            api.grow(made, path)
+        api.mount(second, path)
+        with pytest.raises(BadMountPoint):
+            api.grow(made, path)
+        assert self.filesystem_size(made) == self.size
+
+    def test_no_device_to_grow(self, api: IFilesystems, path: Path) -> None:
+        """What is no device has no size and does not grow."""
+        missing = self.mount_root() / "no-such-device"
+        with pytest.raises(NoDevice):
+            api.device_size(missing)
+        with pytest.raises(NoDevice):
+            api.grow(missing, path)

@@ -15,8 +15,10 @@ from zope.interface import implementer
 from flocker.backends.block_interface import (
     AlreadyAttachedVolume,
     BlockDeviceVolume,
+    CannotShrink,
     IBlockDeviceAPI,
     ICloudAPI,
+    IGrowingBlockDeviceAPI,
     UnattachedVolume,
     UnknownVolume,
     VolumeBusy,
@@ -31,7 +33,7 @@ DEVICES = Path("/dev/memory")
 
 @define(eq=False)
 class Device:
-    """An attachment as the kernel of its node sees it.
+    """An attachment as the kernel of its node sees it, of `size` bytes.
 
     `users` are words for what keeps it from being detached; `content` outlives it.
     """
@@ -40,6 +42,7 @@ class Device:
     path: Path
     volume: VolumeID
     content: "Content"
+    size: int
     users: list[str] = field(factory=list)
 
 
@@ -47,11 +50,11 @@ class Device:
 class Content:
     """What is written on a volume: the kind of signature, None if blank, and files.
 
-    `filesystem_size` is in bytes, None where nobody has grown it.
+    `filesystem_size` is in bytes, 0 where there is no filesystem.
     """
 
     signature: str | None = None
-    filesystem_size: int | None = None
+    filesystem_size: int = 0
     files: dict[str, bytes] = field(factory=dict)
 
 
@@ -67,6 +70,12 @@ class MemoryBlockDevices:
     live: set[InstanceID] = field(factory=set)
     lock: RLock = field(factory=RLock)
     _attached: int = 0
+    _at: dict[Path, VolumeID] = field(factory=dict)
+
+    def fixed_node(self, instance: str) -> "MemoryFixedNode":
+        """Give a driver that cannot make volumes larger."""
+        self.live.add(InstanceID(instance))
+        return MemoryFixedNode(self, InstanceID(instance))
 
     def node(self, instance: str) -> "MemoryNode":
         """Give the driver as it runs on one machine, which is on from now."""
@@ -90,19 +99,25 @@ class MemoryBlockDevices:
         self._attached += 1
         number = _FIRST_DEVICE + self._attached
         path = DEVICES / f"d{self._attached}"
-        self.devices[volume] = Device(number, path, volume, self.contents[volume])
+        self._at[path] = volume
+        self.devices[volume] = Device(
+            number, path, volume, self.contents[volume], self.get(volume).size
+        )
 
     def half_attach(self, volume: VolumeID, instance: InstanceID) -> None:
         """Leave what an attach leaves that was cut short: no device appeared."""
         self.volumes[volume] = evolve(self.get(volume), attached_to=instance)
 
+    def half_grow(self, volume: VolumeID, size: int) -> None:
+        """Leave what a growing leaves that was cut short: the device is as before."""
+        self.volumes[volume] = evolve(self.get(volume), size=size)
+
     def device_at(self, path: Path) -> Device | None:
         """Give the device with this path."""
         with self.lock:
-            for device in self.devices.values():
-                if device.path == path:
-                    return device
-        return None
+            volume = self._at.get(path)
+            device = None if volume is None else self.devices.get(volume)
+            return device if device is not None and device.path == path else None
 
     def number_at(self, path: Path) -> int | None:
         """Give the number of the device with this path; None if there is none."""
@@ -112,8 +127,8 @@ class MemoryBlockDevices:
 
 @implementer(IBlockDeviceAPI)
 @define(eq=False)
-class MemoryNode:
-    """The driver on one machine."""
+class MemoryFixedNode:
+    """The driver on one machine, of a service whose volumes keep their size."""
 
     service: MemoryBlockDevices
     instance: InstanceID
@@ -189,6 +204,22 @@ class MemoryNode:
             if volume.attached_to != self.instance or device is None:
                 raise UnattachedVolume(blockdevice_id)
             return device.path
+
+
+@implementer(IGrowingBlockDeviceAPI)
+@define(eq=False)
+class MemoryNode(MemoryFixedNode):
+    """The driver on one machine."""
+
+    def grow_volume(self, blockdevice_id: VolumeID, size: int) -> None:
+        """Grow the volume, then the device."""
+        with self.service.lock:
+            if size < self.service.get(blockdevice_id).size:
+                raise CannotShrink(blockdevice_id)
+            self.service.half_grow(blockdevice_id, size)
+            device = self.service.devices.get(blockdevice_id)
+            if device is not None:
+                device.size = size
 
 
 @implementer(ICloudAPI)

@@ -21,13 +21,15 @@ from zope.interface import implementer
 from flocker import __version__
 from flocker.client.http import HTTPFlockerClient, Route
 from flocker.client.interface import IFlockerClient
+from flocker.control.events import Events
 from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
-from flocker.model.cluster import AgentIdentity, BackendReport, Fact, Role
+from flocker.model.cluster import AgentIdentity, BackendReport, Fact, Role, Volume
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import Era, NodeID, ProcessID
-from flocker.restapi.app import app_resource
+from flocker.restapi.app import World, app_resource
+from flocker.testing.fakes.memory_lister import MemoryListers
 from flocker.testing.fakes.stores import MemoryStore
 
 T = TypeVar("T")
@@ -56,11 +58,15 @@ class MemoryControl:
             self.clock,
             Timing(self.clock.seconds),
         )
+        self.events = Events(self.operations, UUID(int=2), self.clock.seconds)
         self.reachable = True
+        self._listers = MemoryListers()
         resource = app_resource(
             self.operations,
+            self.events,
+            World(self.clock, self.clock.seconds),
             store_id=UUID(int=1),
-            now=self.clock.seconds,
+            connection_of=self._listers.of,
             version=__version__,
         )
         self._agent = _traversing(resource)
@@ -94,6 +100,10 @@ class MemoryControl:
         """A node's agent reports something new of one dataset."""
         touched = self.observations.edit(node, [(fact, 0.0)], [], self.clock.seconds())
         self.operations.heard_of(touched)
+
+    def lists(self, node: NodeID, *volumes: Volume) -> None:
+        """A node's backends list these volumes, if somebody asks."""
+        self._listers.lists(node, *volumes)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` while time goes by; raises `NeverDone`, and what it raises."""

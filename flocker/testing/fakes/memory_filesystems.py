@@ -15,12 +15,14 @@ from flocker.dataset_agent.filesystems import (
     IFilesystems,
     MountedElsewhere,
     NoDevice,
+    NoFilesystem,
     SignatureFound,
 )
 from flocker.dataset_agent.holders import Holder
+from flocker.dataset_agent.kinds import TooSmall
 from flocker.dataset_agent.mount_points import BadMountPoint
-from flocker.dataset_agent.signatures import FILESYSTEM, Signature
-from flocker.runtime.process import ProcessFailed
+from flocker.dataset_agent.signatures import Signature
+from flocker.model.datasets import LEAST_SIZE, FilesystemKind
 from flocker.testing.fakes.memory_block_devices import Device, MemoryBlockDevices
 
 
@@ -65,14 +67,17 @@ class MemoryFilesystems:
         kind = self._device(device).content.signature
         return None if kind is None else Signature((kind,))
 
-    def make(self, device: Path, kind: str = FILESYSTEM) -> None:
+    def make(self, device: Path, kind: FilesystemKind = FilesystemKind.EXT4) -> None:
         """Note the filesystem on the volume."""
         found = self._device(device)
         if holders := self.holders(device):
             raise Busy(device, holders)
         if signature := self.signature(device):
             raise SignatureFound(device, signature)
-        found.content.signature = kind
+        if found.size < LEAST_SIZE[kind]:
+            raise TooSmall(device, kind, found.size)
+        found.content.signature = kind.value
+        found.content.filesystem_size = found.size
 
     def mount(self, device: Path, path: Path) -> None:
         """Note the mount."""
@@ -84,34 +89,45 @@ class MemoryFilesystems:
             raise BadMountPoint(path, "another filesystem is mounted there")
         if others := self.mounts().get(found.number):
             raise MountedElsewhere(device, path, others)
-        if found.content.signature != FILESYSTEM:
-            raise ProcessFailed(("mount", str(device), str(path)), 32, "wrong fs type")
+        carries = self.signature(device)
+        if carries is None or not carries.is_filesystem:
+            raise NoFilesystem(device, carries)
         found.users.append(_mounted_at(path))
         self.mounted[path] = found
 
-    def unmount(self, path: Path, device: Path) -> None:
+    def unmount(self, path: Path, device: Path | None) -> None:
         """Forget the mount, if nobody holds it."""
-        number = self.device_number(device)
         at_path = self.mounted.get(path)
+        if device is None:
+            if at_path is None:
+                return
+            device = at_path.path
+        number = self.device_number(device)
         if at_path is None:
             if others := self.mounts().get(number or 0):
                 raise MountedElsewhere(device, path, others)
             return
-        if at_path.number != number:
+        if number not in {None, at_path.number}:
             raise BadMountPoint(path, "another filesystem is mounted there")
-        if held := self.held.get(device):
+        if held := self.held.get(at_path.path):
             raise Busy(device, tuple(held))
         del self.mounted[path]
         at_path.users.remove(_mounted_at(path))
 
     def device_size(self, device: Path) -> int:
         """Look the device up."""
-        return self.service.get(self._device(device).volume).size
+        return self._device(device).size
 
     def grow(self, device: Path, path: Path) -> None:
         """Note the filesystem's new size."""
         found = self._device(device)
-        found.content.filesystem_size = self.device_size(device)
+        at_path = self.mounted.get(path)
+        if at_path is None:
+            others = self.mounts().get(found.number, ())
+            raise MountedElsewhere(device, path, others)
+        if at_path is not found:
+            raise BadMountPoint(path, "another filesystem is mounted there")
+        found.content.filesystem_size = found.size
 
     def holders(self, device: Path) -> tuple[Holder, ...]:
         """Tell of mounts and of what a test made up."""

@@ -10,8 +10,6 @@ from weakref import ref
 import pytest
 from attrs import Factory as Fresh
 from attrs import define, field
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 from twisted.internet.interfaces import IHandshakeListener
@@ -48,6 +46,7 @@ from flocker.testing.certificates import (
     Cluster,
     a_cluster,
     an_old_cluster,
+    hand_made,
 )
 
 MINE = a_cluster()
@@ -92,6 +91,8 @@ class Conversation:
     client: Speaker
     server_refused: list[str] = field(default=Fresh(list))
     client_refused: list[str] = field(default=Fresh(list))
+    server_noticed: list[str] = field(default=Fresh(list))
+    client_noticed: list[str] = field(default=Fresh(list))
 
     @property
     def good(self) -> bool:
@@ -116,13 +117,18 @@ def converse(
     """Connect a client to a server in memory; `limit` is the client's highest TLS."""
     talk = Conversation(Speaker(), Speaker())
     listening = server_context(
-        ca.certificate, server, accepts=accepts, refused=talk.server_refused.append
+        ca.certificate,
+        server,
+        accepts=accepts,
+        refused=talk.server_refused.append,
+        noticed=talk.server_noticed.append,
     )
     dialling = client_context(
         (client_ca or ca).certificate,
         client,
         server_name=server_name,
         refused=talk.client_refused.append,
+        noticed=talk.client_noticed.append,
     )
     if limit is not None:
         dialling.context.set_max_proto_version(limit)
@@ -181,17 +187,17 @@ def test_a_port_is_for_one_role(
 
 @both
 def test_peers_are_known(cluster: Cluster) -> None:
-    """After the handshake each side knows the other's role, name and cluster."""
+    """After the handshake each side knows the other's role and name."""
     talk = converse(cluster.control, cluster.node, Role.NODE, ca=cluster.authority)
-    assert talk.server.peer == Peer(NodeSubject(NODE_ID), CLUSTER_ID)
+    assert talk.server.peer == Peer(NodeSubject(NODE_ID))
     assert (talk.server.peer.role, talk.server.peer.node) == (Role.NODE, NODE_ID)
-    assert talk.client.peer == Peer(ControlSubject(), CLUSTER_ID)
+    assert talk.client.peer == Peer(ControlSubject())
 
 
 def test_only_nodes_are_nodes() -> None:
     """A peer of another role has no node."""
     with pytest.raises(NotANode) as raised:
-        _ = Peer(UserSubject("alice"), CLUSTER_ID).node
+        _ = Peer(UserSubject("alice")).node
     assert raised.value.common_name == "user-alice"
 
 
@@ -199,9 +205,7 @@ def test_nodes_serve_one_another() -> None:
     """An agent dials another under its node's name, and is known as a node itself."""
     talk = converse(MINE.node, MINE.node, Role.NODE, server_name=NODE)
     assert talk.good
-    assert (
-        talk.server.peer == talk.client.peer == Peer(NodeSubject(NODE_ID), CLUSTER_ID)
-    )
+    assert talk.server.peer == talk.client.peer == Peer(NodeSubject(NODE_ID))
 
 
 @pytest.mark.parametrize("name", ["control-service", "127.0.0.1", "LOCALHOST"])
@@ -328,34 +332,57 @@ def test_dates_are_told(made: Any, complaint: str) -> None:
     ]
 
 
-def test_other_cluster_of_the_same_authority() -> None:
-    """A certificate that our authority's key signed for another cluster is refused."""
-    unit = "99999999-0000-4000-8000-000000000001"
-    subject = x509.Name(
-        [
-            x509.NameAttribute(NameOID.COMMON_NAME, NODE),
-            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit),
-        ]
+def of_another_cluster(own: Credential, unit: str | None) -> Credential:
+    """The same name signed by MINE, with another OU or none."""
+    return hand_made(MINE.authority, own, common_name_of(own), unit)
+
+
+def common_name_of(own: Credential) -> str:
+    (name,) = own.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return name.value
+
+
+OTHER_UNIT = "99999999-0000-4000-8000-000000000001"
+
+
+@pytest.mark.parametrize("limit", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
+@pytest.mark.parametrize("unit", [OTHER_UNIT, None], ids=["other", "none"])
+@pytest.mark.parametrize("role", [Role.NODE, Role.USER], ids=lambda role: role.value)
+def test_client_that_names_another_cluster(
+    role: Role, unit: str | None, limit: int
+) -> None:
+    """The signature separates clusters: a hand-made OU is noticed once and let in."""
+    own = getattr(MINE, role.value)
+    talk = converse(MINE.control, of_another_cluster(own, unit), role, limit=limit)
+    assert talk.good
+    assert talk.server.peer.role is role
+    assert (talk.server_refused, talk.client_refused, talk.client_noticed) == (
+        [],
+        [],
+        [],
     )
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(MINE.authority.certificate.subject)
-        .public_key(MINE.node.key.public_key())
-        .serial_number(1)
-        .not_valid_before(MADE)
-        .not_valid_after(MADE + VALIDITY)
-        .sign(MINE.authority.key, SHA256())
-    )
-    forged = Credential(certificate, MINE.node.key)
-    talk = converse(MINE.control, forged, Role.NODE)
-    assert talk.silent
-    assert talk.server_refused == [
+    assert talk.server_noticed == [
         (
-            f"the peer presented the certificate '{NODE}': expected one of the cluster "
-            f"with OU '{CLUSTER_ID}', got OU '99999999-0000-4000-8000-000000000001'"
+            f"the peer is let in with the certificate '{common_name_of(own)}', which "
+            "the cluster's authority signed: expected one of the cluster with OU "
+            f"'{CLUSTER_ID}', got OU '{unit or ''}'"
         )
     ]
+
+
+def test_server_that_names_another_cluster() -> None:
+    """A client, too, lets in and notices a server with a hand-made OU."""
+    control = of_another_cluster(MINE.control, OTHER_UNIT)
+    talk = converse(control, MINE.user, Role.USER)
+    assert (talk.good, talk.client_refused, talk.server_noticed) == (True, [], [])
+    assert len(talk.client_noticed) == 1
+    assert talk.client_noticed[0].endswith(f"got OU '{OTHER_UNIT}'")
+
+
+def test_nothing_to_notice() -> None:
+    """Where the clusters' names agree nothing is noticed."""
+    talk = converse(MINE.control, MINE.user, Role.USER)
+    assert (talk.good, talk.server_noticed, talk.client_noticed) == (True, [], [])
 
 
 @pytest.mark.parametrize(
@@ -376,7 +403,7 @@ def test_other_cluster_of_the_same_authority() -> None:
             Role.NODE,
             (
                 "the other side refused our certificate 'user-alice' (internal error): "
-                "its role or cluster is not admitted there"
+                "its role is not admitted there"
             ),
         ),
     ],

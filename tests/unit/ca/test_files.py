@@ -21,6 +21,7 @@ from flocker.ca.files import (
     FileNotWritten,
     Malformed,
     NotAPair,
+    load_all,
     load_certificate,
     load_credential,
     load_key,
@@ -236,3 +237,41 @@ def test_chain_file(tmp_path: Path) -> None:
     path = tmp_path / "node.crt"
     path.write_bytes(MINE.node.certificate_pem() + MINE.authority.certificate_pem())
     assert load_certificate(path) == MINE.node.certificate
+
+
+def test_load_all(tmp_path: Path) -> None:
+    """A file may hold a whole chain and the key; other blocks are passed over."""
+    path = tmp_path / "all.pem"
+    cluster = MINE
+    parameters = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
+    path.write_bytes(
+        cluster.user.certificate_pem()
+        + parameters
+        + b"-----END EC PARAMETERS-----\n"
+        + cluster.user.key_pem()
+        + cluster.authority.certificate_pem()
+    )
+    user, key, authority = load_all(path)
+    assert user == cluster.user.certificate
+    assert key.public_key() == cluster.user.key.public_key()
+    assert authority == cluster.authority.certificate
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"nothing", "it has no BEGIN line"),
+        (b"-----BEGIN CERTIFICATE-----\n", "its content is damaged"),
+        (b"-----BEGIN X-----\n-----END X-----", "its content is damaged"),
+    ],
+    ids=["nothing", "torn", "other"],
+)
+def test_load_all_of_nothing(content: bytes, why: str, tmp_path: Path) -> None:
+    """A file without certificate or key is none."""
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(Malformed) as raised:
+        load_all(path)
+    assert str(raised.value) == (
+        f"{path} is not a certificate or private key in PEM: {why}"
+    )

@@ -23,6 +23,7 @@ from flocker.testing.certificates import (
     Cluster,
     a_cluster,
     an_old_cluster,
+    hand_made,
 )
 
 MINE = a_cluster()
@@ -56,6 +57,14 @@ def test_new_control_certificate_of_an_old_authority(tmp_path: Path) -> None:
     own = Authority(OLD.authority).control(["localhost"], KeyType.ECDSA, MADE)
     directory = a_directory(tmp_path, OLD.authority, own, "control-service")
     assert load_service_directory(directory, "control-service", now=MADE).own == own
+
+
+@pytest.mark.parametrize("unit", ["elsewhere", None], ids=["other", "none"])
+def test_hand_made_cluster_name(unit: str | None, tmp_path: Path) -> None:
+    """The signature alone says whose cluster it is; peers log the oddity."""
+    own = hand_made(MINE.authority, MINE.user, "user-alice", unit)
+    directory = a_directory(tmp_path, MINE.authority, own, "alice")
+    assert load_service_directory(directory, "alice", now=MADE).own == own
 
 
 @pytest.mark.parametrize(

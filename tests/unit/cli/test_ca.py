@@ -5,52 +5,26 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
-from attrs import frozen
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from flocker import __version__
 from flocker.ca.credentials import cluster_id, node_id, subject_of
-from flocker.ca.files import load_certificate, load_credential, write_credential
+from flocker.ca.files import (
+    load_certificate,
+    load_credential,
+    write_credential,
+)
 from flocker.ca.names import ControlSubject, NodeSubject, UserSubject
-from flocker.cli.ca import main, run
-from flocker.testing.certificates import MADE, a_cluster, an_old_cluster
+from flocker.cli.ca import main
+from flocker.testing.certificates import a_cluster, an_old_cluster
 
-
-@frozen
-class Ran:
-    """What a run of the command left behind."""
-
-    status: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ran]
-
-
-@pytest.fixture
-def flocker_ca(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Command:
-    """Run the command in an empty working directory."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: str) -> Ran:
-        status = run(arguments, MADE)
-        return Ran(status, *capsys.readouterr())
-
-    return command
-
-
-@pytest.fixture
-def in_cluster(flocker_ca: Command) -> Command:
-    """Run the command where a cluster was founded."""
-    assert flocker_ca("initialize", "mine").status == 0
-    return flocker_ca
+Command = Callable[..., Any]
+"""The fixtures `flocker_ca` and `in_cluster`: arguments in, a `Ran` out."""
 
 
 def names(directory: Path) -> list[str]:
@@ -289,7 +263,7 @@ def test_usage_errors(
 
 def test_version(flocker_ca: Command) -> None:
     """The version alone, on one line."""
-    assert flocker_ca("--version") == Ran(0, f"{__version__}\n", "")
+    assert flocker_ca("--version") == (0, f"{__version__}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -301,6 +275,9 @@ def test_version(flocker_ca: Command) -> None:
         ("create-node-certificate", "--help"),
         ("create-api-certificate", "--help"),
         ("verify", "--help"),
+        ("inspect", "--help"),
+        ("renew", "--help"),
+        ("bundle", "--help"),
     ],
     ids=repr,
 )
@@ -319,56 +296,6 @@ def test_verbose_changes_nothing(flags: tuple[str, ...], in_cluster: Command) ->
     assert before.out == after.out.replace("bob", "alice")
 
 
-def test_verify(in_cluster: Command) -> None:
-    """Sound certificates are listed with whom they speak for and until when."""
-    in_cluster("create-control-certificate", "10.0.0.1")
-    in_cluster("create-api-certificate", "alice")
-    assert in_cluster("verify") == Ran(
-        0,
-        "cluster.crt: mine, until 2045-12-27\n"
-        "alice.crt: user-alice, until 2045-12-27\n"
-        "control-10.0.0.1.crt: control-service, "
-        "serves as control-service, 10.0.0.1, until 2045-12-27\n",
-        "",
-    )
-
-
-def test_verify_tells_all_that_is_wrong(in_cluster: Command, tmp_path: Path) -> None:
-    """Each wrong file is one line; the right ones are still listed."""
-    cluster = a_cluster()
-    in_cluster("create-api-certificate", "alice")
-    in_cluster("create-api-certificate", "bob")
-    (tmp_path / "bob.crt").unlink()
-    for file in ("crt", "key"):
-        copied = (tmp_path / f"alice.{file}").read_bytes()
-        (tmp_path / f"node.{file}").write_bytes(copied)
-    write_credential(tmp_path, "carol", cluster.authority)
-    (tmp_path / "cluster.key").write_bytes(cluster.authority.key_pem())
-    ran = in_cluster("verify", str(tmp_path))
-    assert (ran.status, ran.out.count("\n")) == (1, 2)
-    assert [
-        line.removeprefix(f"Error: {tmp_path}/") for line in ran.err.splitlines()
-    ] == [
-        "bob.crt could not be read: No such file or directory",
-        (
-            "carol.crt cannot serve: the common name 'mine' is none of "
-            "control-service, node-<uuid>, user-<name>"
-        ),
-        f"cluster.key is not the key of the certificate {tmp_path}/cluster.crt",
-        (
-            "node.crt cannot serve: expected a node certificate, CN node-<uuid>, "
-            "got a user certificate, CN 'user-alice'"
-        ),
-    ]
-
-
-def test_verify_where_no_cluster_is(flocker_ca: Command) -> None:
-    """Without cluster.crt there is nothing to check against."""
-    assert flocker_ca("verify") == Ran(
-        1, "", "Error: cluster.crt could not be read: No such file or directory\n"
-    )
-
-
 def test_main(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The script exits with the status, and its certificates are valid now."""
     monkeypatch.chdir(tmp_path)
@@ -380,3 +307,36 @@ def test_main(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as raised:
         main()
     assert raised.value.code == 0
+
+
+def test_no_help_is_cut_short(flocker_ca: Command) -> None:
+    """The list of sub-commands says each in full."""
+    ran = flocker_ca("--help")
+    assert "..." not in ran.out.replace("ARGS]...", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("flocker-ca ver", ["plain,verify"]),
+        ("flocker-ca bundle --backend-o", ["plain,--backend-option"]),
+        ("flocker-ca inspect --output j", ["plain,json"]),
+        ("flocker-ca renew a", ["plain,alice"]),
+        ("flocker-ca renew clu", []),
+    ],
+)
+def test_completion(
+    words: str,
+    found: list[str],
+    in_cluster: Command,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The shell completes sub-commands, options, choices and names of pairs."""
+    in_cluster("create-api-certificate", "alice")
+    monkeypatch.setenv("_FLOCKER_CA_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    with pytest.raises(SystemExit):
+        in_cluster()
+    assert capsys.readouterr().out.split() == found

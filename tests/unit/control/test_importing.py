@@ -113,7 +113,7 @@ def test_description() -> None:
         "datasets: 1 (1 of them deleted)",
         "leases: 1",
         "records of ownership: 1",
-        "kept in the old file for a later version: 2 containers (db, web)",
+        "containers: 2 (db, web), kept in the old file for a later version",
         STRAY_LINE,
         f"not imported: a copy of dataset {DATASET} on node {OTHER}",
     ]

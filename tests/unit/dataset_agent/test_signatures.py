@@ -5,6 +5,7 @@ import json
 import pytest
 
 from flocker.dataset_agent.signatures import Signature, probed_kinds, wiped_kinds
+from flocker.model.datasets import FilesystemKind
 from flocker.runtime.process import Completed
 
 
@@ -43,9 +44,23 @@ def test_blkid(status, out, kinds):
     assert probed_kinds(Completed(status, out, b"")) == kinds
 
 
+@pytest.mark.parametrize(
+    ("kinds", "filesystem"),
+    [
+        (("ext4",), FilesystemKind.EXT4),
+        (("xfs",), FilesystemKind.XFS),
+        (("ext4", "swap"), FilesystemKind.EXT4),
+        (("ext4", "xfs"), None),
+        (("swap",), None),
+    ],
+)
+def test_filesystem(kinds, filesystem):
+    """What can be mounted is exactly one filesystem of ours."""
+    signature = Signature(kinds)
+    assert signature.filesystem is filesystem
+    assert signature.is_filesystem is (filesystem is not None)
+
+
 def test_signature():
-    """A signature names all it is, and can be mounted if ext4 is among it."""
-    both = Signature(("ext4", "swap"))
-    assert both.kind == "ext4 and swap"
-    assert both.is_filesystem
-    assert not Signature(("swap",)).is_filesystem
+    """A signature names all it is."""
+    assert Signature(("ext4", "swap")).kind == "ext4 and swap"

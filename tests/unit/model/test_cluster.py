@@ -11,6 +11,7 @@ def test_holds(condition):
     """A node holds what is attached to it or mounted on it."""
     attached = condition.value in {
         "appearing",
+        "unreadable",
         "blank",
         "emptied",
         "foreign",

@@ -19,9 +19,12 @@ from flocker.restapi.errors import (
 
 # What users of the API can meet is defined in these; operations keeps conflicts.
 SOURCES = {
+    "flocker.control.asking",
     "flocker.control.datasets",
+    "flocker.control.leases",
     "flocker.control.operations",
     "flocker.control.persistence.interface",
+    "flocker.control.volumes",
     "flocker.restapi.errors",
 }
 KEPT = {"RevisionConflict"}

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyrsistent import pmap
 
+from flocker.control.observations import Observations
 from flocker.model.changes import Change, DatasetEdit, OwnershipEdit, apply
 from flocker.model.cluster import (
     AgentIdentity,
@@ -22,7 +23,13 @@ from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
 from flocker.model.ids import BackendName, DatasetID, Era, NodeID, ProcessID, VolumeID
 from flocker.model.ownership import Ownership
-from flocker.restapi.listing import EncodedDatasets, Kept, is_silent, join, listed
+from flocker.restapi.listing import (
+    EncodedDatasets,
+    EncodedFacts,
+    is_silent,
+    join,
+    listed,
+)
 from flocker.wire.public import configured_dataset
 
 A, B = (NodeID(UUID(int=n)) for n in (1, 2))
@@ -85,27 +92,48 @@ def test_list_is_kept() -> None:
     assert encoded.list(after) is before
 
 
-def test_kept_encodes_only_what_is_new() -> None:
-    """An object is encoded once as long as it is listed, and again afterwards."""
-    calls = []
+def test_facts_are_kept() -> None:
+    """The list of facts is the same bytes until a fact or a silence comes."""
+    observations = Observations()
+    observations.connected(a_sight(A, 0.0).identity, 0.0)
+    fact = Fact(DATASET, Want.MOUNTED, Condition.MOUNTED, path="/x")
+    encoded = EncodedFacts()
+    configuration = Configuration()
 
-    def encode(key: str, value: object) -> bytes:
-        calls.append(key)
-        return key.encode()
+    def listing(now: float) -> bytes:
+        return encoded.list(configuration, observations, now)
 
-    kept: Kept[str, object] = Kept(encode)
-    one, other = object(), object()
-    lists = [
-        list(kept.all(pairs))
-        for pairs in (
-            [("a", one), ("b", other)],
-            [("a", one), ("b", one)],
-            [("b", one)],
-            [("a", one), ("b", one)],
+    assert listing(0.0) == b"[]"
+    observations.edit(A, [(fact, 0.0)], [], 1.0)
+    before = listing(1.0)
+    assert [plain["path"] for plain in json.loads(before)] == ["/x"]
+    observations.edit(A, [(fact, 0.0)], [], 2.0)
+    assert listing(2.0) is before
+    assert listing(121.0) == b"[]"
+    observations.heard(A, 121.0)
+    assert listing(121.0) == before
+    observations.edit(A, [(evolve(fact, path="/y"), 0.0)], [], 3.0)
+    assert [plain["path"] for plain in json.loads(listing(121.0))] == ["/y"]
+    observations.edit(A, [], [DATASET], 4.0)
+    assert listing(121.0) == b"[]"
+
+
+def test_destroyed_is_not_listed() -> None:
+    """What a node last knew of a volume that is gone is no state."""
+    observations = Observations()
+    observations.connected(a_sight(A, 0.0).identity, 0.0)
+    fact = Fact(DATASET, Want.DELETED, Condition.DETACHED)
+    observations.edit(A, [(fact, 0.0)], [], 1.0)
+    encoded = EncodedFacts()
+    dataset = Dataset(DATASET, A, deleted=True)
+    found = []
+    for destroyed in (False, True):
+        change = Change((DatasetEdit(None, evolve(dataset, destroyed=destroyed)),))
+        configuration = evolve(
+            apply(change, Configuration()), datasets_revision=int(destroyed)
         )
-    ]
-    assert lists == [[b"a", b"b"], [b"a", b"b"], [b"b"], [b"a", b"b"]]
-    assert calls == ["a", "b", "b", "a"]
+        found.append(len(json.loads(encoded.list(configuration, observations, 1.0))))
+    assert found == [1, 0]
 
 
 def test_join() -> None:

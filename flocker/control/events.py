@@ -1,0 +1,156 @@
+"""What has happened, numbered: one ring of changes to the configuration and statuses.
+
+Whoever watches reads from a number on; nothing is kept for a single watcher. It hears
+from `operations` and `observations`; `flocker.restapi.events` reads it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+from uuid import UUID
+
+from attrs import frozen
+
+from flocker.control.operations import Operations
+from flocker.model.changes import Change, DatasetEdit, LeaseEdit
+from flocker.model.cluster import NodeSight
+from flocker.model.configuration import Configuration
+from flocker.model.ids import DatasetID
+from flocker.model.status import Status, status
+from flocker.wire.public import (
+    Json,
+    configured_dataset,
+    dataset_status,
+    lease,
+    node_status,
+)
+
+LENGTH = 10_000
+"""Events that are kept, unless configured otherwise."""
+
+
+class Kind(Enum):
+    """What an event is about."""
+
+    CONFIGURATION = "configuration"
+    LEASE = "lease"
+    STATUS = "status"
+    NODE = "node"
+
+
+@frozen
+class Event:
+    """One thing that happened; `value` is JSON as the REST API writes it."""
+
+    number: int
+    kind: Kind
+    value: Json
+
+
+class Events:
+    """The ring; `boot` and a number name an event for good."""
+
+    def __init__(
+        self,
+        operations: Operations,
+        boot: UUID,
+        now: Callable[[], float],
+        length: int = LENGTH,
+    ) -> None:
+        self.boot = boot
+        self._operations = operations
+        self._now = now
+        self._ring: deque[Event] = deque(maxlen=length)
+        self._number = 0
+        self._statuses: dict[DatasetID, Status] = {}
+        self._watchers: list[Callable[[], None]] = []
+        operations.listen(self)
+        operations.observations.watch(self)
+
+    @property
+    def last(self) -> int:
+        """The number of the newest event; 0 before the first."""
+        return self._number
+
+    @property
+    def first(self) -> int:
+        """The number of the oldest event that is kept."""
+        return self._number - len(self._ring) + 1
+
+    def after(self, number: int, most: int) -> Sequence[Event]:
+        """Give at most `most` events that follow on `number`, oldest first.
+
+        What is not kept any more is left out: compare with `first` before.
+        """
+        start = max(0, number - self.first + 1)
+        stop = min(len(self._ring), start + most)
+        return [self._ring[index] for index in range(start, stop)]
+
+    def watch(self, watcher: Callable[[], None]) -> Callable[[], None]:
+        """Call `watcher` after new events; gives the function that ends it."""
+        self._watchers.append(watcher)
+
+        def end() -> None:
+            if watcher in self._watchers:
+                self._watchers.remove(watcher)
+
+        return end
+
+    def changed(self, change: Change, configuration: Configuration) -> None:
+        """Note a committed change (`operations.Listener`)."""
+        for edit in change.edits:
+            if isinstance(edit, DatasetEdit):
+                row = edit.after
+                wanted = None if row is None else configured_dataset(row)
+                self._add(Kind.CONFIGURATION, _about(edit.dataset, wanted))
+            elif isinstance(edit, LeaseEdit):
+                leased = None if edit.after is None else lease(edit.after, self._now())
+                self._add(Kind.LEASE, _about(edit.dataset, leased))
+        self._compare({edit.dataset for edit in change.edits})
+        self._wake()
+
+    def observed(self, datasets: Iterable[DatasetID]) -> None:
+        """Note what a node said (`observations.Watcher`)."""
+        self._compare(datasets)
+        self._wake()
+
+    def sighted(self, sight: NodeSight) -> None:
+        """Note that a node came or went (`observations.Watcher`)."""
+        self._add(Kind.NODE, node_status(sight, self._now()))
+        node = sight.identity.node
+        observations = self._operations.observations
+        self._compare(
+            self._operations.placement.on(node) | set(observations.reported_by(node))
+        )
+        self._wake()
+
+    def _compare(self, datasets: Iterable[DatasetID]) -> None:
+        """Add an event for each dataset whose status is another than before."""
+        operations = self._operations
+        for dataset_id in datasets:
+            dataset = operations.configuration.datasets.get(dataset_id)
+            if dataset is None:
+                self._statuses.pop(dataset_id, None)
+                continue
+            found = status(
+                dataset,
+                operations.observations.facts(dataset_id),
+                operations.observations.nodes,
+                operations.configuration.leases.get(dataset_id),
+            )
+            if found != self._statuses.get(dataset_id):
+                self._statuses[dataset_id] = found
+                plain = dataset_status(dataset, found, self._now())
+                self._add(Kind.STATUS, plain)
+
+    def _add(self, kind: Kind, value: Json) -> None:
+        self._number += 1
+        self._ring.append(Event(self._number, kind, value))
+
+    def _wake(self) -> None:
+        for watcher in tuple(self._watchers):
+            watcher()
+
+
+def _about(dataset: DatasetID, value: Json | None) -> Json:
+    return {"dataset_id": str(dataset), "value": value}

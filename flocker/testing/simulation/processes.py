@@ -1,0 +1,99 @@
+"""Processes that can be killed: their clock and their threads die with them."""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import Clock
+from zope.interface import implementer
+
+from flocker.runtime.threads import Threads
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Chance = Callable[[], float]
+
+
+@implementer(IReactorTime)
+class ProcessClock:
+    """The world's clock as one process uses it; after `kill` it never calls again."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._calls: list[IDelayedCall] = []
+        self.killed = False
+
+    def seconds(self) -> float:
+        """Give the world's time."""
+        return self._clock.seconds()
+
+    def callLater(
+        self,
+        delay: float,
+        callable: Callable[..., Any],  # noqa: A002  (the interface names it)
+        *args: object,
+        **kwargs: object,
+    ) -> IDelayedCall:
+        """Call later, if the process lives then."""
+        made: IDelayedCall = self._clock.callLater(delay, callable, *args, **kwargs)
+        self._calls = [each for each in self._calls if each.active()]
+        if self.killed:
+            made.cancel()
+        else:
+            self._calls.append(made)
+        return made
+
+    def getDelayedCalls(self) -> list[IDelayedCall]:
+        """Give what the process has yet to do."""
+        return [call for call in self._calls if call.active()]
+
+    def kill(self) -> None:
+        """End the process."""
+        self.killed = True
+        for call in self.getDelayedCalls():
+            call.cancel()
+        self._calls.clear()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; for ever, if the process is killed meanwhile."""
+        over: Deferred[None] = Deferred()
+        _ = self.callLater(seconds, over.callback, None)
+        await over
+
+
+class SimulatedThreads(Threads):
+    """Threads whose calls take time: half of it before their effect, half after.
+
+    With `longest` 0 each call is done at once. Effects of a killed process that have
+    not happened by then never do.
+    """
+
+    def __init__(
+        self, clock: ProcessClock, chance: Chance = lambda: 1.0, longest: float = 0.0
+    ) -> None:
+        self._time = clock
+        self._chance = chance
+        self._longest = longest
+        self.running = 0
+        self.most_at_once = 0
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    async def stop(self) -> None:
+        """Do nothing."""
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call after a while; give its result, or raise what it raises, later."""
+        if not self._longest:
+            return call(*args, **kwargs)
+        self.running += 1
+        self.most_at_once = max(self.most_at_once, self.running)
+        await self._time.sleep(self._chance() * self._longest / 2)
+        try:
+            return call(*args, **kwargs)
+        finally:
+            await self._time.sleep(self._chance() * self._longest / 2)
+            self.running -= 1

@@ -1,0 +1,285 @@
+"""A cluster with its users on one clock: what they do, and what must never be so.
+
+Invariants are checked after every event; `settle` mends all faults and lets time go
+by until everything is as wanted.
+"""
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from attrs import frozen
+from pyrsistent import pmap
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from flocker.control import datasets
+from flocker.control.operations import Decide
+from flocker.model.configuration import Configuration
+from flocker.model.datasets import Dataset
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID, InstanceID, NodeID
+from flocker.model.sizes import MEBIBYTE
+from flocker.model.status import Status, status
+from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
+from flocker.testing.fakes.stores import MemoryStore
+from flocker.testing.simulation.faults import Watch
+from flocker.testing.simulation.machines import (
+    ControlProcess,
+    Machine,
+    Surroundings,
+    a_uuid,
+)
+
+QUIET_WITHIN = 400.0
+"""Seconds after the last fault within which all must be as wanted."""
+
+
+class Violated(AssertionError):
+    """Something happened that must never happen."""
+
+
+@frozen
+class Written:
+    """What a user wrote into a dataset, and was told is there."""
+
+    dataset: DatasetID
+    name: str
+
+
+class World:
+    """A cluster of `size` machines; all chance comes from `seed`."""
+
+    def __init__(
+        self, size: int = 2, seed: int = 0, steps_take: float = 0.0, lag: float = 0.0
+    ) -> None:
+        self.clock = Clock()
+        random = Random(seed)
+        self._around = Surroundings(
+            random,
+            self.clock,
+            MemoryBlockDevices(unique=partial(a_uuid, random)),
+            Watch(self.clock.seconds, lag),
+            steps_take,
+        )
+        self.store = MemoryStore()
+        self.written: set[Written] = set()
+        self.events = 0
+        self.start_control()
+        self.machines = [
+            Machine(
+                NodeID(UUID(int=number + 1)),
+                InstanceID(f"i-{number + 1}"),
+                self._around,
+            )
+            for number in range(size)
+        ]
+
+    @property
+    def control(self) -> ControlProcess | None:
+        """Control, while it runs."""
+        return self._around.control
+
+    @property
+    def service(self) -> MemoryBlockDevices:
+        """The volumes."""
+        return self._around.service
+
+    @property
+    def watch(self) -> Watch:
+        """What was noted."""
+        return self._around.watch
+
+    @property
+    def configuration(self) -> Configuration:
+        """What is stored."""
+        return self.store.stored
+
+    def machine(self, node: NodeID) -> Machine:
+        """Find a machine."""
+        return next(each for each in self.machines if each.node == node)
+
+    # What happens to control.
+
+    def start_control(self) -> None:
+        """Start control anew; the process before is killed."""
+        self.stop_control()
+        self._around.control = ControlProcess(
+            self.clock, self.store, self.store.stored, self._around.unique()
+        )
+
+    def stop_control(self) -> None:
+        """Kill control."""
+        if self.control is not None:
+            self.control.kill()
+            self._around.control = None
+
+    # What users do.
+
+    def create(self, machine: Machine, size: int = MEBIBYTE) -> DatasetID:
+        """Want a new dataset."""
+        dataset = DatasetID(self._around.unique())
+        new = datasets.NewDataset(dataset, machine.node, size, pmap({"name": "data"}))
+        self._change(partial(datasets.create, new=new, now=self.clock.seconds()))
+        return dataset
+
+    def move(self, dataset: DatasetID, to: Machine) -> None:
+        """Want it elsewhere."""
+        now = self.clock.seconds()
+        wishes = datasets.Wishes(primary=to.node)
+        self._change(partial(datasets.change, dataset=dataset, wishes=wishes, now=now))
+
+    def delete(self, dataset: DatasetID) -> None:
+        """Want it destroyed."""
+        now = self.clock.seconds()
+        self._change(partial(datasets.delete, dataset=dataset, now=now))
+
+    def write(self) -> None:
+        """Write into every dataset that is where it should be."""
+        for machine in self.machines:
+            for path in machine.kernel.mounted:
+                dataset = DatasetID(UUID(path.name))
+                wanted = self.configuration.datasets.get(dataset)
+                if wanted is not None and wanted.primary == machine.node:
+                    name = f"{len(self.written)}-from-{machine.instance}"
+                    machine.kernel.files(path)[name] = name.encode()
+                    self.written.add(Written(dataset, name))
+
+    def _change(self, decide: Decide) -> None:
+        assert self.control is not None
+        run_now(self.control.operations.change(decide))
+
+    # What is so.
+
+    def status(self, dataset: DatasetID) -> Status:
+        """Say what control says."""
+        assert self.control is not None
+        seen = self.control.observations
+        found = self.configuration.datasets[dataset]
+        return status(found, seen.facts(dataset), seen.nodes)
+
+    def is_well(self, dataset: Dataset) -> bool:
+        """Whether a dataset is as wanted: gone, or mounted at its primary only."""
+        if dataset.deleted:
+            orphaned = self._volumes(dataset.id) and not self.watch.lag
+            return dataset.destroyed and not orphaned
+        return self.mounted_at(dataset.id) == [self.machine(dataset.primary).instance]
+
+    def mounted_at(self, dataset: DatasetID) -> list[InstanceID]:
+        """Name the machines that have it mounted."""
+        return [
+            machine.instance
+            for machine in self.machines
+            for path in machine.kernel.mounted
+            if path.name == str(dataset)
+        ]
+
+    def _volumes(self, dataset: DatasetID) -> list[object]:
+        volumes = self.service.volumes.values()
+        return [volume for volume in volumes if volume.dataset_id == dataset]
+
+    def ill(self) -> list[str]:
+        """Say of each dataset that is not as wanted what its status is."""
+        return [
+            f"{dataset.id}: {self.status(dataset.id)}"
+            for dataset in self.configuration.datasets.values()
+            if not self.is_well(dataset)
+        ]
+
+    # Time.
+
+    def step(self) -> None:
+        """Let the next event happen, if there is one. Raises `Violated`."""
+        calls = self.clock.getDelayedCalls()
+        due = min((call.getTime() for call in calls), default=self.clock.seconds())
+        self.clock.advance(max(0.0, due - self.clock.seconds()))
+        self.events += 1
+        self.check()
+
+    def advance(self, seconds: float) -> None:
+        """Let time go by."""
+        until = self.clock.seconds() + seconds
+        while any(call.getTime() <= until for call in self.clock.getDelayedCalls()):
+            self.step()
+        self.clock.advance(max(0.0, until - self.clock.seconds()))
+
+    def advance_until(self, reached: Callable[[], bool], within: float) -> None:
+        """Let time go by until something is so. Raises `Violated` if it never is."""
+        until = self.clock.seconds() + within
+        while not reached():
+            if self.clock.seconds() > until:
+                raise Violated(f"not reached in {within} s; ill: {self.ill()}")
+            self.step()
+
+    def mend(self) -> None:
+        """End all faults."""
+        if self.control is None:
+            self.start_control()
+        for machine in self.machines:
+            machine.faults.clear()
+            machine.heal()
+            machine.power_on()
+            for device in list(machine.kernel.held):
+                machine.kernel.let_go(device)
+            if machine.agent is None:
+                machine.start_agent()
+
+    def settle(self) -> None:
+        """Mend everything, and wait until all is as wanted."""
+        self.mend()
+        self.advance_until(lambda: not self.ill(), QUIET_WITHIN)
+        self.check()
+
+    # Invariants.
+
+    def check(self) -> None:
+        """Raise `Violated` if anything is as it must never be."""
+        wrong = [*self.watch.violations, *self._twice_formatted(), *self._mounts()]
+        if wrong:
+            raise Violated(f"at {self.clock.seconds():.3f} s: {'; '.join(wrong)}")
+
+    def _twice_formatted(self) -> list[str]:
+        return [
+            f"{volume} was formatted {times} times"
+            for volume, times in self.watch.formatted.items()
+            if times > 1
+        ]
+
+    def _mounts(self) -> list[str]:
+        wrong = []
+        by_dataset: dict[str, list[InstanceID]] = {}
+        for machine in self.machines:
+            for path, device in machine.kernel.mounted.items():
+                by_dataset.setdefault(path.name, []).append(machine.instance)
+                if self.service.devices.get(device.volume) is not device:
+                    wrong.append(f"{device.volume} was ripped from {machine.instance}")
+                lost = {
+                    each.name
+                    for each in self.written
+                    if str(each.dataset) == path.name
+                    and each.name not in device.content.files
+                }
+                if lost:
+                    wrong.append(f"{path.name} has lost {sorted(lost)}")
+        wrong.extend(
+            f"{dataset} is mounted at {instances}"
+            for dataset, instances in by_dataset.items()
+            if len(instances) > 1
+        )
+        return wrong
+
+
+def run_now(work: Coroutine[Any, Any, object]) -> None:
+    """Do what takes no time. Raises what it raises."""
+    done: list[object] = []
+    task: Deferred[object] = Deferred.fromCoroutine(work)
+    _ = task.addBoth(done.append)
+    if not done:
+        raise Violated("what should take no time takes some")
+    if isinstance(done[0], Failure):
+        error = done[0].value
+        assert isinstance(error, FlockerError), done[0].getTraceback()
+        raise error

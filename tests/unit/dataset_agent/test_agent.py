@@ -1,0 +1,271 @@
+"""One agent by itself: what it takes, does and says."""
+
+import pytest
+from attrs import define, evolve, field
+from twisted.internet.defer import Deferred, ensureDeferred
+
+from flocker.dataset_agent.agent import DatasetAgent
+from flocker.model.cluster import Condition, Phase, Want
+from flocker.model.ids import BackendName
+from flocker.testing.builders import (
+    a_dataset,
+    an_assignment,
+    an_ownership,
+    dataset_id,
+)
+from flocker.testing.rigs import FakeRig
+from flocker.wire.protocol import Report, Slice
+
+ONE, TWO = dataset_id(1), dataset_id(2)
+
+
+@define(eq=False)
+class RecordingLink:
+    """Control's ear; it answers at once unless the test holds the answer back."""
+
+    reports: list[Report] = field(factory=list)
+    held: Deferred[None] | None = None
+
+    async def report(self, report: Report) -> None:
+        self.reports.append(report)
+        if self.held is not None:
+            await self.held
+
+    def abort(self, why: str) -> None:
+        raise AssertionError(why)
+
+
+@define(eq=False)
+class Bench:
+    """An agent on fakes."""
+
+    fakes: FakeRig = field(factory=FakeRig)
+    link: RecordingLink = field(factory=RecordingLink)
+    number: int = 0
+    agent: DatasetAgent = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.agent = DatasetAgent(self.fakes.rig, self.fakes.clock, lambda: 0.5)
+
+    def connect(self) -> None:
+        self.agent.talking(self.link)
+
+    def take(self, *assignments, full=False, gone=(), number=None):
+        """Tell the agent; give the list its answer will be in."""
+        self.number = self.number + 1 if number is None else number
+        told = Slice(full, tuple(assignments), tuple(gone))
+        answers = []
+        work = self.agent.take("boot", self.number, told)
+        ensureDeferred(work).addCallback(answers.append)
+        return answers
+
+    def fact(self, dataset):
+        """The last that control was told of a dataset."""
+        said = None
+        for report in self.link.reports:
+            if report.full or dataset in report.gone:
+                said = None
+            for aged in report.changed:
+                if aged.fact.dataset == dataset:
+                    said = aged.fact
+        return said
+
+
+@pytest.fixture
+def bench() -> Bench:
+    made = Bench()
+    made.connect()
+    return made
+
+
+@pytest.fixture
+def slow() -> Bench:
+    """An agent each of whose calls takes ten seconds."""
+    made = Bench(FakeRig(steps_take=10.0))
+    made.connect()
+    return made
+
+
+def unrecorded(number=1):
+    """An assignment of a dataset that has no volume on record."""
+    return evolve(an_assignment(number), ownership=None)
+
+
+def recorded(bench, number=1, **ownership):
+    """An assignment of a dataset with a volume that exists."""
+    volume = bench.fakes.volume(dataset_id(number))
+    return evolve(
+        an_assignment(number), ownership=an_ownership(number, volume, **ownership)
+    )
+
+
+def test_does_nothing_before_it_is_told(bench):
+    """An agent that has not heard control does not even look."""
+    bench.fakes.clock.advance(1000)
+    assert bench.fakes.faults.calls == {}
+    assert bench.link.reports == []
+
+
+def test_first_update(bench):
+    """The first update makes one look, and one full report."""
+    assert bench.take(full=True) == [True]
+    assert bench.fakes.faults.calls["list_volumes"] == 1
+    assert bench.link.reports == [Report(full=True)]
+
+
+def test_update_that_does_not_follow(bench):
+    """Edits that do not follow on what is known are refused, and change nothing."""
+    bench.take(full=True)
+    assert bench.take(an_assignment(1), number=3) == [False]
+    assert bench.fact(ONE) is None
+    assert bench.agent.slice_number == ("boot", 1)
+
+
+def test_mounts_what_it_is_told(bench):
+    """A blank volume on record is attached, formatted and mounted."""
+    bench.take(recorded(bench), full=True)
+    fact = bench.fact(ONE)
+    assert (fact.condition, fact.want) == (Condition.MOUNTED, Want.MOUNTED)
+    assert set(bench.fakes.kernel.mounted) == {bench.fakes.rig.place(ONE)}
+
+
+def test_creates_once(bench):
+    """A volume is created, told of, and left until it is on record."""
+    bench.take(unrecorded(), full=True)
+    bench.fakes.clock.advance(100)
+    fact = bench.fact(ONE)
+    assert bench.fakes.faults.calls["create_volume"] == 1
+    assert fact.condition is Condition.UNREGISTERED
+    assert fact.cause.code == "registering"
+
+
+def test_leaves_strangers_alone(bench):
+    """A volume that is mounted here and not spoken of stays, and is reported."""
+    bench.fakes.mounted(ONE)
+    bench.take(full=True)
+    fact = bench.fact(ONE)
+    assert (fact.want, fact.condition) == (Want.LEFT_ALONE, Condition.MOUNTED)
+    assert fact.cause.code == "unclaimed"
+    assert set(bench.fakes.kernel.mounted) == {bench.fakes.rig.place(ONE)}
+
+
+def test_what_is_gone_is_not_reported(bench):
+    """What control takes away, and is not here, is not spoken of any more."""
+    bench.take(unrecorded(), full=True)
+    bench.take(gone=[ONE])
+    assert bench.fact(ONE) is None
+
+
+def test_confirms_after_its_report(bench):
+    """An update is confirmed when control has heard what is being done just now."""
+    bench.take(recorded(bench), full=True)
+    bench.link.held = Deferred()
+    away = evolve(an_assignment(1), dataset=a_dataset(1, on=2))
+    answers = bench.take(away)
+    assert answers == []
+    assert bench.fact(ONE).want is Want.AWAY
+    bench.link.held.callback(None)
+    assert answers == [True]
+
+
+def test_cut_off_while_confirming(bench):
+    """An agent that was cut off before it could confirm does not go on."""
+    bench.take(recorded(bench), full=True)
+    bench.link.held = Deferred()
+    bench.take(evolve(an_assignment(1), dataset=a_dataset(1, on=2)))
+    bench.agent.cut_off()
+    before = dict(bench.fakes.faults.calls)
+    bench.link.held.callback(None)
+    bench.fakes.clock.advance(1000)
+    assert bench.fakes.faults.calls == before
+    assert bench.fakes.clock.getDelayedCalls() == []
+
+
+def test_cut_off_in_a_round(slow):
+    """A look that ends after the agent was cut off leads to nothing."""
+    slow.take(recorded(slow), full=True)
+    slow.agent.cut_off()
+    slow.fakes.clock.pump([1.0] * 100)
+    assert "attach_volume" not in slow.fakes.faults.calls
+    assert slow.fakes.clock.getDelayedCalls() == []
+
+
+def test_told_anew_in_a_round(slow):
+    """What was told while the agent looked is decided about after its next look."""
+    slow.take(unrecorded(), full=True)
+    while "list_volumes" not in slow.fakes.faults.calls:
+        slow.fakes.clock.advance(1.0)
+    assignment = recorded(slow)
+    slow.fakes.driver.watch.lag = 100.0  # it is listed late
+    slow.fakes.driver.watch.made[assignment.ownership.volume] = 0.0
+    slow.take(assignment)
+    slow.fakes.clock.pump([1.0] * 300)
+    assert "create_volume" not in slow.fakes.faults.calls
+    assert slow.fact(ONE).condition is Condition.MOUNTED
+
+
+def test_step_of_a_dataset_that_was_taken_away(slow):
+    """A step under way is reported until it ends, though nobody wants it any more."""
+    slow.take(unrecorded(), full=True)
+    while slow.fact(ONE) is None or slow.fact(ONE).doing is None:
+        slow.fakes.clock.advance(0.1)
+    slow.fakes.pace = 0.01
+    slow.take(full=True)
+    seen = set()
+    while not slow.fakes.service.volumes:
+        slow.fakes.clock.advance(0.1)
+        fact = slow.fact(ONE)
+        seen.add((fact and fact.want, fact and fact.doing))
+    assert seen == {(Want.LEFT_ALONE, Phase.CREATING)}
+    slow.fakes.clock.pump([1.0] * 100)
+    assert slow.fact(ONE) is None
+
+
+def test_backend_that_the_node_lacks(bench):
+    """A dataset of a backend that this node does not have says so."""
+    bench.take(
+        evolve(unrecorded(), dataset=evolve(a_dataset(1), backend=BackendName("fast"))),
+        full=True,
+    )
+    fact = bench.fact(ONE)
+    assert (fact.cause.code, fact.cause.permanent) == ("no-such-backend", True)
+
+
+def test_backend_comes_back(bench):
+    """A backend that does not answer is asked again, sooner at first, then later."""
+    bench.fakes.faults.always.add("list_volumes")
+    bench.take(recorded(bench), full=True)
+    assert bench.fact(ONE).cause.code == "backend-failed"
+    bench.fakes.clock.pump([0.1] * 600)
+    assert 7 <= bench.fakes.faults.calls["list_volumes"] <= 12
+    bench.fakes.faults.clear()
+    bench.fakes.clock.pump([1.0] * 12)
+    assert bench.fact(ONE).condition is Condition.MOUNTED
+    assert bench.fact(ONE).cause is None
+
+
+def test_round_with_nothing_to_do(bench):
+    """A round with many datasets at rest asks everything once and reports nothing."""
+    bench.take(full=True)
+    for number in range(100):
+        volume = bench.fakes.mounted(dataset_id(number))
+        owned = an_ownership(number, volume, acquired=True)
+        bench.take(evolve(an_assignment(number), ownership=owned))
+    before, reports = dict(bench.fakes.faults.calls), len(bench.link.reports)
+    bench.fakes.clock.advance(61)
+    made = {n: c - before[n] for n, c in bench.fakes.faults.calls.items()}
+    assert (made["list_volumes"], made["mounts"]) == (1, 1)
+    assert made.get("signature", 0) == 0
+    assert len(bench.link.reports) == reports
+
+
+def test_new_link(bench):
+    """After a reconnection all is told, before anything is done."""
+    bench.take(recorded(bench), full=True)
+    bench.agent.cut_off()
+    bench.link = RecordingLink()
+    bench.connect()
+    assert bench.link.reports == []
+    bench.take()
+    assert bench.link.reports[0].full
+    assert bench.fact(ONE).condition is Condition.MOUNTED

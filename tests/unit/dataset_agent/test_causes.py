@@ -1,0 +1,47 @@
+"""Causes name what they are about."""
+
+from flocker.dataset_agent import states
+from flocker.dataset_agent.causes import explain, held
+from flocker.model.cluster import Cause
+from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.testing.builders import node_id
+from flocker.testing.situations import (
+    DATASET,
+    DEVICE,
+    PLACE,
+    SIZE,
+    VOLUME,
+)
+
+
+def test_foreign():
+    """The device, what it carries, and how to be rid of it are named."""
+    found = states.Foreign(DATASET, VOLUME, SIZE, DEVICE, "swap")
+    assert explain("foreign-signature", found, DEFAULT_BACKEND) == Cause(
+        "foreign-signature",
+        f"{DEVICE} (volume {VOLUME}) carries swap, which is no filesystem of ours",
+        f"see whose it is; if it is worthless: wipefs --all {DEVICE}",
+        permanent=True,
+    )
+
+
+def test_without_release():
+    """What ends by itself asks nobody for anything."""
+    found = states.Registered(DATASET, VOLUME)
+    cause = explain("not-listed", found, DEFAULT_BACKEND)
+    assert (cause.release, cause.permanent) == (None, False)
+
+
+def test_why():
+    """The words of a driver that failed are passed on."""
+    unreadable = states.Unreadable(DATASET, VOLUME, SIZE, "I/O error")
+    stranded = states.Stranded(DATASET, VOLUME, PLACE, "I/O error")
+    for code, found in (("device-unreadable", unreadable), ("stranded", stranded)):
+        assert explain(code, found, DEFAULT_BACKEND).words.endswith(": I/O error")
+
+
+def test_held():
+    """Every holder is named."""
+    assert held((node_id(1), node_id(2))) == Cause(
+        "held", f"node {node_id(1)}, {node_id(2)} has not let go of it yet"
+    )

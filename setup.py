@@ -67,7 +67,12 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["flocker", "flocker.*"]),
-    package_data={"flocker": ["py.typed"], "flocker.restapi": ["schemas/*.yml"]},
+    package_data={
+        "flocker": ["py.typed"],
+        "flocker.daemons": ["units/*.service"],
+        "flocker.restapi": ["schemas/*.yml"],
+        "flocker.testing": ["*.sh"],
+    },
     install_requires=BASE,
     extras_require={
         "control": CONTROL,
@@ -83,6 +88,7 @@ setup(
             "flockerctl = flocker.cli.flockerctl:main",
             "flocker-control = flocker.daemons.control:main",
             "flocker-dataset-agent = flocker.daemons.dataset_agent:main",
+            "flocker-install-units = flocker.daemons.install_units:main",
             "flocker-sandbox = flocker.sandbox.main:main",
         ],
     },

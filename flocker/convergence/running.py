@@ -117,11 +117,9 @@ class Running(Generic[K, S]):
         return None
 
     async def _run(self, key: K, step: S) -> None:
-        name = type(step).__name__.lower()
-        with logging.action("flocker:step", step=repr(step)), metrics.step(name) as end:
-            outcome = await self._outcome(step)
+        with metrics.step(type(step).__name__.lower()) as end:
+            outcome = await self._logged(key, step)
             end(_OUTCOMES[type(outcome)])
-            logging.message("flocker:step:outcome", outcome=repr(outcome))
         del self._running[key]
         self._unobserved[key] = step
         match outcome:
@@ -134,6 +132,24 @@ class Running(Generic[K, S]):
             case TryAgain() | GiveUp():
                 self._failed(key, step, outcome)
         self._woken()
+
+    async def _logged(self, key: K, step: S) -> Outcome:
+        """Perform a step as an action; one that is tried again as a message only.
+
+        What fails for hours would fill the log; a message is counted instead.
+        """
+        before = self._troubles.get(key)
+        said = {"step": type(step).__name__.lower(), **logging.fields_of(step)}
+        if before is None:
+            with logging.action("flocker:step", **said):
+                outcome = await self._outcome(step)
+                logging.message("flocker:step:outcome", **_said_of(outcome))
+            return outcome
+        outcome = await self._outcome(step)
+        attempts = before.attempts + 1
+        again = {**said, **_said_of(outcome), "attempts": attempts}
+        logging.message("flocker:step:again", **again)
+        return outcome
 
     def _no_effect_before(self, key: K, step: S) -> bool:
         trouble = self._troubles.get(key)
@@ -161,6 +177,15 @@ class Running(Generic[K, S]):
             wait = outcome.after
         not_before = self._clock.seconds() + wait
         self._troubles[key] = Trouble(step, attempts, cause, not_before)
+
+
+def _said_of(outcome: Outcome) -> dict[str, object]:
+    match outcome:
+        case Done():
+            return {"outcome": "done"}
+        case TryAgain(cause) | GiveUp(cause):
+            name = "given up" if isinstance(outcome, GiveUp) else "failed"
+            return {"outcome": name, "code": cause.code, "why": cause.words}
 
 
 def _no_effect(step: object) -> Cause:

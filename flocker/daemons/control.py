@@ -12,8 +12,10 @@ from twisted.internet.defer import DeferredList, maybeDeferred
 from twisted.internet.interfaces import (
     IListeningPort,
     IOpenSSLServerConnectionCreator,
+    IReactorTime,
     ITransport,
 )
+from twisted.internet.task import LoopingCall
 
 from flocker import __version__
 from flocker.ca.contexts import Secured, peer_identity, server_context
@@ -40,10 +42,14 @@ from flocker.runtime.clock import SteadyClock
 from flocker.runtime.listening import listen
 from flocker.runtime.main import Stop, run_service
 from flocker.runtime.reactor import IReactor
+from flocker.runtime.service_manager import service_manager
 from flocker.runtime.settings import run_program, standard_options
 
 DAY = 24 * 3600.0
 """Seconds."""
+
+STATUS_EVERY = 5.0
+"""Seconds between two looks at what `systemctl status` is told."""
 
 
 @frozen
@@ -218,7 +224,25 @@ async def _serve(
         datasets=len(operations.configuration.datasets),
         revision=operations.configuration.revision,
     )
+    _tell(reactor, operations)
     return operations, (rest_port, agent_port)
+
+
+def _tell(clock: IReactorTime, operations: Operations) -> None:
+    """Say in `systemctl status` what is served, while `clock` runs."""
+    manager = service_manager()
+    if manager.address is None:
+        return
+
+    def tell() -> None:
+        nodes = operations.observations.nodes.values()
+        connected = sum(node.connected for node in nodes)
+        datasets = len(operations.configuration.datasets)
+        manager.status(f"serving; nodes connected: {connected}, datasets: {datasets}")
+
+    telling = LoopingCall(tell)
+    telling.clock = clock
+    _ = telling.start(STATUS_EVERY)
 
 
 def _tls(

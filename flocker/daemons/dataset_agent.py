@@ -20,6 +20,7 @@ from flocker.ca.services import ServiceCertificates, load_service_directory
 from flocker.convergence.dialling import Control, dial
 from flocker.convergence.link import Hearer, Link
 from flocker.convergence.session import make_session
+from flocker.daemons.connected import telling
 from flocker.dataset_agent.agent import DatasetAgent
 from flocker.dataset_agent.filesystems import Filesystems
 from flocker.dataset_agent.rig import Backend, Rig
@@ -31,6 +32,7 @@ from flocker.runtime.logging import Destination, message, start_logging
 from flocker.runtime.main import Stop, run_service
 from flocker.runtime.reactor import IReactor
 from flocker.runtime.scraping import serve
+from flocker.runtime.service_manager import service_manager
 from flocker.runtime.settings import run_program, standard_options
 from flocker.runtime.threads import Threads
 from flocker.wire.agent_yaml import AgentConfig, BackendConfig, BadAgentFile, parse
@@ -97,7 +99,8 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
         )
 
     scraped = await _metrics(reactor, config)
-    session = make_session(dial_control, agent, reactor, chance)
+    manager = service_manager()
+    session = make_session(telling(dial_control, manager), agent, reactor, chance)
     message(
         "flocker:dataset-agent:started",
         version=__version__,
@@ -105,6 +108,7 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
         control=config.hosts,
         backends={str(each.name): each.driver for each in config.backends},
     )
+    manager.status("not connected: dialling control")
     session.start()
 
     async def stop() -> None:

@@ -15,6 +15,7 @@ from flocker.cli.flockerctl import flockerctl
 from flocker.convergence import running
 from flocker.daemons.control import control
 from flocker.daemons.dataset_agent import dataset_agent
+from flocker.daemons.install_units import install_units
 from flocker.dataset_agent.causes import TEMPLATES
 from flocker.model.cluster import Condition, Phase
 from flocker.model.errors import FlockerError
@@ -34,6 +35,7 @@ PROGRAMS: dict[str, click.Command] = {
     "flocker-ca": flocker_ca,
     "flocker-control": control,
     "flocker-dataset-agent": dataset_agent,
+    "flocker-install-units": install_units,
     "flocker-sandbox": sandbox,
     "flockerctl": flockerctl,
 }

@@ -14,7 +14,7 @@ BASE = [
     "cryptography>=43",
     "eliot>=1.16",
     "idna>=3.4",
-    "pyOpenSSL>=24.3",
+    "pyOpenSSL>=24.3,!=25.1.0",
     "pyrsistent>=0.20",
     "PyYAML>=6.0",
     "rich>=13.7",

@@ -1,73 +1,57 @@
-"""Which backends there are, and how the dataset agent makes one from agent.yml."""
+"""Which backends there are, and how the dataset agent makes one from agent.yml.
 
-from collections.abc import Callable, Mapping
-from enum import Enum
+A name means, in this order: a built-in backend; an entry point of an installed package;
+one of the first Flocker's that is refused with a sentence; a Python module with the
+attribute ``FLOCKER_BACKEND``. See `finding`.
+"""
+
+from collections.abc import Mapping
+from typing import Final
 
 from attrs import frozen
-from pyrsistent import PMap, pmap
+from pyrsistent import pmap
 
+from flocker.backends import finding
 from flocker.backends.block_interface import IBlockDeviceAPI
 from flocker.backends.caching import CachingBlockDevices
+from flocker.backends.configuring import check, make
+from flocker.backends.description import BackendDescription
+from flocker.backends.foreign import adapt
 from flocker.backends.loopback.api import DEFAULT_ROOT, make_loopback
 from flocker.backends.loopback.translate import SECTOR
 from flocker.model.errors import FlockerError
 from flocker.model.ids import ClusterID
 
-_NAMES: dict[type, str] = {str: "a text", int: "a whole number", bool: "true or false"}
+LATER: Final = frozenset(
+    {
+        "aws",
+        "emc_xtremio_flocker_plugin",
+        "openstack",
+        "scaleio_flocker_driver",
+        "zfs",
+    }
+)
+"""Names of the first Flocker that will mean built-in backends."""
 
-
-class BackendKind(Enum):
-    """What a backend gives: volumes to attach, or filesystems on a pool of its node."""
-
-    BLOCK = "block"
-    POOL = "pool"
+DROPPED: Mapping[str, str] = {
+    "gce": "Google's persistent disks have no driver here",
+}
+"""Names of the first Flocker that mean nothing any more, and why."""
 
 
 @frozen
-class UnknownBackend(FlockerError):
-    """agent.yml names a backend that this Flocker does not have."""
+class BackendRefused(FlockerError):
+    """agent.yml names a backend of the first Flocker that there is not, or not yet."""
 
     where: str
     name: str
-    known: tuple[str, ...]
-
-    def words(self) -> str:
-        """Name it, and those there are."""
-        known = ", ".join(self.known)
-        return f"{self.where}.backend: there is no {self.name!r}, only: {known}"
-
-
-@frozen
-class BadBackendConfiguration(FlockerError):
-    """A key of a backend in agent.yml is missing, unknown or of the wrong type."""
-
-    where: str
-    """The file and the keys that lead to the backend."""
-    key: str
     why: str
 
     def words(self) -> str:
-        """Name the file, the key and the fault."""
-        return f"{self.where}.{self.key}: {self.why}"
-
-
-@frozen
-class BackendDescription:
-    """What is known of a backend before it is made.
-
-    `api_factory` is called with the configuration by keyword, and with `cluster_id` if
-    `needs_cluster_id`. `optional_config` has the defaults; their types are the types
-    wanted, and text is wanted of every required key.
-    """
-
-    name: str
-    api_factory: Callable[..., IBlockDeviceAPI]
-    needs_cluster_id: bool = True
-    required_config: frozenset[str] = frozenset()
-    optional_config: PMap[str, object] = pmap()
-    kind: BackendKind = BackendKind.BLOCK
-    keeps_device_paths: bool = True
-    """Whether device paths may be kept; see `flocker.backends.caching`."""
+        """Name it and the reason."""
+        return (
+            f"{self.where}.backend: there is no {self.name} in this version: {self.why}"
+        )
 
 
 # The kernel itself says which file a loop device has, as cheaply as a stat says less.
@@ -87,53 +71,42 @@ LOOPBACK = BackendDescription(
 BUILT_IN = {description.name: description for description in (LOOPBACK,)}
 
 
-def _name(value: object) -> str:
-    return _NAMES.get(type(value), type(value).__name__)
-
-
 def look_up(name: str, where: str) -> BackendDescription:
-    """Find a backend by its name. Raises `UnknownBackend`, with `where` in it."""
-    try:
-        return BUILT_IN[name]
-    except KeyError:
-        raise UnknownBackend(where, name, tuple(sorted(BUILT_IN))) from None
+    """Find a backend by its name; `where` leads to it, for errors.
 
-
-def check(
-    description: BackendDescription, config: Mapping[str, object], where: str
-) -> Mapping[str, object]:
-    """Give the configuration with its defaults.
-
-    `config` is without the key ``backend``. Raises `BadBackendConfiguration`.
+    Raises `BackendRefused` and what `finding` raises.
     """
-    wanted: dict[str, type] = dict.fromkeys(description.required_config, str)
-    wanted |= {key: type(value) for key, value in description.optional_config.items()}
-    for key, value in config.items():
-        if key not in wanted:
-            known = ", ".join(sorted(wanted)) or "none"
-            why = f"{description.name} has no such key; it has: {known}"
-            raise BadBackendConfiguration(where, str(key), why)
-        if type(value) is not wanted[key]:  # its value may be a secret: not shown
-            why = f"should be {_NAMES[wanted[key]]}, not {_name(value)}"
-            raise BadBackendConfiguration(where, key, why)
-    for key in sorted(description.required_config - set(config)):
-        raise BadBackendConfiguration(
-            where, key, f"is missing; {description.name} needs it"
-        )
-    return {**description.optional_config, **config}
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    installed = finding.installed()
+    if name in installed:
+        return finding.from_entry_point(installed[name], where)
+    if name in LATER:
+        raise BackendRefused(where, name, "it comes with a later one")
+    if name in DROPPED:
+        raise BackendRefused(where, name, DROPPED[name])
+    known = tuple(sorted({*BUILT_IN, *installed}))
+    return finding.from_module(name, where, known)
 
 
 def build(
-    name: str, config: Mapping[str, object], cluster_id: ClusterID, where: str
+    name: str,
+    config: Mapping[str, object],
+    cluster_id: ClusterID,
+    where: str,
+    reactor: object = None,
 ) -> IBlockDeviceAPI:
     """Make the driver of a backend for this machine, with its cache.
 
     `where` is what leads to `config`, for errors: ``agent.yml: backends.fast``. Raises
-    `UnknownBackend`, `BadBackendConfiguration` and what the driver raises.
+    `BadBackendConfiguration`, `DriverFailed`, `NotADriver`, what `look_up` raises and
+    the driver's own `FlockerError`.
     """
     description = look_up(name, where)
     arguments = dict(check(description, config, where))
     if description.needs_cluster_id:
         arguments["cluster_id"] = cluster_id
-    api = description.api_factory(**arguments)
+    if description.needs_reactor:
+        arguments["reactor"] = reactor
+    api = adapt(make(description, arguments, where), description.name, where)
     return CachingBlockDevices(api, keeps_device_paths=description.keeps_device_paths)

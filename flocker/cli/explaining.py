@@ -35,6 +35,7 @@ WANTS: Mapping[str, str] = {
     Want.MOUNTED.value: "told to mount it",
     Want.AWAY.value: "told to let it go",
     Want.DELETED.value: "told to destroy it",
+    Want.KEPT.value: "told to keep it as it is, for nobody uses it",
     Want.LEFT_ALONE.value: "told to leave it alone",
 }
 

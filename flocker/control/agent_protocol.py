@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from flocker.control.agents import Agents, ConnectionGone
 from flocker.control.observations import Observations
-from flocker.model.cluster import AgentIdentity, Volume
+from flocker.model.cluster import AgentIdentity, Role, Volume
 from flocker.model.ids import BackendName, NodeID
 from flocker.runtime import logging
 from flocker.wire.commands import (
@@ -54,6 +54,7 @@ class AgentProtocol(Connection):
     def __init__(self, factory: "AgentFactory") -> None:
         super().__init__(factory.clock)
         self._factory = factory
+        self._greeted = False
         self._accepted = False
         self._requests = 0
         self._listings: dict[int, Listing] = {}
@@ -137,18 +138,27 @@ class AgentProtocol(Connection):
             claimed = decode(AgentIdentity, identity)
         except Undecodable as error:
             raise BadPayload(str(error)) from error
-        assert self.transport is not None  # noqa: S101  (it has just spoken)
-        certified = self._factory.identify(self.transport)
-        if claimed.node != certified:
-            raise AgentRefused(
-                f"the certificate is of node {certified}, the agent says {claimed.node}"
-            )
+        self._examine(claimed)
         await self._make_way(claimed)
         self.identity = claimed
         if self._speak_up.active():
             self._speak_up.cancel()
         _ = self.clock.callLater(0, self._join, boot, number)
         return {"protocol": PROTOCOL, "version": self._factory.version}
+
+    def _examine(self, claimed: AgentIdentity) -> None:
+        """Refuse who is not what the certificate, or this port, is for."""
+        if self._greeted:
+            raise AgentRefused("Hello was said before on this connection")
+        if claimed.role is not Role.DATASET:
+            raise AgentRefused(f"no {claimed.role.value} agents are taken here")
+        assert self.transport is not None  # noqa: S101  (it has just spoken)
+        certified = self._factory.identify(self.transport)
+        if claimed.node != certified:
+            raise AgentRefused(
+                f"the certificate is of node {certified}, the agent says {claimed.node}"
+            )
+        self._greeted = True
 
     async def _make_way(self, claimed: AgentIdentity) -> None:
         """Close an older connection of the node, or refuse this one."""

@@ -5,16 +5,28 @@ One agent answers for a backend; whose turn it is does not matter, for all see t
 
 from collections.abc import Callable, Iterable
 from itertools import islice
+from typing import Protocol
 
 from attrs import frozen
 
-from flocker.control.agents import AgentConnection, ConnectionGone
+from flocker.control.agents import ConnectionGone
 from flocker.control.operations import Operations
 from flocker.model.cluster import Volume
 from flocker.model.errors import FlockerError
 from flocker.model.ids import BackendName, NodeID
 
-ConnectionOf = Callable[[NodeID], AgentConnection | None]
+
+class Lister(Protocol):
+    """An agent, as far as it is asked here."""
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """Ask for all volumes of a backend.
+
+        Raises `ConnectionGone`, and `FlockerError` with the agent's reason.
+        """
+
+
+ConnectionOf = Callable[[NodeID], Lister | None]
 """Gives the live connection of a node's dataset agent, if there is one."""
 
 TRIES = 3
@@ -67,7 +79,7 @@ class Asking:
                 why = str(error)
         raise BackendUnanswered(backend, why)
 
-    def _connections(self, backend: BackendName) -> Iterable[AgentConnection]:
+    def _connections(self, backend: BackendName) -> Iterable[Lister]:
         for node, sight in sorted(self._operations.observations.nodes.items()):
             if any(each.name == backend for each in sight.identity.backends):
                 connection = self._connection_of(node)

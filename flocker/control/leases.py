@@ -39,7 +39,7 @@ class LeaseNotFound(FlockerError):
         """Name the dataset and the holder."""
         if self.holder is None:
             return f"dataset {self.dataset} is not leased"
-        return f"{self.holder!r} holds no lease of dataset {self.dataset}"
+        return f"{self.holder[:80]!r} holds no lease of dataset {self.dataset}"
 
 
 def acquire(

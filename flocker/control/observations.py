@@ -81,9 +81,12 @@ class Observations:
         """
         before = self._nodes.get(identity.node)
         touched = set(self.reported_by(identity.node))
-        if before is not None and before.identity.era != identity.era:
+        rebooted = before is not None and before.identity.era != identity.era
+        if rebooted:
             self._forget(identity.node)
         self._see(NodeSight(identity, connected=True, last_seen=now, since=now))
+        if rebooted:
+            self._tell(touched)
         return touched
 
     def disconnected(self, node: NodeID, now: float) -> set[DatasetID]:
@@ -129,14 +132,18 @@ class Observations:
             if node in self.facts(dataset):
                 self._drop(node, dataset)
                 touched.add(dataset)
-        for watcher in self._watchers:
-            watcher.observed(touched)
+        if touched:
+            self._tell(touched)
         return touched
 
     def _see(self, sight: NodeSight) -> None:
         self._nodes[sight.identity.node] = sight
         for watcher in self._watchers:
             watcher.sighted(sight)
+
+    def _tell(self, touched: Iterable[DatasetID]) -> None:
+        for watcher in self._watchers:
+            watcher.observed(touched)
 
     def _put(self, node: NodeID, observed: Observed) -> None:
         dataset = observed.fact.dataset

@@ -27,7 +27,6 @@ Decide = Callable[[Configuration], Change]
 ATTEMPTS = 10
 """How often a decision is taken again when others write between."""
 
-
 LONGEST_ALARM = 3600.0
 """Seconds after which deadlines are looked at again, however far the first is."""
 
@@ -85,6 +84,7 @@ class Operations:
         self._started = timing.now()
         self._deadlines = Deadlines()
         self._alarm: IDelayedCall | None = None
+        self._alarm_for: float | None = None
         for dataset in {*configuration.leases, *configuration.datasets}:
             self._note_deadline(dataset)
         self._set_alarm()
@@ -113,7 +113,6 @@ class Operations:
             self._turn.release()
         if change:
             self.heard_of(edit.dataset for edit in change.edits)
-            self._set_alarm()
         return configuration
 
     def heard_of(self, datasets: Iterable[DatasetID]) -> None:
@@ -175,6 +174,7 @@ class Operations:
         self.placement.follow(change, after)
         for edit in change.edits:
             self._note_deadline(edit.dataset)
+        self._set_alarm()
         for listener in self._listeners:
             listener.changed(change, after)
 
@@ -187,6 +187,9 @@ class Operations:
     def _set_alarm(self) -> None:
         """See to it that upkeep runs when the first deadline is over."""
         first = self._deadlines.next()
+        if self._alarm is not None and first == self._alarm_for:
+            return
+        self._alarm_for = first
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

@@ -57,7 +57,7 @@ def wanted_where(configuration: Configuration, dataset_id: DatasetID) -> NodeID 
 def touched_by(
     change: Change, configuration: Configuration, holders: Holders
 ) -> Iterable[tuple[NodeID, DatasetID]]:
-    """Name whom a change concerns: nodes that should have it, had to, or hold it.
+    """Name whom a change concerns: who should have it, had to, leases or holds it.
 
     `configuration` is the one the change led to.
     """
@@ -66,6 +66,9 @@ def touched_by(
         if isinstance(edit, DatasetEdit):
             rows = (edit.before, edit.after)
             nodes.update(row.primary for row in rows if row is not None)
+            lease = configuration.leases.get(edit.dataset)
+            if lease is not None:
+                nodes.add(lease.node)
         if isinstance(edit, LeaseEdit):
             leases = (edit.before, edit.after)
             nodes.update(lease.node for lease in leases if lease is not None)

@@ -89,7 +89,7 @@ def due(
     found = []
     if lease is not None and lease.next_expiry is not None:
         found.append(max(lease.next_expiry, times.started + GRACE))
-    if dataset is not None and dataset.destroyed_at is not None:
+    if dataset is not None and dataset.destroyed and dataset.destroyed_at is not None:
         found.append(dataset.destroyed_at + times.retention)
     return min(found, default=None)
 

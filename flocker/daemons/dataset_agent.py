@@ -172,7 +172,7 @@ def _backend(reactor: IReactor, config: BackendConfig, cluster: ClusterID) -> Ba
         name=config.name,
         driver=config.driver,
         kind=description.kind.value,
-        api=build(config.driver, config.keys, cluster, config.where),
+        api=build(config.driver, config.keys, cluster, config.where, reactor),
         threads=Threads(reactor, f"backend-{config.name}", DRIVER_THREADS),
     )
 

@@ -225,7 +225,7 @@ class DatasetAgent:
     def _facts(self) -> dict[DatasetID, Fact]:
         """Say what is known of all that is wanted, held or worked on here."""
         facts = {}
-        for dataset in (*self._slice, *self._found):
+        for dataset in self._slice | self._found:
             assignment = self._slice.get(dataset)
             backend, found = self._found.get(
                 dataset, (_backend_of(assignment), Unknown(dataset))

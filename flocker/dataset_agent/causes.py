@@ -33,12 +33,15 @@ class Template:
 
 TEMPLATES: Mapping[str, Template] = {
     "registering": Template("volume {volume} was found and is being put on record"),
-    "not-listed": Template("backend {backend} does not list its volume {volume}"),
+    "not-listed": Template(
+        "backend {backend} does not list its volume {volume}",
+        "wait if it was made just now; if it was destroyed, delete the dataset",
+    ),
     "attached-elsewhere": Template("volume {volume} is attached to {instance}"),
     "backend-unanswered": Template("backend {backend} was not heard of yet"),
     "unclaimed": Template(
         "volume {volume} is here, and no such dataset is configured",
-        "see to the volume by hand",
+        "adopt it, or see to it by hand; GET /v1/status/volumes lists all of these",
     ),
     "volume-destroyed": Template(
         "backend {backend} says that its volume {volume} is no more",

@@ -120,6 +120,7 @@ NEXT: Mapping[tuple[Want, Condition], Next] = {
     (Want.KEPT, Condition.ELSEWHERE): REST,
     (Want.KEPT, Condition.ON_DEAD_NODE): REST,
     (Want.KEPT, Condition.APPEARING): REST,
+    (Want.KEPT, Condition.UNREADABLE): REST,
     (Want.KEPT, Condition.BLANK): REST,
     (Want.KEPT, Condition.EMPTIED): REST,
     (Want.KEPT, Condition.FOREIGN): REST,

@@ -105,10 +105,10 @@ def status(
         return Status(Phase.DESTROYED, since, dataset.primary)
     target = wanted_on(dataset, lease)
     kept = None if lease is None else facts.get(lease.node)
-    if lease is not None and kept is not None and _keeps(lease, kept, dataset, target):
+    if lease and kept and _keeps(lease, kept, dataset, target, nodes):
         return _leased(lease, kept)
     if target is None:
-        return _on_use(dataset, facts)
+        return _on_use(dataset, facts, nodes)
     holders = _other_holders(target, facts, nodes)
     for holder in holders:
         if nodes[holder].connected:
@@ -120,11 +120,20 @@ def status(
 
 
 def _keeps(
-    lease: Lease, kept: Observed, dataset: Dataset, target: NodeID | None
+    lease: Lease,
+    kept: Observed,
+    dataset: Dataset,
+    target: NodeID | None,
+    nodes: Mapping[NodeID, NodeSight],
 ) -> bool:
-    """Say whether a lease keeps the dataset from what is wanted of it."""
+    """Say whether a lease keeps the dataset from what is wanted of it.
+
+    A silent node may have lost it meanwhile: then other rules know more.
+    """
+    sight = nodes.get(lease.node)
     mounted = kept.fact.condition is Condition.MOUNTED
-    return mounted and (dataset.deleted or lease.node != target)
+    heard = sight is not None and sight.connected
+    return mounted and heard and (dataset.deleted or lease.node != target)
 
 
 def _leased(lease: Lease, kept: Observed) -> Status:
@@ -138,13 +147,23 @@ def _leased(lease: Lease, kept: Observed) -> Status:
     return Status(Phase.WAITING, kept.since, lease.node, cause, fact.path, fact.size)
 
 
-def _on_use(dataset: Dataset, facts: Mapping[NodeID, Observed]) -> Status:
-    for node, observed in sorted(facts.items()):
-        fact = observed.fact
-        if fact.condition is Condition.MOUNTED:
-            return Status(
-                Phase.MOUNTED, observed.since, node, None, fact.path, fact.size
-            )
+def _on_use(
+    dataset: Dataset,
+    facts: Mapping[NodeID, Observed],
+    nodes: Mapping[NodeID, NodeSight],
+) -> Status:
+    """Say where it stayed after its last use."""
+    mounted = {
+        node: observed
+        for node, observed in sorted(facts.items())
+        if observed.fact.condition is Condition.MOUNTED and node in nodes
+    }
+    for node, observed in mounted.items():
+        if nodes[node].connected:
+            path, size = observed.fact.path, observed.fact.size
+            return Status(Phase.MOUNTED, observed.since, node, None, path, size)
+    for node, observed in mounted.items():
+        return _silent(dataset, nodes[node], observed)
     return Status(Phase.WAITING, dataset.asked, None, NOT_IN_USE)
 
 

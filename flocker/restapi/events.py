@@ -4,6 +4,7 @@ A reader that does not keep up is given what it missed from control's ring; one 
 falls off the ring's end is closed. Nothing is buffered for it but a few events.
 """
 
+from collections.abc import Callable
 from uuid import UUID
 
 from twisted.internet.defer import Deferred
@@ -85,11 +86,12 @@ class Reader:
         self._request: Request | None = None
         self._comments = LoopingCall(self._comment)
         self._comments.clock = clock
-        self._unwatch = events.watch(self._go_on)
+        self._unwatch: Callable[[], None] | None = None
 
     def serve(self, request: Request) -> Deferred[None]:
         """Write to `request` until its client goes; fires then."""
         self._request = request
+        self._unwatch = self._events.watch(self._go_on)
         ended: Deferred[None] = request.notifyFinish()
         _ = ended.addBoth(self._end)
         request.registerProducer(self, streaming=True)
@@ -135,10 +137,13 @@ class Reader:
 
     def _close(self, request: Request) -> None:
         """End it without waiting for what the client does not take."""
-        request.loseConnection()
+        abort = getattr(request.transport, "abortConnection", None)
+        if abort is not None:
+            abort()
 
     def _end(self, result: Failure | None) -> None:
         self._request = None
-        self._unwatch()
+        if self._unwatch is not None:
+            self._unwatch()
         if self._comments.running:
             self._comments.stop()

@@ -40,18 +40,19 @@ async def listen(
     """
     try:
         endpoint = serverFromString(reactor, text)
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, OSError) as error:
         why = "it should look like tcp:4523 or tcp:4523:interface=127.0.0.1"
         raise BadEndpoint(option, text, why) from error
     secured = TLSMemoryBIOFactory(tls, False, factory, reactor)  # noqa: FBT003
     secured.noisy = False
     try:
         port: IListeningPort = await endpoint.listen(secured)
-    except CannotListenError as error:
+    except (CannotListenError, OverflowError) as error:
         raise BadEndpoint(option, text, _why(error)) from error
     return port
 
 
-def _why(error: CannotListenError) -> str:
-    found = error.socketError
+def _why(error: CannotListenError | OverflowError) -> str:
+    """Say what the kernel said, or Python of a number that is no port."""
+    found = getattr(error, "socketError", error)
     return str(getattr(found, "strerror", None) or found)

@@ -5,6 +5,7 @@ The only module that knows eliot. Actions nest through context variables, also a
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ ROTATE_AT = 100 * 1024 * 1024
 """Bytes of a log file before it is rotated, and five are kept: Flocker 1.15's."""
 ROTATED_FILES = 5
 
+_TASK_ID = re.compile(r"[0-9a-f-]{1,40}@(/[0-9]{1,9}){1,100}", re.ASCII)
+"""What eliot makes; of another text it could not make ids of its own again."""
+
 Destination = Callable[[dict[str, Any]], None]
 
 
@@ -45,13 +49,13 @@ def continued(task_id: str, action_type: str, **fields: object) -> Iterator[None
 
     A `task_id` that is none starts a task of its own.
     """
-    try:
-        parent = Action.continue_task(
+    if _TASK_ID.fullmatch(task_id):
+        started = Action.continue_task(
             task_id=task_id, action_type=action_type, **fields
         )
-    except (ValueError, IndexError, AttributeError, TypeError):
-        parent = eliot.start_task(action_type=action_type, **fields)
-    with _inside(parent):
+    else:
+        started = eliot.start_task(action_type=action_type, **fields)
+    with _inside(started):
         yield
 
 

@@ -82,12 +82,19 @@ def demand(layout: Layout, machine: MachineName) -> MachineRecord:
     return record
 
 
+def same_code() -> dict[str, str]:
+    """Let programs import what this one does, where that is not what is installed."""
+    found = os.environ.get("PYTHONPATH")
+    return {} if found is None else {"PYTHONPATH": found}
+
+
 def client_environment(layout: Layout) -> dict[str, str]:
     """Say where `flockerctl` finds the control service."""
     return {
         "FLOCKER_CONTROL_SERVICE": address(CONTROL),
         "FLOCKER_CERTS_PATH": str(layout.client),
         "FLOCKER_USER": USER,
+        **same_code(),
     }
 
 
@@ -111,7 +118,7 @@ def switch_on(layout: Layout, machine: MachineName, runs: Programs) -> None:
     plan = disk / "machine.json"
     write_blueprint(plan, blueprint)
     log = layout.logs(machine) / "machine.log"
-    environment = {"PATH": search_path(DEFAULT_ENVIRONMENT["PATH"])}
+    environment = {"PATH": search_path(DEFAULT_ENVIRONMENT["PATH"]), **same_code()}
     namespaces = [*_NAMESPACES, "--fork", "--kill-child", "--propagation=slave"]
     run_sync(
         [

@@ -9,7 +9,14 @@ from functools import reduce
 from typing import Final
 from uuid import UUID
 
-from flocker.model.changes import Change, DatasetEdit, Edit, OwnershipEdit, apply
+from flocker.model.changes import (
+    Change,
+    DatasetEdit,
+    Edit,
+    LeaseEdit,
+    OwnershipEdit,
+    apply,
+)
 from flocker.model.cluster import (
     AgentIdentity,
     Assignment,
@@ -33,6 +40,7 @@ from flocker.model.ids import (
     ProcessID,
     VolumeID,
 )
+from flocker.model.leases import USER, Holder, Lease
 from flocker.model.ownership import Ownership
 
 _DATASET: Final = 0xDA7A << 112
@@ -62,6 +70,7 @@ def a_dataset(
     *,
     deleted: bool = False,
     destroyed: bool = False,
+    destroyed_at: float | None = None,
     maximum_size: int | None = None,
 ) -> Dataset:
     """Make dataset `number`, wanted on node `on`."""
@@ -71,6 +80,7 @@ def a_dataset(
         maximum_size=maximum_size,
         deleted=deleted or destroyed,
         destroyed=destroyed,
+        destroyed_at=destroyed_at,
         asked=1000.0,
     )
 
@@ -87,12 +97,27 @@ def an_ownership(
     )
 
 
+def a_lease(
+    number: int = 1, on: int = 1, expires: float | None = None, **others: float | None
+) -> Lease:
+    """Lease dataset `number` to node `on`, for a user, and others by name."""
+    holders = {USER: expires, **others}
+    return Lease(
+        dataset_id(number),
+        node_id(on),
+        tuple(Holder(name, holders[name]) for name in sorted(holders)),
+    )
+
+
 def a_configuration(
-    datasets: Iterable[Dataset] = (), ownership: Iterable[Ownership] = ()
+    datasets: Iterable[Dataset] = (),
+    ownership: Iterable[Ownership] = (),
+    leases: Iterable[Lease] = (),
 ) -> Configuration:
     """Make a configuration as commits make it: each object is one revision."""
     edits: list[Edit] = [DatasetEdit(None, dataset) for dataset in datasets]
     edits.extend(OwnershipEdit(None, record) for record in ownership)
+    edits.extend(LeaseEdit(None, lease) for lease in leases)
     return reduce(
         lambda known, edit: apply(Change((edit,)), known), edits, Configuration()
     )
@@ -128,7 +153,10 @@ def observed(fact: Fact, since: float = 2000.0) -> Observed:
 
 
 def an_assignment(
-    number: int = 1, on: int = 1, held_by: tuple[NodeID, ...] = ()
+    number: int = 1,
+    on: int = 1,
+    held_by: tuple[NodeID, ...] = (),
+    lease: Lease | None = None,
 ) -> Assignment:
     """Make what node `on` is told of dataset `number`."""
     return Assignment(
@@ -136,6 +164,7 @@ def an_assignment(
         dataset=a_dataset(number, on),
         ownership=an_ownership(number),
         held_by=held_by,
+        lease=lease,
     )
 
 

@@ -1,7 +1,5 @@
 """A dataset agent's rig on fakes: one machine, its driver, its kernel."""
 
-from random import Random
-
 from attrs import Factory, define, field
 from twisted.internet.task import Clock
 
@@ -25,9 +23,10 @@ HERE = InstanceID("i-1")
 
 @define(eq=False)
 class FakeRig:
-    """The parts of a rig; `steps_take` is how long each call takes, in seconds."""
+    """The parts of a rig; a call takes `pace` times `steps_take` seconds."""
 
     steps_take: float = 0.0
+    pace: float = 1.0
     names: tuple[BackendName, ...] = (DEFAULT_BACKEND,)
     node: NodeID = Factory(node_id)
     clock: Clock = Factory(Clock)
@@ -44,7 +43,7 @@ class FakeRig:
             self.service.cloud_node(HERE), self.faults, watch
         )
         threads = SimulatedThreads(
-            ProcessClock(self.clock), Random(0).random, self.steps_take
+            ProcessClock(self.clock), lambda: self.pace, self.steps_take
         )
         backends = {
             name: Backend(name, "memory", "block", self.driver, threads)

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 from pyrsistent import pmap
 
-from flocker.model.changes import Change, DatasetEdit, Edit, OwnershipEdit, apply
+from flocker.model.changes import (
+    Change,
+    DatasetEdit,
+    Edit,
+    LeaseEdit,
+    OwnershipEdit,
+    apply,
+)
 from flocker.model.cluster import (
     AgentIdentity,
     Assignment,
@@ -22,7 +29,7 @@ from flocker.model.cluster import (
     Want,
 )
 from flocker.model.configuration import Configuration
-from flocker.model.datasets import Dataset
+from flocker.model.datasets import Dataset, FilesystemKind, Mounting
 from flocker.model.ids import (
     BackendName,
     DatasetID,
@@ -32,6 +39,7 @@ from flocker.model.ids import (
     ProcessID,
     VolumeID,
 )
+from flocker.model.leases import Holder, Lease
 from flocker.model.ownership import Ownership
 from flocker.testing.builders import dataset_id, node_id
 from flocker.wire.protocol import AgedFact, Report, Slice
@@ -74,7 +82,10 @@ datasets: Final[SearchStrategy[Dataset]] = st.builds(
     backend=backend_names,
     deleted=st.booleans(),
     destroyed=st.booleans(),
+    destroyed_at=_maybe(times),
     asked=times,
+    mount=st.sampled_from(Mounting),
+    filesystem=st.sampled_from(FilesystemKind),
 )
 
 ownerships: Final[SearchStrategy[Ownership]] = st.builds(
@@ -88,6 +99,15 @@ ownerships: Final[SearchStrategy[Ownership]] = st.builds(
     base=_maybe(texts),
     candidate=_maybe(nodes),
     pinned=st.booleans(),
+)
+
+leases: Final[SearchStrategy[Lease]] = st.builds(
+    Lease,
+    dataset=dataset_ids,
+    node=nodes,
+    holders=st.lists(
+        st.builds(Holder, name=texts, expires=_maybe(times)), min_size=1, max_size=MOST
+    ).map(tuple),
 )
 
 causes: Final[SearchStrategy[Cause]] = st.builds(
@@ -119,6 +139,7 @@ assignments: Final[SearchStrategy[Assignment]] = st.builds(
     dataset=_maybe(datasets),
     ownership=_maybe(ownerships),
     held_by=_tuples(nodes),
+    lease=_maybe(leases),
 )
 
 identities: Final[SearchStrategy[AgentIdentity]] = st.builds(
@@ -177,6 +198,12 @@ _some_ownerships: Final = st.builds(
     backend=st.just(BackendName("default")),
     volume=st.integers(1, 3).map(lambda number: VolumeID(f"volume-{number}")),
 )
+_some_leases: Final = st.builds(
+    evolve,
+    leases,
+    dataset=st.integers(1, 3).map(dataset_id),
+    node=st.integers(1, 3).map(node_id),
+)
 
 
 @st.composite
@@ -204,7 +231,14 @@ def configurations(draw: DrawFn) -> Configuration:
 @st.composite
 def _edits_of(draw: DrawFn, configuration: Configuration) -> Edit | None:
     absent = draw(st.booleans())
-    if draw(st.booleans()):
+    kind = draw(st.sampled_from([DatasetEdit, OwnershipEdit, LeaseEdit]))
+    if kind is LeaseEdit:
+        lease = draw(_some_leases)
+        held = configuration.leases.get(lease.dataset)
+        if absent and held is None:
+            return None
+        return LeaseEdit(held, None if absent else lease)
+    if kind is DatasetEdit:
         dataset = draw(_some_datasets)
         was = configuration.datasets.get(dataset.id)
         if absent and was is None:

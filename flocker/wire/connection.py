@@ -20,6 +20,9 @@ from flocker.wire.protocol import Assembler, OutOfOrder, split
 PING_EVERY = 5.0
 DEAD_AFTER = 15.0
 
+LONGEST_WHY = 200
+"""Characters that are logged of what the other side did wrong."""
+
 ENDED = (ConnectionClosed, SSL.Error)
 """What a call raises whose connection ends before it is answered: closed by either
 side, lost, aborted, or broken off by TLS."""
@@ -59,7 +62,11 @@ class Connection(AMP):
     def dataReceived(self, data: bytes) -> None:
         """Note that the other side lives, whatever it says."""
         self.heard_at = self.clock.seconds()
-        super().dataReceived(data)
+        try:
+            super().dataReceived(data)
+        except Exception as error:  # noqa: BLE001  (whatever AMP makes of other bytes)
+            what = f"{type(error).__name__}: {error}"
+            self.abort(f"it does not speak AMP: {what[:LONGEST_WHY]}")
 
     def abort(self, why: str) -> None:
         """End the connection now, without waiting for what was not sent."""

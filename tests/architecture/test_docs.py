@@ -50,6 +50,7 @@ RAISED_BY_STEPS = (
     "flocker.backends.loopback.loop_devices",
     "flocker.backends.loopback.translate",
     "flocker.dataset_agent.filesystems",
+    "flocker.dataset_agent.kinds",
     "flocker.dataset_agent.mount_points",
     "flocker.runtime.process",
 )

@@ -226,17 +226,14 @@ class LoopbackBlockDevices:
 
     def get_device_path(self, blockdevice_id: VolumeID) -> Path:
         """Give the loop device that the kernel says is bound to the volume's file."""
-        path = self._directory.path_at(blockdevice_id, self._me)
-        if path is None:
+        status = self._directory.status_at(blockdevice_id, self._me)
+        if status is None:
             with self._directory.locked(shared=True):
                 stored = self._find(blockdevice_id)
-            if stored.attached_to != self._me:
-                raise UnattachedVolume(blockdevice_id)
-            path = stored.path
-        try:
-            device = self._loops.find(FileIdentity.of(path.stat()))
-        except FileNotFoundError:
-            device = None
+                if stored.attached_to != self._me:
+                    raise UnattachedVolume(blockdevice_id)
+                status = stored.path.stat()
+        device = self._loops.find(FileIdentity.of(status))
         if device is None:
             raise UnattachedVolume(blockdevice_id)
         return device

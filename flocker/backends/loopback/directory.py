@@ -206,6 +206,18 @@ class VolumeDirectory:
                 return stored
         return None
 
+    def status_at(
+        self, volume: VolumeID, instance: InstanceID
+    ) -> os.stat_result | None:
+        """As `path_at`, but give what stat(2) says; the agent asks at every round."""
+        file = self._names.get(volume)
+        if file is None:
+            return None
+        try:
+            return os.stat(f"{self.top}/attached/{instance}/{file.name}")  # noqa: PTH116
+        except FileNotFoundError:
+            return None
+
     def path_at(self, volume: VolumeID, instance: InstanceID) -> Path | None:
         """Give the file of a volume if its name is known and the instance has it.
 

@@ -70,6 +70,7 @@ class MemoryBlockDevices:
     live: set[InstanceID] = field(factory=set)
     lock: RLock = field(factory=RLock)
     _attached: int = 0
+    _at: dict[Path, VolumeID] = field(factory=dict)
 
     def fixed_node(self, instance: str) -> "MemoryFixedNode":
         """Give a driver that cannot make volumes larger."""
@@ -98,6 +99,7 @@ class MemoryBlockDevices:
         self._attached += 1
         number = _FIRST_DEVICE + self._attached
         path = DEVICES / f"d{self._attached}"
+        self._at[path] = volume
         self.devices[volume] = Device(
             number, path, volume, self.contents[volume], self.get(volume).size
         )
@@ -113,10 +115,9 @@ class MemoryBlockDevices:
     def device_at(self, path: Path) -> Device | None:
         """Give the device with this path."""
         with self.lock:
-            for device in self.devices.values():
-                if device.path == path:
-                    return device
-        return None
+            volume = self._at.get(path)
+            device = None if volume is None else self.devices.get(volume)
+            return device if device is not None and device.path == path else None
 
     def number_at(self, path: Path) -> int | None:
         """Give the number of the device with this path; None if there is none."""

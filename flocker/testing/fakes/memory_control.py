@@ -24,11 +24,12 @@ from flocker.client.interface import IFlockerClient
 from flocker.control.events import Events
 from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
-from flocker.model.cluster import AgentIdentity, BackendReport, Fact, Role
+from flocker.model.cluster import AgentIdentity, BackendReport, Fact, Role, Volume
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import Era, NodeID, ProcessID
 from flocker.restapi.app import World, app_resource
+from flocker.testing.fakes.memory_lister import MemoryListers
 from flocker.testing.fakes.stores import MemoryStore
 
 T = TypeVar("T")
@@ -59,11 +60,13 @@ class MemoryControl:
         )
         self.events = Events(self.operations, UUID(int=2), self.clock.seconds)
         self.reachable = True
+        self._listers = MemoryListers()
         resource = app_resource(
             self.operations,
             self.events,
             World(self.clock, self.clock.seconds),
             store_id=UUID(int=1),
+            connection_of=self._listers.of,
             version=__version__,
         )
         self._agent = _traversing(resource)
@@ -97,6 +100,10 @@ class MemoryControl:
         """A node's agent reports something new of one dataset."""
         touched = self.observations.edit(node, [(fact, 0.0)], [], self.clock.seconds())
         self.operations.heard_of(touched)
+
+    def lists(self, node: NodeID, *volumes: Volume) -> None:
+        """A node's backends list these volumes, if somebody asks."""
+        self._listers.lists(node, *volumes)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` while time goes by; raises `NeverDone`, and what it raises."""

@@ -192,8 +192,9 @@ class World:
     # Time.
 
     def step(self) -> None:
-        """Let the next event happen. Raises `Violated`."""
-        due = min(call.getTime() for call in self.clock.getDelayedCalls())
+        """Let the next event happen, if there is one. Raises `Violated`."""
+        calls = self.clock.getDelayedCalls()
+        due = min((call.getTime() for call in calls), default=self.clock.seconds())
         self.clock.advance(max(0.0, due - self.clock.seconds()))
         self.events += 1
         self.check()

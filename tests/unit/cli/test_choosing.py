@@ -25,6 +25,8 @@ def a_dataset(
         metadata={},
         primary=NodeID(UUID(int=0)),
         backend=BackendName("default"),
+        mount="always",
+        filesystem="ext4",
         maximum_size=None,
         deleted=deleted,
         phase="waiting",

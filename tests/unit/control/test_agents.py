@@ -19,9 +19,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from flocker.control.agents import Agents, ConnectionGone
-from flocker.control.datasets import NewDataset, create, delete, move
+from flocker.control.datasets import NewDataset, Wishes, change, create, delete
 from flocker.control.observations import Observations
-from flocker.control.operations import Decide, Operations
+from flocker.control.operations import Decide, Operations, Timing
 from flocker.control.slices import assignment
 from flocker.model.cluster import (
     AgentIdentity,
@@ -132,7 +132,13 @@ class Control:
         store = MemoryStore()
         store.stored = configuration or Configuration()
         self.observations = Observations()
-        self.operations = Operations(store, store.stored, self.observations, self.clock)
+        self.operations = Operations(
+            store,
+            store.stored,
+            self.observations,
+            self.clock,
+            Timing(self.clock.seconds),
+        )
         self.agents = Agents(self.operations, BOOT, self.clock)
 
     def connect(self, line: Line) -> Line:
@@ -164,7 +170,8 @@ class Control:
 
     def move(self, number: int, to: int) -> None:
         """Want it elsewhere."""
-        self.change(lambda now: move(now, dataset_id(number), node_id(to), 1000.0))
+        wishes = Wishes(node_id(to))
+        self.change(lambda now: change(now, dataset_id(number), wishes, 1000.0))
 
     def delete(self, number: int) -> None:
         """Want it gone."""
@@ -331,7 +338,7 @@ def test_reconnects_unknowing(control, boot, number):
     here = control.node(1)
     control.cut(here)
     back = control.connect(Line(here.identity, boot=boot, number=number))
-    assert back.last == everything(an_order(1, 1))
+    assert [what for _, what in back.sent] == [everything(an_order(1, 1))]
 
 
 @pytest.mark.parametrize("applied", [False, True])
@@ -404,6 +411,32 @@ def test_still_acting(control):
     assert here.slice == {dataset_id(1): an_order(1, 2)}
     here.take()
     assert here.slice == {}
+
+
+def test_taken_while_it_was_given(control):
+    """The confirmation that it was given is none that it was taken away."""
+    here, there = control.node(1, at_once=False), control.node(2)
+    here.take()
+    control.create(1, on=1)
+    control.move(1, to=2)
+    here.take()
+    assert there.slice == {dataset_id(1): an_order(1, 2, held_by=[1])}
+    here.take()
+    assert there.slice == {dataset_id(1): an_order(1, 2)}
+
+
+def test_all_there_is_for_a_holder(control):
+    """All that there is for an agent is also what it has and must let go."""
+    here = control.node(1, at_once=False)
+    here.take()
+    control.create(1, on=1)
+    here.take()
+    control.say(here, a_fact(1, Condition.ATTACHED))
+    control.move(1, to=2)
+    here.take()
+    control.create(2, on=1)
+    here.refuse()
+    assert here.last == everything(an_order(1, 2), an_order(2, 1))
 
 
 def test_still_in_a_step(control):

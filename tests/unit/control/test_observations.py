@@ -181,3 +181,52 @@ def test_facts_are_not_shared():
     changed = evolve(a_fact(), size=7)
     observations.edit(node_id(1), [(changed, 0.0)], [], NOW)
     assert before[node_id(1)].fact == a_fact()
+
+
+class Watching:
+    """Notes what it is told."""
+
+    def __init__(self, observations: Observations) -> None:
+        self.told: list[object] = []
+        observations.watch(self)
+
+    def observed(self, datasets) -> None:
+        self.told.append(set(datasets))
+
+    def sighted(self, sight: NodeSight) -> None:
+        self.told.append((sight.identity.node, sight.connected, sight.refused))
+
+
+def test_watched():
+    """A watcher hears who comes and goes, and what is known of datasets."""
+    observations = Observations()
+    watching = Watching(observations)
+    observations.connected(an_identity(1), NOW)
+    observations.replace(node_id(1), [(a_fact(1), 0.0)], NOW)
+    observations.heard(node_id(1), LATER)
+    observations.refused(node_id(1), "a and b")
+    observations.disconnected(node_id(1), LATER)
+    assert watching.told == [
+        (node_id(1), True, None),
+        {dataset_id(1)},
+        (node_id(1), True, "a and b"),
+        (node_id(1), False, "a and b"),
+    ]
+
+
+def test_nothing_new_is_not_told():
+    """A report of what is known already is no news."""
+    observations = connected(1)
+    observations.replace(node_id(1), [(a_fact(1), 0.0)], NOW)
+    watching = Watching(observations)
+    observations.replace(node_id(1), [(a_fact(1), 5.0)], LATER)
+    assert watching.told == []
+
+
+def test_watched_reboot():
+    """What a node said before its reboot is told to be void."""
+    observations = connected(1)
+    observations.replace(node_id(1), [(a_fact(1), 0.0)], NOW)
+    watching = Watching(observations)
+    observations.connected(an_identity(1, era=2), LATER)
+    assert watching.told == [(node_id(1), True, None), {dataset_id(1)}]

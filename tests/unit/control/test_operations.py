@@ -12,13 +12,16 @@ from zope.interface import implementer
 from flocker.control.datasets import (
     DatasetExists,
     NewDataset,
+    Wishes,
+    change,
     create,
     delete,
-    move,
 )
+from flocker.control.leases import acquire
 from flocker.control.observations import Observations
 from flocker.control.operations import (
     ATTEMPTS,
+    LONGEST_ALARM,
     UPKEEP_RETRY,
     Operations,
     Timing,
@@ -29,10 +32,12 @@ from flocker.control.persistence.interface import (
     RevisionConflict,
     StoreUnavailable,
 )
+from flocker.control.upkeep import GRACE, RETENTION
 from flocker.model.changes import Change, apply, invert
-from flocker.model.cluster import Condition
+from flocker.model.cluster import Condition, Want
 from flocker.model.configuration import Configuration
 from flocker.model.ids import DatasetID
+from flocker.model.leases import USER, Holder
 from flocker.testing.builders import (
     a_fact,
     an_identity,
@@ -129,8 +134,9 @@ def creating(number: int) -> Decision:
 
 def moving(number: int, to: int) -> Decision:
     """The wish to have dataset `number` on node `to`."""
-    return lambda configuration: move(
-        configuration, dataset_id(number), node_id(to), 1000.0
+    wishes = Wishes(node_id(to))
+    return lambda configuration: change(
+        configuration, dataset_id(number), wishes, 1000.0
     )
 
 
@@ -206,8 +212,8 @@ def test_listeners_in_order(slow):
         slow.store.go_on()
     assert [revision for _, revision in slow.heard.told] == [1, 2, 3, 4, 5]
     replayed = Configuration()
-    for change, _ in slow.heard.told:
-        replayed = apply(change, replayed)
+    for made, _ in slow.heard.told:
+        replayed = apply(made, replayed)
     assert replayed == slow.operations.configuration
 
 
@@ -369,6 +375,86 @@ def test_upkeep_that_is_too_late(quick):
     before = quick.operations.configuration
     quick.clock.advance(UPKEEP_RETRY)
     assert quick.operations.configuration == before
+
+
+def leasing(expires: float | None, number: int = 1) -> Decision:
+    """The wish to lease dataset `number` to node 1."""
+    holder = Holder(USER, expires)
+    return lambda now: acquire(now, dataset_id(number), node_id(), holder)
+
+
+def test_deadline(quick):
+    """What is due at a time is done then, and nothing waits for it afterwards."""
+    quick.change(leasing(GRACE + 100.0))
+    quick.clock.advance(GRACE + 99.9)
+    assert quick.operations.configuration.leases
+    quick.clock.advance(0.1)
+    assert quick.store.stored.leases == {}
+    assert quick.clock.getDelayedCalls() == []
+
+
+def test_deadline_that_moves(quick):
+    """A lease that is renewed ends at its new time."""
+    quick.change(leasing(GRACE + 10.0))
+    quick.change(leasing(GRACE + 100.0))
+    quick.clock.advance(GRACE + 50.0)
+    assert quick.operations.configuration.leases
+    quick.change(leasing(None))
+    quick.clock.advance(GRACE + 100.0)
+    assert quick.operations.configuration.leases
+    assert quick.clock.getDelayedCalls() == []
+
+
+def test_deadline_found_at_the_start():
+    """What became due while control was off is done a minute after its start."""
+    store = MemoryStore()
+    first = Setup(store)
+    first.change(leasing(1.0))
+    first.operations.stop()
+    again = Setup(store)
+    again.clock.advance(GRACE - 0.1)
+    assert again.operations.configuration.leases
+    again.clock.advance(0.1)
+    assert again.operations.configuration.leases == {}
+
+
+def test_deadline_far_away(quick):
+    """A deadline in a month is met, though no timer runs so long."""
+    quick.change(creating(1))
+    quick.change(lambda now: delete(now, dataset_id(1), 1000.0))
+    quick.say(a_fact(1, Condition.MISSING, Want.DELETED))
+    for _ in range(int(RETENTION // LONGEST_ALARM)):
+        assert quick.operations.configuration.datasets[dataset_id(1)].destroyed
+        assert len(quick.clock.getDelayedCalls()) == 1
+        quick.clock.advance(LONGEST_ALARM)
+    assert quick.operations.configuration.datasets == {}
+
+
+def test_deadline_while_the_store_is_broken(quick):
+    """What was due and could not be stored is done when the store works again."""
+    quick.change(leasing(GRACE))
+    quick.store.broken = "disk full"
+    quick.clock.advance(GRACE)
+    quick.store.broken = None
+    assert quick.operations.configuration.leases
+    quick.clock.advance(UPKEEP_RETRY)
+    assert quick.operations.configuration.leases == {}
+
+
+def test_deadline_of_what_others_wrote(quick):
+    """A lease that was found in the store after a conflict ends in time too."""
+    other = leasing(GRACE)(quick.store.stored)
+    quick.store.stored = apply(other, quick.store.stored)
+    quick.change(leasing(None, 2))
+    quick.clock.advance(GRACE)
+    assert set(quick.operations.configuration.leases) == {dataset_id(2)}
+
+
+def test_stop(quick):
+    """After its end nothing is due any more."""
+    quick.change(leasing(GRACE))
+    quick.operations.stop()
+    assert quick.clock.getDelayedCalls() == []
 
 
 def test_taken_back(quick):

@@ -1,15 +1,18 @@
 """What one agent needs to know, and whom a change touches."""
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flocker.control.slices import Placement, assignment, touched_by
-from flocker.model.changes import Change, DatasetEdit, OwnershipEdit, apply
+from flocker.model.changes import Change, DatasetEdit, LeaseEdit, OwnershipEdit, apply
 from flocker.model.cluster import Assignment
 from flocker.model.configuration import Configuration
+from flocker.model.datasets import Mounting
 from flocker.testing.builders import (
     a_configuration,
     a_dataset,
+    a_lease,
     an_ownership,
     dataset_id,
     node_id,
@@ -35,7 +38,7 @@ def test_placement_follows(data):
     before = data.draw(configurations())
     change = data.draw(changes_to(before))
     followed, made = Placement(before), Placement(apply(change, before))
-    followed.follow(change)
+    followed.follow(change, apply(change, before))
     nodes = {d.primary for d in before.datasets.values()} | {HERE, THERE, FAR}
     assert {n: followed.on(n) for n in nodes} == {n: made.on(n) for n in nodes}
 
@@ -53,6 +56,13 @@ def test_placement():
     placement = Placement(configuration)
     assert placement.on(HERE) == {dataset_id(1), dataset_id(2)}
     assert placement.on(FAR) == set()
+
+
+def test_placement_on_use():
+    """What is mounted on use is for the node that leases it, if any."""
+    on_use = [evolve(a_dataset(number), mount=Mounting.ON_USE) for number in (1, 2)]
+    placement = Placement(a_configuration(on_use, leases=[a_lease(2, on=2)]))
+    assert (placement.on(HERE), placement.on(THERE)) == (set(), {dataset_id(2)})
 
 
 def touched(change: Change, before: Configuration, holders=nobody):
@@ -79,6 +89,24 @@ def test_touched_by_a_record():
     }
 
 
+def test_touched_by_a_lease():
+    """A lease touches its node, the one that should have the dataset, and who has."""
+    change = Change((LeaseEdit(None, a_lease(1, on=2)),))
+    assert touched(change, a_configuration([a_dataset(1)]), far) == {
+        (HERE, dataset_id(1)),
+        (THERE, dataset_id(1)),
+        (FAR, dataset_id(1)),
+    }
+
+
+def test_touched_by_the_deletion_of_what_is_leased():
+    """A node at work for a lease hears that the dataset is deleted."""
+    on_use = evolve(a_dataset(), mount=Mounting.ON_USE)
+    change = Change((DatasetEdit(on_use, evolve(on_use, deleted=True)),))
+    before = a_configuration([on_use], leases=[a_lease(1, on=2)])
+    assert (THERE, dataset_id(1)) in touched(change, before)
+
+
 def test_touched_by_a_record_of_nothing():
     """A record of a dataset that is not configured touches nobody."""
     change = Change((OwnershipEdit(None, an_ownership(1)),))
@@ -100,6 +128,21 @@ def test_assignment_of_a_holder():
         assert assignment(configuration, HERE, dataset_id(), (HERE,)) == Assignment(
             dataset_id(), dataset
         )
+
+
+def test_assignment_of_what_is_leased():
+    """Who should have it, or has it, is told of the lease."""
+    lease = a_lease(1, on=2)
+    configuration = a_configuration([a_dataset(1, on=1)], leases=[lease])
+    for node in (HERE, THERE):
+        assert assignment(configuration, node, dataset_id(), (THERE,)).lease == lease
+
+
+def test_assignment_of_what_nobody_uses():
+    """What is mounted on use and not leased is told to those alone that have it."""
+    configuration = a_configuration([evolve(a_dataset(), mount=Mounting.ON_USE)])
+    assert assignment(configuration, HERE, dataset_id(), ()) is None
+    assert assignment(configuration, HERE, dataset_id(), (HERE,)) is not None
 
 
 def test_no_assignment():

@@ -1,20 +1,24 @@
 """What control does of its own accord, rule by rule."""
 
+from math import inf, nextafter
+
 import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flocker.control.observations import Observations
-from flocker.control.upkeep import Times, upkeep
-from flocker.model.changes import Change, DatasetEdit, OwnershipEdit, apply
+from flocker.control.upkeep import GRACE, RETENTION, Times, due, upkeep
+from flocker.model.changes import Change, DatasetEdit, LeaseEdit, OwnershipEdit, apply
 from flocker.model.cluster import Condition, Fact, Phase, Want
 from flocker.model.ids import BackendName
+from flocker.model.leases import Holder, Lease
 from flocker.testing import strategies
 from flocker.testing.builders import (
     a_configuration,
     a_dataset,
     a_fact,
+    a_lease,
     an_identity,
     an_ownership,
     dataset_id,
@@ -199,6 +203,78 @@ def test_last_words_of_a_dead_node():
     """What a silent node held last does not keep a dataset from being destroyed."""
     attached = a_fact(1, Condition.ATTACHED, Want.AWAY)
     assert edits(DELETED, destroyed(), attached, silent=(2,)) == [GONE]
+
+
+def at(now: float, configuration, started: float = 0.0):
+    """What upkeep asks for at a moment, of its own accord."""
+    return upkeep(configuration, heard(), [dataset_id()], Times(now, started))
+
+
+def test_expire():
+    """A lease goes with the time of its last holder, also without a dataset."""
+    lease = a_lease(expires=1000.0)
+    leased = a_configuration(leases=[lease])
+    assert at(999.9, leased) == Change()
+    assert at(1000.0, leased) == Change((LeaseEdit(lease, None),))
+
+
+def test_expire_one_holder():
+    """A holder whose time is over goes; the lease stays with the others."""
+    lease = a_lease(expires=1000.0, docker=None)
+    left = Lease(lease.dataset, lease.node, (Holder("docker"),))
+    assert at(1000.0, a_configuration(leases=[lease])) == Change(
+        (LeaseEdit(lease, left),)
+    )
+
+
+def test_never_expires():
+    """A lease for ever stays."""
+    assert at(1e12, a_configuration(leases=[a_lease()])) == Change()
+
+
+def test_grace_after_a_start():
+    """No lease ends in the first minute after a start: its holder may not reach us."""
+    leased = a_configuration(leases=[a_lease(expires=10.0)])
+    assert at(1000.0 + GRACE - 0.1, leased, started=1000.0) == Change()
+    assert at(1000.0 + GRACE, leased, started=1000.0)
+
+
+def test_purge():
+    """A destroyed dataset is forgotten with its record when its time is over."""
+    dataset = a_dataset(destroyed=True, destroyed_at=500.0)
+    configuration = a_configuration([dataset], [an_ownership()])
+    assert at(500.0 + RETENTION - 1, configuration) == Change()
+    assert at(500.0 + RETENTION, configuration) == Change(
+        (DatasetEdit(dataset, None), OwnershipEdit(an_ownership(), None))
+    )
+
+
+def test_due():
+    """Upkeep is due at the end of a holder's time, of a minute, of what is kept."""
+    times = Times(now=0.0, started=1000.0, retention=50.0)
+    dataset = a_dataset(destroyed=True, destroyed_at=3000.0)
+    configuration = a_configuration(
+        [dataset, a_dataset(2), a_dataset(3)],
+        leases=[a_lease(2, expires=10.0, docker=None), a_lease(3, expires=5000.0)],
+    )
+    found = [due(configuration, dataset_id(number), times) for number in (1, 2, 3, 4)]
+    assert found == [3050.0, 1000.0 + GRACE, 5000.0, None]
+
+
+@given(st.data())
+def test_due_is_when_something_is_done(data):
+    """At its deadline upkeep finds something to do, and before it nothing."""
+    configuration = data.draw(strategies.configurations())
+    for number in (1, 2, 3):
+        when = due(configuration, dataset_id(number), Times(0.0, 0.0))
+        ids = [dataset_id(number)]
+        nothing = Observations()
+        if when is None:
+            assert not upkeep(configuration, nothing, ids, Times(1e12, 0.0))
+        else:
+            assert upkeep(configuration, nothing, ids, Times(when, 0.0))
+            before = Times(nextafter(when, -inf), 0.0)
+            assert not upkeep(configuration, nothing, ids, before)
 
 
 def test_over():

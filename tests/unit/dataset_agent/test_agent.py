@@ -80,7 +80,7 @@ def bench() -> Bench:
 
 @pytest.fixture
 def slow() -> Bench:
-    """An agent each of whose calls takes up to ten seconds."""
+    """An agent each of whose calls takes ten seconds."""
     made = Bench(FakeRig(steps_take=10.0))
     made.connect()
     return made
@@ -193,8 +193,13 @@ def test_cut_off_in_a_round(slow):
 def test_told_anew_in_a_round(slow):
     """What was told while the agent looked is decided about after its next look."""
     slow.take(unrecorded(), full=True)
-    slow.take(recorded(slow))
-    slow.fakes.clock.pump([1.0] * 200)
+    while "list_volumes" not in slow.fakes.faults.calls:
+        slow.fakes.clock.advance(1.0)
+    assignment = recorded(slow)
+    slow.fakes.driver.watch.lag = 100.0  # it is listed late
+    slow.fakes.driver.watch.made[assignment.ownership.volume] = 0.0
+    slow.take(assignment)
+    slow.fakes.clock.pump([1.0] * 300)
     assert "create_volume" not in slow.fakes.faults.calls
     assert slow.fact(ONE).condition is Condition.MOUNTED
 
@@ -204,7 +209,8 @@ def test_step_of_a_dataset_that_was_taken_away(slow):
     slow.take(unrecorded(), full=True)
     while slow.fact(ONE) is None or slow.fact(ONE).doing is None:
         slow.fakes.clock.advance(0.1)
-    slow.take(unrecorded(2), full=True)
+    slow.fakes.pace = 0.01
+    slow.take(full=True)
     seen = set()
     while not slow.fakes.service.volumes:
         slow.fakes.clock.advance(0.1)

@@ -79,6 +79,11 @@ def test_left_alone():
     assert steps_of(Want.LEFT_ALONE) == set()
 
 
+def test_kept():
+    """What is wanted nowhere is neither taken nor let go, and needs no words."""
+    assert {NEXT[Want.KEPT, condition] for condition in Condition} == {REST}
+
+
 def test_detached_only_when_not_mounted():
     """Nothing that is mounted is detached."""
     mounted = {Condition.MOUNTED, Condition.STRANDED}

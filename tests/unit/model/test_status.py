@@ -3,14 +3,17 @@
 from itertools import product
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flocker.model.cluster import HOLDING, Cause, Condition, Fact, Phase, Want
+from flocker.model.datasets import Mounting
 from flocker.model.status import (
     BEING_DELETED,
     LEAVING_PHASE,
     NEXT_PHASE,
+    NOT_IN_USE,
     NOT_LOOKED_YET,
     UNEXPLAINED,
     Status,
@@ -20,6 +23,7 @@ from flocker.testing import strategies
 from flocker.testing.builders import (
     a_dataset,
     a_fact,
+    a_lease,
     a_sight,
     node_id,
     observed,
@@ -269,6 +273,114 @@ def test_destroyed():
     assert found == Status(Phase.DESTROYED, 1000.0, HERE)
 
 
+def on_use(**changes):
+    """A dataset that is mounted on use."""
+    return evolve(a_dataset(), mount=Mounting.ON_USE, **changes)
+
+
+def test_destroyed_since():
+    """It is destroyed since its volume was confirmed to be gone."""
+    found = status(a_dataset(destroyed=True, destroyed_at=3000.0), {}, {})
+    assert found == Status(Phase.DESTROYED, 3000.0, HERE)
+
+
+@pytest.mark.parametrize(
+    "dataset", [a_dataset(1, on=2), a_dataset(deleted=True)], ids=["moved", "deleted"]
+)
+def test_leased(dataset):
+    """A lease that keeps a dataset from what is wanted is named, with its holders."""
+    found = status(
+        dataset,
+        said(here=a_fact()),
+        seen(here=True, there=True),
+        a_lease(1, on=1, docker=None),
+    )
+    assert (found.phase, found.node, found.path) == (
+        Phase.WAITING,
+        HERE,
+        a_fact().path,
+    )
+    assert found.cause == Cause(
+        "leased",
+        f"node {HERE} keeps it mounted, because docker, user has it leased there",
+        f"end its use on node {HERE}, or the lease",
+    )
+
+
+@pytest.mark.parametrize(
+    "lease", [a_lease(1, on=1), a_lease(1, on=2)], ids=["here", "elsewhere"]
+)
+def test_lease_that_keeps_nothing(lease):
+    """A lease of what is where it should be, or of another node, is not spoken of."""
+    facts, sights = said(here=a_fact()), seen(here=True, there=True)
+    assert status(a_dataset(), facts, sights, lease) == status(
+        a_dataset(), facts, sights
+    )
+
+
+@pytest.mark.parametrize(
+    "condition", sorted(set(Condition) - {Condition.MOUNTED}, key=str)
+)
+def test_lease_of_what_is_not_mounted(condition):
+    """A lease keeps what is mounted, and nothing else."""
+    facts = said(here=a_fact(1, condition, Want.AWAY))
+    moved, sights = a_dataset(1, on=2), seen(here=True, there=True)
+    assert status(moved, facts, sights, a_lease()) == status(moved, facts, sights)
+
+
+def test_lease_of_a_dead_node():
+    """What its backend took from a dead node is where it is, whoever leased it."""
+    facts = said(here=a_fact(), there=a_fact())
+    found = status(
+        a_dataset(1, on=2), facts, seen(here=False, there=True), a_lease(1, on=1)
+    )
+    assert (found.phase, found.node) == (Phase.MOUNTED, THERE)
+
+
+def test_not_in_use():
+    """What is mounted on use waits for a lease, on no node."""
+    assert status(on_use(), {}, seen(here=True)) == Status(
+        Phase.WAITING, 1000.0, None, NOT_IN_USE
+    )
+
+
+def test_stays_after_use():
+    """What is mounted on use is mounted where it stayed."""
+    fact = a_fact(1, Condition.MOUNTED, Want.KEPT)
+    found = status(on_use(), said(there=fact), seen(here=True, there=True))
+    assert (found.phase, found.node, found.cause) == (Phase.MOUNTED, THERE, None)
+
+
+def test_stays_at_a_silent_node():
+    """Where it stayed on a node that is silent now, nobody knows."""
+    fact = a_fact(1, Condition.MOUNTED, Want.KEPT)
+    found = status(on_use(), said(there=fact), seen(here=True, there=False))
+    assert (found.phase, found.node) == (Phase.UNKNOWN, THERE)
+    assert found.cause is not None
+    assert found.cause.code == "node-silent"
+
+
+def test_follows_its_lease():
+    """What is mounted on use is on its way to where it is leased."""
+    fact = a_fact(1, Condition.ATTACHED)
+    found = status(
+        on_use(), said(there=fact), seen(here=True, there=True), a_lease(1, on=2)
+    )
+    assert (found.phase, found.node) == (Phase.MOUNTING, THERE)
+    away = a_fact(1, Condition.MOUNTED, Want.AWAY)
+    found = status(
+        on_use(), said(here=away), seen(here=True, there=True), a_lease(1, on=2)
+    )
+    assert (found.phase, found.node) == (Phase.UNMOUNTING, HERE)
+
+
+def test_on_use_and_deleted():
+    """What is mounted on use is destroyed by its primary."""
+    fact = a_fact(1, Condition.DETACHED, Want.DELETED)
+    found = status(on_use(deleted=True), said(here=fact), seen(here=True))
+    assert (found.phase, found.node) == (Phase.DESTROYING, HERE)
+
+
 SIGHTS = [{}, seen(here=False), seen(here=True), seen(there=True)] + [
     seen(here=here, there=there) for here, there in product([True, False], repeat=2)
 ]
@@ -289,11 +401,27 @@ def test_all_situations(sights, deleted):
             assert found.cause is not None or found.phase in EXPLAINED
 
 
+@pytest.mark.parametrize("sights", SIGHTS, ids=range(len(SIGHTS)))
+@pytest.mark.parametrize("deleted", [False, True])
+@pytest.mark.parametrize("mount", Mounting)
+@pytest.mark.parametrize("lease", [None, a_lease(1, on=1), a_lease(1, on=2)])
+def test_all_leased_situations(sights, deleted, mount, lease):
+    """Leased or not, no situation goes without explanation."""
+    others = [None, Condition.MOUNTED, Condition.ATTACHED]
+    for condition, want, other in product(Condition, Want, others):
+        here = a_fact(1, condition, want)
+        there = None if other is None else a_fact(1, other, Want.AWAY)
+        dataset = evolve(a_dataset(deleted=deleted), mount=mount)
+        found = status(dataset, said(here=here, there=there), sights, lease)
+        assert found.cause is not None or found.phase in EXPLAINED
+
+
 @given(
     strategies.datasets,
     st.dictionaries(st.sampled_from([HERE, THERE, FAR]), strategies.observations),
     st.dictionaries(st.sampled_from([HERE, THERE, FAR]), strategies.sights),
+    st.none() | strategies.leases,
 )
-def test_never_raises(dataset, facts, nodes):
+def test_never_raises(dataset, facts, nodes, lease):
     """Whatever agents say, there is a status."""
-    assert isinstance(status(dataset, facts, nodes), Status)
+    assert isinstance(status(dataset, facts, nodes, lease), Status)

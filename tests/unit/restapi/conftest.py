@@ -18,13 +18,23 @@ from twisted.python.failure import Failure
 from flocker.control.events import Events
 from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
-from flocker.model.cluster import AgentIdentity, Condition, Fact, Role, Want
-from flocker.model.configuration import Configuration
-from flocker.model.ids import DatasetID, Era, NodeID, ProcessID
+from flocker.model.cluster import (
+    AgentIdentity,
+    BackendReport,
+    Condition,
+    Fact,
+    Role,
+    Volume,
+    Want,
+)
+from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.model.ids import DatasetID, Era, InstanceID, NodeID, ProcessID
 from flocker.restapi.app import World, app_resource, site
+from flocker.testing.fakes.memory_lister import MemoryListers
 from flocker.testing.fakes.stores import MemoryStore
 
 START = 1_700_000_000.0
+BACKENDS = (BackendReport(DEFAULT_BACKEND, "memory", "block", InstanceID("i-1")),)
 STORE = UUID("57000000-0000-4000-8000-000000000000")
 
 
@@ -68,13 +78,14 @@ class Api:
         self.observations = Observations()
         self.operations = Operations(
             self.store,
-            Configuration(),
+            self.store.stored,
             self.observations,
             self.clock,
             Timing(self.clock.seconds),
         )
         self.events = Events(self.operations, STORE, self.clock.seconds)
         numbers = count(1)
+        self.listers = MemoryListers()
         self.resource = app_resource(
             self.operations,
             self.events,
@@ -86,6 +97,7 @@ class Api:
                 ),
             ),
             store_id=STORE,
+            connection_of=self.listers.of,
             version="2.0.0.test",
         )
         self.treq = StubTreq(self.resource)
@@ -149,9 +161,19 @@ class Api:
     def connect(self, node: NodeID, host: str = "10.0.0.1", era: int = 1) -> None:
         """Let the agent of `node` connect."""
         identity = AgentIdentity(
-            node, Role.DATASET, Era(UUID(int=era)), ProcessID(UUID(int=7)), host, "2.0"
+            node,
+            Role.DATASET,
+            Era(UUID(int=era)),
+            ProcessID(UUID(int=7)),
+            host,
+            "2.0",
+            BACKENDS,
         )
         self.observations.connected(identity, self.clock.seconds())
+
+    def lists(self, node: NodeID, *volumes: Volume) -> None:
+        """Let the backends of a connected `node` list these volumes."""
+        self.listers.lists(node, *volumes)
 
     def report(self, node: NodeID, *facts: Fact) -> None:
         """Let the agent of `node` report all that it knows."""

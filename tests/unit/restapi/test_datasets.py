@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from flocker.model.cluster import Condition
-from flocker.model.ids import NodeID
+from flocker.model.cluster import Condition, Fact, Want
+from flocker.model.ids import DatasetID, NodeID
 
 A = "5d7a0000-0000-4000-8000-00000000000a"
 B = "5d7a0000-0000-4000-8000-00000000000b"
@@ -66,11 +66,29 @@ RESULTS = [
     ("POST", f"/{DELETED}", {}, 405),
     ("POST", f"/{KNOWN}", b"nope", 400),
     ("POST", f"/{KNOWN}", {"Primary": B}, 400),
-    ("POST", f"/{KNOWN}", {"primary": B, "maximum_size": 64 * MIB}, 400),
+    ("POST", f"/{KNOWN}", {"primary": B, "maximum_size": 64 * MIB}, 409),
+    ("POST", f"/{KNOWN}", {"maximum_size": 75 * 1024 * MIB}, 200),
+    ("POST", f"/{KNOWN}", {"maximum_size": 80 * 1024 * MIB}, 200),
+    ("POST", f"/{KNOWN}", {"maximum_size": None}, 200),
+    ("POST", f"/{KNOWN}", {"maximum_size": 64 * MIB + 1}, 400),
+    ("POST", f"/{KNOWN}", {"metadata": {"name": "new"}}, 200),
+    ("POST", f"/{KNOWN}", {"metadata": {"name": 1}}, 400),
+    ("POST", f"/{KNOWN}", {"mount": "on-use"}, 400),
+    ("POST", f"/{DELETED}", {"maximum_size": 80 * 1024 * MIB}, 405),
+    ("POST", "", {"primary": B, "backend": "fast"}, 201),
+    ("POST", "", {"primary": B, "backend": ""}, 400),
+    ("POST", "", {"primary": B, "mount": "on-use", "filesystem": "xfs"}, 201),
+    ("POST", "", {"primary": B, "mount": "never"}, 400),
+    ("POST", "", {"primary": B, "filesystem": "ntfs"}, 400),
     ("POST", f"/{KNOWN}", {"primary": None}, 400),
     ("DELETE", f"/{KNOWN}", None, 200),
     ("DELETE", f"/{KNOWN.upper()}", None, 200),
     ("DELETE", f"/{DELETED}", None, 200),
+    ("DELETE", f"/{KNOWN}?purge=false", None, 200),
+    ("DELETE", f"/{KNOWN}?purge=true", None, 409),
+    ("DELETE", f"/{DELETED}?purge=true", None, 409),
+    ("DELETE", f"/{UNKNOWN}?purge=true", None, 404),
+    ("DELETE", f"/{KNOWN}?purge=1", None, 400),
     ("DELETE", f"/{UNKNOWN}", None, 404),
     ("DELETE", "/junk", None, 404),
 ]
@@ -255,3 +273,66 @@ def test_too_small_for_xfs(api):
             " filesystem xfs, and is 313524224"
         },
     )
+
+
+def test_new_keys_are_for_new_clients(api) -> None:
+    """How a dataset is mounted and formatted the status says; old lists do not."""
+    body = {"primary": A, "dataset_id": KNOWN, "mount": "on-use", "filesystem": "xfs"}
+    assert api.post(CONFIGURED, {**body, "backend": "fast"}).json == plain(KNOWN)
+    status = api.get(f"/v1/status/datasets/{KNOWN}").json
+    assert (status["mount"], status["filesystem"], status["backend"]) == (
+        "on-use",
+        "xfs",
+        "fast",
+    )
+
+
+def test_update_answers_what_was_wished(some) -> None:
+    """Several wishes are one change, and answered."""
+    body = {"primary": B, "maximum_size": 80 * 1024 * MIB, "metadata": {"name": "pg"}}
+    reply = some.post(f"{CONFIGURED}/{KNOWN}", body)
+    expected = {key: value for key, value in body.items() if key != "primary"}
+    assert reply.json == plain(KNOWN, B, **expected)
+    assert listing(some)[KNOWN] == reply.json
+
+
+def destroy(api, dataset: str) -> None:
+    """Let the node of a deleted dataset say that there is none."""
+    node = NodeID(UUID(A))
+    api.connect(node)
+    missing = Fact(DatasetID(UUID(dataset)), Want.DELETED, Condition.MISSING)
+    api.operations.heard_of(
+        api.observations.edit(node, [(missing, 0.0)], [], api.clock.seconds())
+    )
+    api.operations.heard_of([DatasetID(UUID(dataset))])
+
+
+def test_purge(some) -> None:
+    """A destroyed dataset is forgotten; its id is free again, then there is none."""
+    destroy(some, DELETED)
+    tag = some.get(CONFIGURED).header("X-Configuration-Tag")
+    reply = some.delete(f"{CONFIGURED}/{DELETED}?purge=true")
+    assert (reply.code, reply.json) == (200, plain(DELETED, deleted=True))
+    assert set(listing(some)) == {KNOWN}
+    assert some.get(CONFIGURED).header("X-Configuration-Tag") != tag
+    assert some.delete(f"{CONFIGURED}/{DELETED}?purge=true").code == 404
+    assert some.post(CONFIGURED, {"primary": B, "dataset_id": DELETED}).code == 201
+
+
+def test_purge_respects_the_tag(some) -> None:
+    """A purge can be made conditional as any change."""
+    destroy(some, DELETED)
+    headers = {"X-If-Configuration-Matches": ["0" * 32]}
+    purge = f"{CONFIGURED}/{DELETED}?purge=true"
+    assert some.delete(purge, headers).code == 412
+    tag = some.get(CONFIGURED).header("X-Configuration-Tag")
+    assert some.delete(purge, {"X-If-Configuration-Matches": [tag]}).code == 200
+
+
+def test_purged_in_time(some) -> None:
+    """After 30 days a destroyed dataset is forgotten by itself."""
+    destroy(some, DELETED)
+    for _ in range(30 * 24):
+        assert DELETED in listing(some)
+        some.clock.advance(3600.0)
+    assert set(listing(some)) == {KNOWN}

@@ -1,67 +1,214 @@
-"""Actions are logged with their end, and abandoned ones disturb nobody."""
+"""Actions with fields, tasks that go from process to process, and where lines end."""
 
-from collections.abc import Iterator
+import gc
+import json
+import warnings
 from contextvars import copy_context
-from typing import Any
+from io import StringIO
+from pathlib import Path
+from uuid import UUID
 
 import eliot
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger, globalLogPublisher
+from twisted.python.failure import Failure
 
-from flocker.runtime.logging import action, continued, current_task_id
+from flocker.runtime import logging
+from flocker.runtime.logging import (
+    action,
+    continued,
+    current_task_id,
+    failure,
+    lines_to,
+    message,
+    rotating_file,
+    start_logging,
+    to_json,
+)
 
 
 @pytest.fixture
-def logged() -> Iterator[list[dict[str, Any]]]:
-    """What is logged during a test."""
-    found: list[dict[str, Any]] = []
-    destination = found.append
-    eliot.add_destinations(destination)
-    found.clear()
+def logged():
+    """What is logged."""
+    found: list[dict] = []
+    eliot.add_destinations(found.append)
+    found.clear()  # the first destination is given what was logged before
     yield found
-    eliot.remove_destination(destination)
+    eliot.remove_destination(found.append)
 
 
-def statuses(logged: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Actions and how they are, in order."""
-    return [(each["action_type"], each["action_status"]) for each in logged]
+def a_failure() -> Failure:
+    """A fault with its traceback."""
+    try:
+        return Failure({}["it"])
+    except KeyError:
+        return Failure()
 
 
-def test_succeeds(logged):
-    """An action says that it began and that it succeeded."""
-    with action("flocker:test:work"):
+def task(identifier: str) -> str:
+    """The task of a task id."""
+    return identifier.partition("@")[0]
+
+
+def test_action(logged):
+    """An operation is logged with its fields, and that it succeeded."""
+    with action("a:thing", size=7):
         pass
-    assert statuses(logged) == [
-        ("flocker:test:work", "started"),
-        ("flocker:test:work", "succeeded"),
-    ]
+    started, ended = logged
+    assert (started["action_type"], started["size"]) == ("a:thing", 7)
+    assert (started["action_status"], ended["action_status"]) == (
+        "started",
+        "succeeded",
+    )
 
 
-def test_fails(logged):
-    """An action that raises says so, and raises."""
-    with pytest.raises(ZeroDivisionError), action("flocker:test:work"):
-        raise ZeroDivisionError
-    assert statuses(logged)[-1] == ("flocker:test:work", "failed")
+def test_action_that_fails(logged):
+    """An operation that raises is logged as failed, and raises."""
+    with pytest.raises(KeyError), action("a:thing"):
+        raise KeyError("it")
+    assert logged[-1]["action_status"] == "failed"
+    assert logged[-1]["exception"].endswith("KeyError")
     assert current_task_id() == ""
-
-
-def test_continued(logged):
-    """An action of another process goes on in its task."""
-    with action("flocker:test:asks"):
-        task = current_task_id()
-    with continued(task, "flocker:test:does"):
-        pass
-    assert len({each["task_uuid"] for each in logged}) == 1
 
 
 def test_abandoned(logged):
     """A coroutine that nobody waits for any more may be closed in any context."""
 
     async def work() -> None:
-        with action("flocker:test:work"):
+        with action("a:thing"):
             await Deferred()
 
     abandoned = work()
     copy_context().run(abandoned.send, None)
     copy_context().run(abandoned.close)
-    assert statuses(logged) == [("flocker:test:work", "started")]
+    assert [each["action_status"] for each in logged] == ["started"]
+
+
+def test_messages_belong_to_their_action(logged):
+    """What happens during an operation is logged as part of it."""
+    with action("a:thing"):
+        message("a:detail", path=Path("/x"))
+    started, detail, _ = logged
+    assert detail["task_uuid"] == started["task_uuid"]
+    assert (detail["message_type"], detail["path"]) == ("a:detail", Path("/x"))
+
+
+def test_no_task():
+    """Outside of any operation there is no task to continue."""
+    assert current_task_id() == ""
+
+
+def test_continued(logged):
+    """What another process asked for is logged as part of its task."""
+    with action("here:asks"):
+        sent = current_task_id()
+    with continued(sent, "there:does", number=1):
+        inner = current_task_id()
+    assert task(inner) == task(sent)
+    assert logged[-1]["task_uuid"] == task(sent)
+    assert inner != sent
+
+
+def test_continued_for_long():
+    """A task goes on from process to process, and each can pass it on."""
+    identifier = ""
+    for _ in range(50):
+        with continued(identifier, "a:hop"):
+            identifier, before = current_task_id(), identifier
+        assert before == "" or task(identifier) == task(before)
+
+
+@given(st.text() | st.text(alphabet="0123456789abcdef-@/", max_size=60))
+@example("é@/1")
+@example("a@/" + "9" * 5000)
+@example("a@")
+@example("@/1")
+@example("a@/1\n")
+def test_continued_from_anything(identifier):
+    """A text that is no task id starts a task, and can be passed on all the same."""
+    with continued(identifier, "a:thing"):
+        inner = current_task_id()
+    assert task(inner).isascii()
+    with continued(inner, "a:other"):
+        assert task(current_task_id()) == task(inner)
+
+
+def test_continued_that_fails(logged):
+    """An operation for another process that raises is logged as failed."""
+    with pytest.raises(KeyError), continued("", "a:thing"):
+        raise KeyError("it")
+    assert logged[-1]["action_status"] == "failed"
+
+
+def test_failure(logged):
+    """A fault that ends here is logged with its traceback."""
+    failure("a:fault", a_failure(), node="n1")
+    (found,) = logged
+    assert (found["message_type"], found["node"]) == ("a:fault", "n1")
+    assert found["error"] == "'it'"
+    assert "KeyError" in found["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (Path("/a/b"), "/a/b"),
+        ({1}, "{1}"),
+    ],
+    ids=str,
+)
+def test_to_json(value, written):
+    """Identifiers and paths are written as text, and nothing cannot be written."""
+    assert to_json(value) == written
+
+
+def test_lines():
+    """Each message is one line of JSON, whatever is in it."""
+    stream = StringIO()
+    write = lines_to(stream)
+    write({"text": "two\nlines \udcff", "id": UUID(int=1)})
+    write({"more": object})
+    first, second = stream.getvalue().splitlines()
+    assert json.loads(first)["text"] == "two\nlines \udcff"
+    assert "object" in json.loads(second)["more"]
+
+
+def test_rotating_file(tmp_path, monkeypatch):
+    """A log file is made with its folder, rotated, and five old ones are kept."""
+    monkeypatch.setattr(logging, "ROTATE_AT", 100)
+    write = rotating_file(tmp_path / "log" / "flocker.log")
+    for number in range(30):
+        write({"number": number, "text": "x" * 60})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it is open until the end
+        del write
+        gc.collect()
+    names = {path.name for path in (tmp_path / "log").iterdir()}
+    assert names == {"flocker.log", *(f"flocker.log.{n}" for n in range(1, 6))}
+
+
+def test_twisted_is_logged():
+    """Twisted's warnings and errors come into the log, its chatter does not."""
+    found: list[dict] = []
+    before = list(globalLogPublisher._observers)
+    start_logging(found.append)
+    try:
+        log = Logger(namespace="a")
+        log.info("chatter")
+        log.warn("a {what}", what="warning")
+        log.failure("a fault", a_failure())
+    finally:
+        eliot.remove_destination(found.append)
+        for observer in globalLogPublisher._observers:
+            if observer not in before:
+                globalLogPublisher.removeObserver(observer)
+    told = [m for m in found if m.get("message_type") == "twisted:log"]
+    assert [(m["level"], m["text"]) for m in told] == [
+        ("warn", "a warning"),
+        ("critical", "a fault"),
+    ]
+    assert "KeyError" in told[1]["traceback"]

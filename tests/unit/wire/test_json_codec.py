@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from flocker.model.cluster import AgentIdentity, Assignment, Cause, Fact
 from flocker.model.datasets import Dataset
 from flocker.model.ids import DatasetID
+from flocker.model.leases import Lease
 from flocker.model.ownership import Ownership
 from flocker.testing import strategies
 from flocker.testing.builders import a_dataset, a_fact, dataset_id
@@ -20,6 +21,7 @@ from flocker.wire.protocol import Report, Slice
 STRATEGIES = {
     Dataset: strategies.datasets,
     Ownership: strategies.ownerships,
+    Lease: strategies.leases,
     Fact: strategies.facts,
     Assignment: strategies.assignments,
     AgentIdentity: strategies.identities,

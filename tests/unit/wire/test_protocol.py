@@ -16,9 +16,11 @@ from flocker.model.cluster import (
     Phase,
     Want,
 )
+from flocker.model.datasets import FilesystemKind, Mounting
 from flocker.testing.builders import (
     a_dataset,
     a_fact,
+    a_lease,
     an_assignment,
     an_identity,
     dataset_id,
@@ -51,6 +53,15 @@ RELEASED = {
                     a_dataset(2, deleted=True, maximum_size=2**30),
                     metadata=pmap({"name": "é"}),
                 ),
+            ),
+            Assignment(
+                id=dataset_id(5),
+                dataset=evolve(
+                    a_dataset(5),
+                    mount=Mounting.ON_USE,
+                    filesystem=FilesystemKind.XFS,
+                ),
+                lease=a_lease(5, on=2, expires=2000.5, docker=None),
             ),
             Assignment(id=dataset_id(4), dataset=None),
         ),

@@ -1,0 +1,32 @@
+"""Agents that list volumes, and do nothing else; in place of connections to them."""
+
+from attrs import define, field
+
+from flocker.model.cluster import Volume
+from flocker.model.ids import BackendName, NodeID
+
+
+@define(eq=False)
+class MemoryLister:
+    """One agent (`flocker.control.asking.Lister`)."""
+
+    listed: tuple[Volume, ...]
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """List what it has of this backend."""
+        return tuple(each for each in self.listed if each.backend == backend)
+
+
+@define(eq=False)
+class MemoryListers:
+    """The agents of a cluster that are there, by node."""
+
+    listers: dict[NodeID, MemoryLister] = field(factory=dict)
+
+    def of(self, node: NodeID) -> MemoryLister | None:
+        """Give a node's agent (`flocker.control.asking.ConnectionOf`)."""
+        return self.listers.get(node)
+
+    def lists(self, node: NodeID, *volumes: Volume) -> None:
+        """From now on, this is all that the node's backends list."""
+        self.listers[node] = MemoryLister(volumes)

@@ -88,6 +88,8 @@ setup(
             "flockerctl = flocker.cli.flockerctl:main",
             "flocker-control = flocker.daemons.control:main",
             "flocker-dataset-agent = flocker.daemons.dataset_agent:main",
+            "flocker-diagnostics = flocker.node_tools.diagnostics:main",
+            "flocker-node-era = flocker.node_tools.era:main",
             "flocker-install-units = flocker.daemons.install_units:main",
             "flocker-sandbox = flocker.sandbox.main:main",
         ],

@@ -25,9 +25,9 @@ from flocker.dataset_agent.agent import DatasetAgent
 from flocker.dataset_agent.filesystems import Filesystems
 from flocker.dataset_agent.rig import Backend, Rig
 from flocker.model.cluster import AgentIdentity, BackendReport, Role
-from flocker.model.errors import FlockerError
-from flocker.model.ids import ClusterID, Era, InstanceID, ProcessID, parse_uuid
+from flocker.model.ids import ClusterID, Era, InstanceID, ProcessID
 from flocker.runtime.clock import SteadyClock
+from flocker.runtime.era import read_era
 from flocker.runtime.logging import Destination, message, start_logging
 from flocker.runtime.main import Stop, run_service
 from flocker.runtime.reactor import IReactor
@@ -37,20 +37,8 @@ from flocker.runtime.settings import run_program, standard_options
 from flocker.runtime.threads import Threads
 from flocker.wire.agent_yaml import AgentConfig, BackendConfig, BadAgentFile, parse
 
-BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 DRIVER_THREADS: Final = 16
 KERNEL_THREADS: Final = 8
-
-
-@frozen
-class EraUnknown(FlockerError):
-    """The kernel does not tell its boot id, so a reboot could not be noticed."""
-
-    why: str
-
-    def words(self) -> str:
-        """Name the file and the fault."""
-        return f"the boot id cannot be read from {BOOT_ID}: {self.why}"
 
 
 @click.command()
@@ -90,7 +78,7 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
         pool.start()
     chance = SystemRandom().random
     agent = DatasetAgent(rig, reactor, chance)
-    identity = _Identity(rig, _era(), ProcessID(uuid4()))
+    identity = _Identity(rig, read_era(), ProcessID(uuid4()))
     control = _control(config, certificates)
 
     async def dial_control(turn: int, hearer: Hearer) -> Link:
@@ -209,15 +197,6 @@ def _control(config: AgentConfig, certificates: ServiceCertificates) -> Control:
         certificates.authority, certificates.own, refused=refused, noticed=noticed
     )
     return Control(config.hosts, config.port, tls, in_words)
-
-
-def _era() -> Era:
-    try:
-        return Era(parse_uuid(BOOT_ID.read_text(encoding="ascii").strip()))
-    except OSError as error:
-        raise EraUnknown(error.strerror or str(error)) from error
-    except FlockerError as error:
-        raise EraUnknown(str(error)) from error
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ from flocker.daemons.install_units import install_units
 from flocker.dataset_agent.causes import TEMPLATES
 from flocker.model.cluster import Condition, Phase
 from flocker.model.errors import FlockerError
+from flocker.node_tools.diagnostics import diagnostics
+from flocker.node_tools.era import node_era
 from flocker.restapi.about import About
 from flocker.restapi.datasets import Datasets
 from flocker.restapi.endpoint import Endpoint
@@ -35,6 +37,8 @@ PROGRAMS: dict[str, click.Command] = {
     "flocker-ca": flocker_ca,
     "flocker-control": control,
     "flocker-dataset-agent": dataset_agent,
+    "flocker-diagnostics": diagnostics,
+    "flocker-node-era": node_era,
     "flocker-install-units": install_units,
     "flocker-sandbox": sandbox,
     "flockerctl": flockerctl,

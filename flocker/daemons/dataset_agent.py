@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import click
 from attrs import frozen
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IListeningPort
 
 from flocker import __version__
 from flocker.backends.registry import build, look_up
@@ -18,6 +20,7 @@ from flocker.ca.services import ServiceCertificates, load_service_directory
 from flocker.convergence.dialling import Control, dial
 from flocker.convergence.link import Hearer, Link
 from flocker.convergence.session import make_session
+from flocker.daemons.connected import telling
 from flocker.dataset_agent.agent import DatasetAgent
 from flocker.dataset_agent.filesystems import Filesystems
 from flocker.dataset_agent.rig import Backend, Rig
@@ -28,6 +31,8 @@ from flocker.runtime.era import read_era
 from flocker.runtime.logging import Destination, message, start_logging
 from flocker.runtime.main import Stop, run_service
 from flocker.runtime.reactor import IReactor
+from flocker.runtime.scraping import serve
+from flocker.runtime.service_manager import service_manager
 from flocker.runtime.settings import run_program, standard_options
 from flocker.runtime.threads import Threads
 from flocker.wire.agent_yaml import AgentConfig, BackendConfig, BadAgentFile, parse
@@ -81,7 +86,9 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
             reactor, control, turn, hearer, identity.at, agent.slice_number
         )
 
-    session = make_session(dial_control, agent, reactor, chance)
+    scraped = await _metrics(reactor, config)
+    manager = service_manager()
+    session = make_session(telling(dial_control, manager), agent, reactor, chance)
     message(
         "flocker:dataset-agent:started",
         version=__version__,
@@ -89,10 +96,13 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
         control=config.hosts,
         backends={str(each.name): each.driver for each in config.backends},
     )
+    manager.status("not connected: dialling control")
     session.start()
 
     async def stop() -> None:
         session.stop()
+        if scraped is not None:
+            await maybeDeferred(scraped.stopListening)
         for pool in pools:
             await pool.stop()
 
@@ -137,6 +147,14 @@ async def _instance(backend: Backend) -> InstanceID | None:
             "flocker:dataset-agent:no-instance", backend=backend.name, why=str(error)
         )
         return None
+
+
+async def _metrics(reactor: IReactor, config: AgentConfig) -> IListeningPort | None:
+    """Serve the agent's counts, if its file says so. Raises `BadEndpoint`."""
+    wanted = config.metrics
+    if wanted is None:
+        return None
+    return await serve(reactor, wanted.interface, wanted.port)
 
 
 def _read(file: Path) -> AgentConfig:

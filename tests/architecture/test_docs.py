@@ -15,6 +15,7 @@ from flocker.cli.flockerctl import flockerctl
 from flocker.convergence import running
 from flocker.daemons.control import control
 from flocker.daemons.dataset_agent import dataset_agent
+from flocker.daemons.install_units import install_units
 from flocker.dataset_agent.causes import TEMPLATES
 from flocker.model.cluster import Condition, Phase
 from flocker.model.errors import FlockerError
@@ -38,6 +39,7 @@ PROGRAMS: dict[str, click.Command] = {
     "flocker-dataset-agent": dataset_agent,
     "flocker-diagnostics": diagnostics,
     "flocker-node-era": node_era,
+    "flocker-install-units": install_units,
     "flocker-sandbox": sandbox,
     "flockerctl": flockerctl,
 }

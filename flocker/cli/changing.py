@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError
 
 from flocker.cli.arguments import write_metadata
 from flocker.cli.choosing import choose_dataset, choose_node, choose_volume
-from flocker.cli.explaining import Nodes, duration, name_node
+from flocker.cli.explaining import ON_USE, Nodes, duration, name_node
 from flocker.cli.output import aside, print_json, print_sentence, progress, screen
 from flocker.cli.session import Work
 from flocker.client.interface import (
@@ -37,8 +37,6 @@ from flocker.model.ids import BackendName, DatasetID, NodeID
 from flocker.model.sizes import humanize
 from flocker.wire.answers import ConfiguredAnswer, DatasetAnswer, NodeAnswer
 
-ON_USE = "on-use"
-"""How a dataset is mounted that nobody mounts before it is leased."""
 ATTEMPTS = 5
 """Times that metadata are changed anew because somebody was faster."""
 _CHANGED_MEANWHILE = 412

@@ -7,7 +7,6 @@ from pyrsistent import PMap
 
 from flocker.cli.arguments import parse_metadata, parse_size, reading
 from flocker.cli.changing import (
-    ON_USE,
     After,
     Edit,
     Found,
@@ -22,7 +21,7 @@ from flocker.cli.changing import (
     resize,
 )
 from flocker.cli.choosing import choose_dataset
-from flocker.cli.explaining import why
+from flocker.cli.explaining import ON_USE, why
 from flocker.cli.options import (
     after_change,
     as_json,

@@ -39,6 +39,9 @@ WANTS: Mapping[str, str] = {
     Want.LEFT_ALONE.value: "told to leave it alone",
 }
 
+ON_USE = "on-use"
+"""How a dataset is mounted that nobody mounts before it is leased."""
+
 QUIET_AFTER = 8.0
 """Seconds in which a node that lives is heard: its keep-alive is 5 s."""
 
@@ -84,6 +87,8 @@ def _wanted(dataset: DatasetInFull, nodes: Nodes) -> str:
     what = f"Dataset {dataset.dataset_id}{named} is wanted"
     if dataset.deleted:
         return f"{what} destroyed; it was on node {name_node(dataset.primary, nodes)}."
+    if dataset.mount == ON_USE:
+        return f"{what} mounted where it is leased, and nowhere else."
     return f"{what} mounted on node {name_node(dataset.primary, nodes)}."
 
 

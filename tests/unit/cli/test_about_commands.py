@@ -1,11 +1,35 @@
 """Tests of flockerctl's commands about the service and itself."""
 
+import json
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 from click.testing import Result
 
+from flocker.model.ids import NodeID
+from flocker.testing.fakes.memory_control import MemoryControl
+
+NODE = NodeID(UUID("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"))
+
 Run = Callable[..., Result]
+
+
+def test_health(run: Run, control: MemoryControl) -> None:
+    """Each part has a row; one that is not well makes the status 1."""
+    result = run("health")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "PART    STATE\nstore   ok\nagents  ok\nupkeep  ok\n",
+    )
+    control.disconnected(NODE)
+    result = run("health", "-o", "json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {
+        "store": "ok",
+        "agents": f"not connected: {NODE} (10.0.0.1)",
+        "upkeep": "ok",
+    }
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -86,6 +86,7 @@ def test_all_is_well(examined: Examine) -> None:
         "names",
         "clock",
         "agents' port",
+        "health",
         "agents",
         "backends",
         "datasets",

@@ -144,6 +144,15 @@ def test_destroyed() -> None:
     )
 
 
+def test_on_use() -> None:
+    """A dataset that is mounted on use is wanted where it is leased."""
+    dataset = evolve(MOUNTED, mount="on-use")
+    assert why(dataset, NODES)[0] == (
+        f"Dataset {MOUNTED.dataset_id} (pg) is wanted mounted where it is leased, and "
+        "nowhere else."
+    )
+
+
 def test_unknown() -> None:
     """Of a dataset on a silent node it is said that nobody knows."""
     assert why(evolve(MOUNTED, phase="unknown"), NODES)[1] == (

@@ -106,11 +106,11 @@ def test_name(host: str, level: str) -> None:
 
 
 def test_health() -> None:
-    """Each part has its line; one that is not well fails."""
-    found = judge_health({"store": "ok", "agents": "no thread"})
+    """Each part but agents has its line; one that is not well fails."""
+    found = judge_health({"store": "ok", "agents": "one is away", "upkeep": "late"})
     assert [(each.level.value, each.words) for each in found] == [
         ("ok", "store: ok"),
-        ("FAIL", "agents: no thread"),
+        ("FAIL", "upkeep: late"),
     ]
 
 

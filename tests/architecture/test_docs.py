@@ -22,8 +22,11 @@ from flocker.restapi.about import About
 from flocker.restapi.datasets import Datasets
 from flocker.restapi.endpoint import Endpoint
 from flocker.restapi.errors import STATUS
+from flocker.restapi.events import EventStreams
+from flocker.restapi.leases import Leases
 from flocker.restapi.nodes import Nodes
 from flocker.restapi.status import Statuses
+from flocker.restapi.volumes import Volumes
 from flocker.sandbox.main import sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +43,7 @@ PROGRAMS: dict[str, click.Command] = {
 EVERYWHERE = {"--help", "--verbose", "-v"}
 """Options that the page tells of once."""
 
-ROOMS = (About, Datasets, Nodes, Statuses)
+ROOMS = (About, Datasets, EventStreams, Leases, Nodes, Statuses, Volumes)
 
 # Whatever a step raises becomes a cause with a code made of its class.
 RAISED_BY_STEPS = (

@@ -25,8 +25,8 @@ BASE = [
 ]
 
 # What one kind of machine needs on top of the base.
-CONTROL = ["klein>=24.8", "jsonschema>=4.23"]
-NODE = ["Automat>=24.8", "jsonschema>=4.23"]
+CONTROL = ["klein>=24.8", "jsonschema>=4.23", "prometheus-client>=0.21"]
+NODE = ["Automat>=24.8", "jsonschema>=4.23", "prometheus-client>=0.21"]
 SANDBOX = sorted({*CONTROL, *NODE})
 
 # What developing Flocker needs.
@@ -36,6 +36,7 @@ TEST = [
     "pytest-xdist>=3.6",
     "hypothesis>=6.115",
     "coverage>=7.6",
+    "schemathesis>=4.0",
 ]
 LINT = [
     "import-linter>=2.1",
@@ -66,7 +67,12 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["flocker", "flocker.*"]),
-    package_data={"flocker": ["py.typed"], "flocker.restapi": ["schemas/*.yml"]},
+    package_data={
+        "flocker": ["py.typed"],
+        "flocker.daemons": ["units/*.service"],
+        "flocker.restapi": ["schemas/*.yml"],
+        "flocker.testing": ["*.sh"],
+    },
     install_requires=BASE,
     extras_require={
         "control": CONTROL,
@@ -82,6 +88,9 @@ setup(
             "flockerctl = flocker.cli.flockerctl:main",
             "flocker-control = flocker.daemons.control:main",
             "flocker-dataset-agent = flocker.daemons.dataset_agent:main",
+            "flocker-diagnostics = flocker.node_tools.diagnostics:main",
+            "flocker-node-era = flocker.node_tools.era:main",
+            "flocker-install-units = flocker.daemons.install_units:main",
             "flocker-sandbox = flocker.sandbox.main:main",
         ],
     },

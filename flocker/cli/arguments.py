@@ -25,6 +25,10 @@ SMALLEST = 64 * MEBIBYTE
 _LARGEST = 2**63 - 1
 _SIZE = re.compile(r"([0-9.]+)([TGMK]?)(?:I?B)?", re.IGNORECASE)
 _FACTORS = {"T": TEBIBYTE, "G": GIBIBYTE, "M": MEBIBYTE, "K": KIBIBYTE, "": 1}
+LONGEST_LIFETIME = 1e10
+"""Seconds that a lease may last (rest-api.md §4)."""
+_LIFETIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PORTS = range(1, 65536)
 
 
@@ -79,6 +83,17 @@ def parse_seconds(text: str) -> float:
         raise ValueError(f"{text!r} is not a number of seconds") from None
     if not 0 <= seconds < float("inf"):
         raise ValueError(f"{text!r} is not a time that passes")
+    return seconds
+
+
+def parse_lifetime(text: str) -> float:
+    """Read how long something is to last, ``90``, ``90s``, ``30m``, ``12h``, ``7d``."""
+    match = _LIFETIME.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a time: write 90s, 30m, 12h or 7d")
+    seconds = float(match[1]) * _UNITS[match[2] or "s"]
+    if not 0 < seconds <= LONGEST_LIFETIME:
+        raise ValueError(f"{text!r} is not a time that passes and ends")
     return seconds
 
 

@@ -3,22 +3,48 @@
 Called by `flocker.cli.flockerctl` through `Session.perform`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 from attrs import frozen
 from pyrsistent import PMap
 from twisted.internet.defer import CancelledError
 
-from flocker.cli.choosing import choose_dataset, choose_node
+from flocker.cli.arguments import write_metadata
+from flocker.cli.choosing import choose_dataset, choose_node, choose_volume
 from flocker.cli.explaining import Nodes, duration, name_node
 from flocker.cli.output import aside, print_json, print_sentence, progress, screen
 from flocker.cli.session import Work
-from flocker.client.interface import NO_METADATA, NewDataset
-from flocker.client.waiting import Destroyed, Goal, Mounted, Observer, Seen, Wait, wait
+from flocker.client.interface import (
+    NO_METADATA,
+    Adoption,
+    NewDataset,
+    RequestRefused,
+    Wishes,
+)
+from flocker.client.waiting import (
+    Destroyed,
+    Goal,
+    Grown,
+    Mounted,
+    Observer,
+    Seen,
+    Wait,
+    wait,
+)
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, NodeID
-from flocker.wire.answers import DatasetAnswer, NodeAnswer
+from flocker.model.ids import BackendName, DatasetID, NodeID
+from flocker.model.sizes import humanize
+from flocker.wire.answers import ConfiguredAnswer, DatasetAnswer, NodeAnswer
+
+ON_USE = "on-use"
+"""How a dataset is mounted that nobody mounts before it is leased."""
+ATTEMPTS = 5
+"""Times that metadata are changed anew because somebody was faster."""
+_CHANGED_MEANWHILE = 412
+
+Edit = Callable[[Mapping[str, str]], Mapping[str, str]]
+"""Gives metadata as they are to be."""
 
 
 @frozen
@@ -36,6 +62,21 @@ class New:
     node: str
     size: int | None = None
     metadata: PMap[str, str] = NO_METADATA
+    backend: str | None = None
+    mount: str | None = None
+    filesystem: str | None = None
+    id: DatasetID | None = None
+
+
+@frozen
+class Found:
+    """What a user said of a volume that is to be a dataset."""
+
+    dataset: str
+    node: str
+    volume: str | None = None
+    backend: str | None = None
+    metadata: PMap[str, str] = NO_METADATA
 
 
 @frozen
@@ -52,10 +93,87 @@ async def create(work: Work, new: New, after: After) -> None:
     """Create a dataset."""
     nodes = by_id(await work.client.nodes())
     node = choose_node(new.node, nodes.values()).uuid
-    dataset = DatasetID(uuid4())
-    _ = await work.client.create(NewDataset(dataset, node, new.size, new.metadata))
+    dataset = new.id or DatasetID(uuid4())
+    wanted = NewDataset(
+        id=dataset,
+        primary=node,
+        maximum_size=new.size,
+        metadata=new.metadata,
+        backend=None if new.backend is None else BackendName(new.backend),
+        mount=new.mount,
+        filesystem=new.filesystem,
+    )
+    _ = await work.client.create(wanted)
     sentence = f"Created dataset {dataset} for node {name_node(node, nodes)}."
+    if new.mount == ON_USE:
+        sentence += " It is mounted where it is leased."
     await _follow(work, _Change(dataset, sentence, Mounted(node), nodes), after)
+
+
+async def adopt(work: Work, wanted: Found, after: After) -> None:
+    """Make a volume that no dataset is a dataset."""
+    nodes = by_id(await work.client.nodes())
+    node = choose_node(wanted.node, nodes.values()).uuid
+    listed = await work.client.volumes()
+    volume = choose_volume(
+        wanted.dataset, wanted.volume, wanted.backend, listed.volumes
+    )
+    _ = await work.client.adopt(
+        Adoption(
+            volume.dataset_id, volume.volume, node, volume.backend, wanted.metadata
+        )
+    )
+    dataset = volume.dataset_id
+    sentence = f"Adopted dataset {dataset} for node {name_node(node, nodes)}."
+    await _follow(work, _Change(dataset, sentence, Mounted(node), nodes), after)
+
+
+async def resize(work: Work, text: str, size: int, after: After) -> None:
+    """Want a dataset larger."""
+    nodes = by_id(await work.client.nodes())
+    found = choose_dataset(text, await work.client.datasets())
+    dataset = found.dataset_id
+    _ = await work.client.update(dataset, Wishes(maximum_size=size))
+    sentence = f"Making dataset {dataset} {humanize(size)} large."
+    await _follow(work, _Change(dataset, sentence, Grown(size), nodes), after)
+
+
+async def edit_metadata(work: Work, text: str, edit: Edit, after: After) -> None:
+    """Change some of a dataset's metadata; others' changes are not lost."""
+    answer = await _edit_metadata(work, text, edit, ATTEMPTS)
+    if after.json:
+        print_json(answer, screen())
+        return
+    now = write_metadata(answer.metadata) or "none"
+    print_sentence(f"Metadata of dataset {answer.dataset_id}: {now}.", screen())
+
+
+async def _edit_metadata(
+    work: Work, text: str, edit: Edit, attempts: int
+) -> ConfiguredAnswer:
+    tag = await work.client.tag()
+    found = choose_dataset(text, await work.client.datasets())
+    wishes = Wishes(metadata=edit(found.metadata))
+    try:
+        return await work.client.update(found.dataset_id, wishes, tag)
+    except RequestRefused as error:
+        if error.status != _CHANGED_MEANWHILE or attempts == 1:
+            raise
+    return await _edit_metadata(work, text, edit, attempts - 1)
+
+
+async def purge(work: Work, text: str, after: After) -> None:
+    """Forget a destroyed dataset."""
+    deleted = [each for each in await work.client.datasets() if each.deleted]
+    found = choose_dataset(text, deleted)
+    answer = await work.client.purge(found.dataset_id)
+    if after.json:
+        print_json(answer, screen())
+        return
+    print_sentence(
+        f"Dataset {found.dataset_id} is forgotten; its id and name are free again.",
+        screen(),
+    )
 
 
 async def move(work: Work, text: str, to: str, after: After) -> None:
@@ -111,7 +229,7 @@ async def _wait(work: Work, change: _Change, within: float, after: After) -> Non
         print_json(_gone(change.dataset) if seen is None else seen, screen())
     else:
         took = duration(work.clock.seconds() - started)
-        print_sentence(f"{_there(seen, change.nodes)} after {took}.", screen())
+        print_sentence(f"{_there(seen, change)} after {took}.", screen())
 
 
 def _noting(last: list[Seen], show: Observer) -> Observer:
@@ -122,10 +240,15 @@ def _noting(last: list[Seen], show: Observer) -> Observer:
     return observe
 
 
-def _there(seen: DatasetAnswer | None, nodes: Nodes) -> str:
-    if seen is None or seen.node is None or seen.path is None:
+def _there(seen: DatasetAnswer | None, change: _Change) -> str:
+    if seen is None or isinstance(change.goal, Destroyed):
         return "Destroyed"
-    return f"Mounted on node {name_node(seen.node, nodes)} at {seen.path}"
+    if isinstance(change.goal, Grown):
+        return f"It is {humanize(seen.size or 0)} large"
+    where = (
+        "" if seen.node is None else f" on node {name_node(seen.node, change.nodes)}"
+    )
+    return f"Mounted{where} at {seen.path}"
 
 
 def _gone(dataset: DatasetID) -> dict[str, str]:

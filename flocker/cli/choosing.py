@@ -6,13 +6,20 @@ from typing import TypeVar
 from attrs import frozen
 
 from flocker.model.errors import FlockerError
-from flocker.wire.answers import DatasetAnswer, NodeAnswer
+from flocker.wire.answers import (
+    DatasetAnswer,
+    LeaseAnswer,
+    NodeAnswer,
+    VolumeAnswer,
+)
 
 SHORT = 8
 """Characters of an id in tables, as the first Flocker's tools had."""
 _LISTED = 5
 
-T = TypeVar("T", DatasetAnswer, NodeAnswer)
+T = TypeVar("T")
+
+_SHOWN_BY = {"node": "node list", "lease": "lease list", "volume": "volumes"}
 
 
 @frozen
@@ -24,7 +31,7 @@ class NothingFits(FlockerError):
 
     def words(self) -> str:
         """Name what was typed, and which list would help."""
-        command = "list-nodes" if self.kind == "node" else "list"
+        command = _SHOWN_BY.get(self.kind, "list")
         return (
             f"no {self.kind} fits {self.text!r}; `flockerctl {command}` "
             f"shows what there is"
@@ -80,6 +87,44 @@ def choose_dataset(text: str, datasets: Iterable[DatasetAnswer]) -> DatasetAnswe
         for dataset in fitting
     ]
     return _the_one("dataset", text, fitting, names)
+
+
+def choose_lease(
+    text: str, leases: Iterable[LeaseAnswer], datasets: Iterable[DatasetAnswer]
+) -> LeaseAnswer:
+    """Find the lease of the dataset whose id begins with `text`, or whose name it is.
+
+    A dataset may be leased that does not exist. Raises `NothingFits`, `SeveralFit`.
+    """
+    named = {each.dataset_id for each in datasets if text and each.name == text}
+    fitting = [
+        lease
+        for lease in sorted(leases, key=lambda lease: str(lease.dataset_id))
+        if _begins(str(lease.dataset_id), text) or lease.dataset_id in named
+    ]
+    return _the_one("lease", text, fitting, [str(each.dataset_id) for each in fitting])
+
+
+def choose_volume(
+    text: str,
+    volume: str | None,
+    backend: str | None,
+    volumes: Iterable[VolumeAnswer],
+) -> VolumeAnswer:
+    """Find the volume of the dataset whose id begins with `text`.
+
+    `volume` and `backend` say which, where there are several. Raises `NothingFits`,
+    `SeveralFit`.
+    """
+    fitting = [
+        each
+        for each in volumes
+        if _begins(str(each.dataset_id), text)
+        and volume in {None, each.volume}
+        and backend in {None, each.backend}
+    ]
+    names = [f"{each.volume} of backend {each.backend}" for each in fitting]
+    return _the_one("volume", text, fitting, names)
 
 
 def _begins(identifier: str, text: str) -> bool:

@@ -76,6 +76,12 @@ def print_json(value: object, console: Console) -> None:
     console.file.write(text + "\n")
 
 
+def print_json_line(value: object, console: Console) -> None:
+    """Print a value as JSON on a line of its own, at once."""
+    console.file.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+    console.file.flush()
+
+
 def print_sentence(sentence: str, console: Console) -> None:
     """Print a sentence, broken between words on a terminal only."""
     console.print(printable(sentence), soft_wrap=not console.is_terminal)

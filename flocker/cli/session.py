@@ -22,6 +22,7 @@ from flocker.cli.connecting import (
     load_certificates,
     settle,
 )
+from flocker.cli.doctoring import Instruments
 from flocker.cli.output import aside, print_sentence
 from flocker.client.http import connect
 from flocker.client.interface import (
@@ -32,8 +33,10 @@ from flocker.client.interface import (
     TLSRefused,
     Unreachable,
 )
+from flocker.client.probing import probe
 from flocker.client.waiting import WaitTimedOut
 from flocker.model.errors import FlockerError
+from flocker.runtime.era import read_era
 from flocker.runtime.main import Command, command_status
 from flocker.runtime.reactor import IReactor
 
@@ -77,6 +80,7 @@ class World:
 
     connect: Callable[[Options, IReactor], IFlockerClient]
     run: Callable[[Command], int]
+    instruments: Callable[[IReactor], Instruments]
 
 
 @frozen
@@ -94,17 +98,16 @@ class Session:
     options: Options
     world: World
 
-    def perform(self, work: Callable[[Work], Coroutine[Any, Any, None]]) -> None:
-        """Do the work and leave the program with its exit status."""
+    def perform(self, work: Callable[[Work], Coroutine[Any, Any, int | None]]) -> None:
+        """Do the work and leave the program with its exit status, 0 for None."""
 
         async def command(reactor: IReactor) -> int:
             try:
                 client = self.world.connect(self.options, reactor)
-                await work(Work(client, reactor))
+                return await work(Work(client, reactor)) or 0
             except FlockerError as error:
                 print_sentence(f"Error: {error}", aside())
                 return exit_status(error)
-            return 0
 
         click.get_current_context().exit(self.world.run(command))
 
@@ -118,15 +121,30 @@ def exit_status(error: FlockerError) -> int:
 
 def the_world() -> World:
     """Give the real one: files, certificates, the reactor."""
-    return World(_connect, command_status)
+    return World(_connect, command_status, _instruments)
+
+
+def _instruments(reactor: IReactor) -> Instruments:
+    return Instruments(
+        client=lambda address, found: connect(
+            [address], found.authority, found.own, reactor
+        ),
+        probe=lambda address, found: probe(
+            address, found.authority, found.own, reactor
+        ),
+        now=_now,
+        era=read_era,
+    )
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(seconds(), tz=UTC)
 
 
 def _connect(options: Options, reactor: IReactor) -> IFlockerClient:
     destination = settle(options)
     try:
-        found = load_certificates(
-            destination, datetime.fromtimestamp(seconds(), tz=UTC)
-        )
+        found = load_certificates(destination, _now())
     except FlockerError as error:
         raise CannotConnect(error) from error
     return connect(destination.addresses, found.authority, found.own, reactor)

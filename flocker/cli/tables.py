@@ -14,7 +14,13 @@ from flocker.cli.explaining import QUIET_AFTER, Nodes, duration
 from flocker.cli.output import Column, phase_text, printable
 from flocker.model.ids import NodeID
 from flocker.model.sizes import GIBIBYTE, humanize
-from flocker.wire.answers import DatasetAnswer, NodeAnswer
+from flocker.wire.answers import (
+    DatasetAnswer,
+    HolderAnswer,
+    LeaseAnswer,
+    NodeAnswer,
+    VolumeAnswer,
+)
 
 DATASET_COLUMNS = (
     Column("DATASET"),
@@ -25,6 +31,25 @@ DATASET_COLUMNS = (
 )
 _NODE_COLUMNS = (Column("SERVER"), Column("ADDRESS"), Column("STATUS"))
 _MORE_NODE_COLUMNS = (Column("VERSION"), Column("BACKENDS"), Column("ERA"))
+
+LEASE_COLUMNS = (
+    Column("DATASET"),
+    Column("NAME"),
+    Column("NODE"),
+    Column("HOLDER", folds=True),
+    Column("EXPIRES"),
+)
+_VOLUME_COLUMNS = (
+    Column("DATASET"),
+    Column("SIZE", right=True),
+    Column("BACKEND"),
+    Column("NODE"),
+)
+_WHY = Column("WHY", folds=True)
+HEALTH_COLUMNS = (Column("PART"), Column("STATE", folds=True))
+
+OK = "ok"
+"""What a part of the control service says of itself when all is well."""
 
 _NO_SIZE = "-"
 
@@ -63,6 +88,40 @@ def dataset_row(dataset: DatasetAnswer, look: Look) -> list[str | Text]:
     ]
 
 
+def lease_rows(
+    lease: LeaseAnswer, name: str | None, look: Look
+) -> list[list[str | Text]]:
+    """Write a lease, a row a holder; a server before 2.0 names none."""
+    where = _id(lease.dataset_id, long=look.long), name or ""
+    node = _server(lease.node_uuid, look)
+    holders = lease.holders or (HolderAnswer("", lease.expires),)
+    return [[*where, node, each.holder, _until(each.expires)] for each in holders]
+
+
+def volume_columns(*, long: bool) -> Sequence[Column]:
+    """Give the columns of the list of volumes that no dataset is."""
+    more = (Column("VOLUME"),) if long else ()
+    return (*_VOLUME_COLUMNS, *more, _WHY)
+
+
+def volume_row(volume: VolumeAnswer, look: Look) -> list[str | Text]:
+    """Write a volume that no dataset is."""
+    at = volume.attached_to or _NO_SIZE
+    return [
+        _id(volume.dataset_id, long=look.long),
+        humanize(volume.size),
+        volume.backend,
+        at if volume.node is None else _server(volume.node, look),
+        *((volume.volume,) if look.long else ()),
+        volume.cause.words,
+    ]
+
+
+def health_row(part: str, state: str) -> list[str | Text]:
+    """Write how a part of the control service is."""
+    return [part, Text(printable(state), style="green" if state == OK else "bold red")]
+
+
 def refusals(nodes: Iterable[NodeAnswer]) -> list[str]:
     """Say which nodes a second machine has claimed to be."""
     return [
@@ -83,6 +142,10 @@ def _contact(node: NodeAnswer) -> Text:
     if node.seconds >= QUIET_AFTER:
         return Text(f"quiet for {duration(node.seconds)}", style="yellow")
     return Text("connected", style="green")
+
+
+def _until(expires: float | None) -> str:
+    return "never" if expires is None else f"in {duration(max(0.0, expires))}"
 
 
 def _size(size: int | None, *, human: bool) -> str:

@@ -5,18 +5,22 @@ cluster, is given an `IFlockerClient` and knows nothing of HTTP.
 """
 
 from collections.abc import Awaitable, Mapping
+from datetime import datetime
+from typing import Any
 
 from attrs import frozen
 from pyrsistent import PMap, pmap
 from zope.interface import Interface
 
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import BackendName, DatasetID, Era, NodeID
 from flocker.wire.answers import (
     ConfiguredAnswer,
     DatasetAnswer,
     DatasetInFull,
+    LeaseAnswer,
     NodeAnswer,
+    VolumesAnswer,
 )
 
 NO_METADATA: PMap[str, str] = pmap()
@@ -102,13 +106,87 @@ class NotFlocker(FlockerError):
 class NewDataset:
     """A dataset to create; `maximum_size` in bytes, None for the server's default.
 
-    The client chooses the id: asking twice cannot make two.
+    The client chooses the id: asking twice cannot make two. `mount` is ``always`` or
+    ``on-use``, `filesystem` is ``ext4`` or ``xfs``; None leaves it to the server.
     """
 
     id: DatasetID
     primary: NodeID
     maximum_size: int | None = None
     metadata: Mapping[str, str] = NO_METADATA
+    backend: BackendName | None = None
+    mount: str | None = None
+    filesystem: str | None = None
+
+
+@frozen
+class Wishes:
+    """What is to be changed of a dataset; None is no wish. Size in bytes."""
+
+    maximum_size: int | None = None
+    metadata: Mapping[str, str] | None = None
+
+
+@frozen
+class NewLease:
+    """A lease to acquire, for `seconds` from now, None for ever.
+
+    `holder` is who uses the dataset; None for the server's ``user``.
+    """
+
+    dataset: DatasetID
+    node: NodeID
+    holder: str | None = None
+    seconds: float | None = None
+
+
+@frozen
+class Adoption:
+    """A volume that no dataset is, and what the dataset is to be."""
+
+    dataset: DatasetID
+    volume: str
+    primary: NodeID
+    backend: BackendName | None = None
+    metadata: Mapping[str, str] = NO_METADATA
+
+
+@frozen
+class Greeting:
+    """Who answered: the address, Flocker's version there, and its clock."""
+
+    where: str
+    version: str
+    time: datetime | None
+
+
+@frozen
+class Event:
+    """One thing that happened, or ``reset``: events before it may have been missed.
+
+    `id` is where to go on after it; `value` is what the REST API says of this `kind`.
+    """
+
+    id: str
+    kind: str
+    value: Any
+
+
+RESET = "reset"
+"""The kind of the event that says that others may have been missed."""
+
+
+class IEventStream(Interface):
+    """Events of one connection, in order, for one reader."""
+
+    def next() -> Awaitable[Event]:
+        """Wait for the next event.
+
+        Raises `Unreachable` when the connection has ended, `NotFlocker`.
+        """
+
+    def close() -> None:
+        """End it; nothing more may be asked of it."""
 
 
 class IFlockerClient(Interface):
@@ -120,6 +198,12 @@ class IFlockerClient(Interface):
 
     def version() -> Awaitable[str]:
         """Ask which version the control service is."""
+
+    def greet() -> Awaitable[Greeting]:
+        """Ask who answers, and what time it is there."""
+
+    def health() -> Awaitable[Mapping[str, str]]:
+        """Ask how the service's parts are: ``ok``, or what is wrong."""
 
     def nodes() -> Awaitable[tuple[NodeAnswer, ...]]:
         """Ask for all nodes that have been seen."""
@@ -136,5 +220,44 @@ class IFlockerClient(Interface):
     def move(dataset: DatasetID, to: NodeID) -> Awaitable[ConfiguredAnswer]:
         """Want a dataset on another node."""
 
+    def tag() -> Awaitable[str]:
+        """Ask for the configuration's tag: it changes with every dataset's change."""
+
+    def update(
+        dataset: DatasetID, wishes: Wishes, tag: str | None = None
+    ) -> Awaitable[ConfiguredAnswer]:
+        """Want a dataset larger, or give it other metadata, all of it.
+
+        With a `tag` only while that is the configuration's: 412 otherwise.
+        """
+
     def destroy(dataset: DatasetID) -> Awaitable[ConfiguredAnswer]:
         """Want a dataset and its data destroyed."""
+
+    def purge(dataset: DatasetID) -> Awaitable[ConfiguredAnswer]:
+        """Forget a destroyed dataset; its id and name are free again."""
+
+    def leases() -> Awaitable[tuple[LeaseAnswer, ...]]:
+        """Ask for all leases."""
+
+    def acquire(new: NewLease) -> Awaitable[LeaseAnswer]:
+        """Keep a dataset on a node; again, with the same holder, renews it."""
+
+    def release(dataset: DatasetID, holder: str | None) -> Awaitable[LeaseAnswer]:
+        """End one holder's part in a lease, or all of it (None)."""
+
+    def node_of_era(era: Era) -> Awaitable[NodeID]:
+        """Ask which node is in its life `era`, its kernel's boot id."""
+
+    def volumes() -> Awaitable[VolumesAnswer]:
+        """Ask backends for their volumes that no dataset is."""
+
+    def adopt(adoption: Adoption) -> Awaitable[ConfiguredAnswer]:
+        """Make such a volume a dataset."""
+
+    def events(after: str | None) -> Awaitable[IEventStream]:
+        """Begin to read events: those that follow on the id `after`, or from now on.
+
+        The first is ``reset`` where `after` is None or not known any more. An older
+        server refuses with 404.
+        """

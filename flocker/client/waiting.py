@@ -1,7 +1,8 @@
 """Waits until a dataset is where its user wants it, or says why it is not.
 
-Called by `flockerctl --wait`. It asks the status API again and again, first often, then
-once a second. A control service that is away for a moment is waited for too.
+Called by `flockerctl --wait`. An event that names the dataset makes it look again, at
+once. While no events come, from an older server or because control is away for a
+moment, it asks the status API again and again, first often, then once a second.
 """
 
 from collections.abc import Callable
@@ -12,14 +13,21 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from flocker.client.interface import IFlockerClient, RequestRefused, Unreachable
+from flocker.client.ringing import Bell
 from flocker.model.cluster import Phase
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID
+from flocker.model.sizes import humanize
 from flocker.wire.answers import CauseAnswer, DatasetAnswer
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 1.0
 """Seconds between questions; each waits half as long again as the one before."""
+LOOK_ANYWAY = 30.0
+"""Seconds between questions while events come; they should say it all."""
+SETTLE = 1.0
+"""Seconds after a volume has grown in which its filesystem has followed, or has failed
+to: nothing tells of that in between."""
 _GROWTH = 1.5
 _NOT_FOUND = 404
 
@@ -85,7 +93,14 @@ class Destroyed:
     """The dataset's volume is gone."""
 
 
-Goal = Mounted | Destroyed
+@frozen
+class Grown:
+    """The dataset is at least so large, in bytes."""
+
+    size: int
+
+
+Goal = Mounted | Destroyed | Grown
 Seen = DatasetAnswer | Unreachable
 Observer = Callable[[Seen, float], None]
 """Is told what was seen at every look, and how long it has been waited, in seconds."""
@@ -107,6 +122,8 @@ def describe(goal: Goal) -> str:
             return f"mounted on node {node}"
         case Destroyed():
             return "destroyed"
+        case Grown(size):
+            return f"{humanize(size)} large"
         case _ as never:
             assert_never(never)
 
@@ -118,17 +135,20 @@ def reached(goal: Goal, seen: DatasetAnswer) -> bool:
             return seen.phase == Phase.MOUNTED.value and seen.node == node
         case Destroyed():
             return seen.phase == Phase.DESTROYED.value
+        case Grown(size):
+            fits = seen.size is not None and seen.size >= size
+            return fits and seen.phase == Phase.MOUNTED.value and seen.cause is None
         case _ as never:
             assert_never(never)
 
 
 def overtaken(goal: Goal, seen: DatasetAnswer) -> str | None:
     """Say what others want of the dataset now, if it is not the goal."""
-    if not isinstance(goal, Mounted):
+    if isinstance(goal, Destroyed):
         return None
     if seen.deleted:
         return "it was deleted"
-    if seen.primary != goal.node:
+    if isinstance(goal, Mounted) and seen.primary != goal.node:
         return f"it was moved to node {seen.primary}"
     return None
 
@@ -141,20 +161,72 @@ async def wait(
     Raises `WaitTimedOut`, `WentWrong`, `Overtaken`, and what the client raises but
     `Unreachable`.
     """
-    started = clock.seconds()
-    delay = FIRST_DELAY
-    while True:
-        seen = await _look(client, wish)
-        if seen is None:
-            return None
-        elapsed = clock.seconds() - started
-        observe(seen, elapsed)
-        if isinstance(seen, DatasetAnswer) and _there(wish, seen):
-            return seen
-        if elapsed >= wish.within:
-            raise WaitTimedOut(wish.dataset, wish.goal, wish.within, seen)
-        await deferLater(clock, min(delay, wish.within - elapsed))
-        delay = min(delay * _GROWTH, LONGEST_DELAY)
+    bell = Bell(client, clock, wish.dataset)
+    bell.start()
+    try:
+        return await _Waiting(client, wish, clock, observe, bell).run()
+    finally:
+        bell.stop()
+
+
+class _Waiting:
+    """Looks, shows, and waits for a reason to look again."""
+
+    def __init__(
+        self,
+        client: IFlockerClient,
+        wish: Wait,
+        clock: IReactorTime,
+        observe: Observer,
+        bell: Bell,
+    ) -> None:
+        self._client = client
+        self._wish = wish
+        self._clock = clock
+        self._observe = observe
+        self._bell = bell
+        self._started = clock.seconds()
+
+    async def run(self) -> DatasetAnswer | None:
+        """Return when the goal is reached."""
+        delay = FIRST_DELAY
+        settled = not isinstance(self._wish.goal, Grown)
+        while True:
+            seen = await _look(self._client, self._wish)
+            if seen is None:
+                return None
+            self._observe(seen, self._elapsed())
+            if isinstance(seen, DatasetAnswer) and _there(self._wish, seen):
+                if settled:
+                    return seen
+                settled = True
+                await deferLater(self._clock, SETTLE)
+                continue
+            await self._pause(seen, delay)
+            delay = min(delay * _GROWTH, LONGEST_DELAY)
+
+    async def _pause(self, seen: Seen, delay: float) -> None:
+        """Wait for a reason to look again; meanwhile show that time goes by.
+
+        Raises `WaitTimedOut`.
+        """
+        wish, began = self._wish, self._elapsed()
+        while True:
+            left = wish.within - self._elapsed()
+            if left <= 0:
+                raise WaitTimedOut(wish.dataset, wish.goal, wish.within, seen)
+            if await self._bell.rings_within(min(delay, left)):
+                return
+            waited = self._elapsed() - began
+            events_come = self._bell.listening and isinstance(seen, DatasetAnswer)
+            last_look = self._elapsed() >= wish.within
+            if last_look or not events_come or waited >= LOOK_ANYWAY:
+                return
+            delay = LONGEST_DELAY
+            self._observe(seen, self._elapsed())
+
+    def _elapsed(self) -> float:
+        return self._clock.seconds() - self._started
 
 
 async def _look(client: IFlockerClient, wish: Wait) -> Seen | None:

@@ -5,7 +5,7 @@ step that fails, or that succeeds without effect, is tried again with back-off.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Generic, TypeVar
 
 from attrs import evolve, frozen
@@ -16,11 +16,17 @@ from twisted.python.failure import Failure
 from flocker.convergence.outcome import Done, GiveUp, Outcome, TryAgain
 from flocker.model.cluster import Cause
 from flocker.model.errors import FlockerError
-from flocker.runtime import logging
+from flocker.runtime import logging, metrics
 from flocker.runtime.backoff import Chance, delay
 
 GIVEN_UP_FOR = 300.0
 """Seconds after which even what was given up is tried once more."""
+
+_OUTCOMES: Mapping[type[Outcome], str] = {
+    Done: "done",
+    TryAgain: "try-again",
+    GiveUp: "give-up",
+}
 
 K = TypeVar("K", bound=Hashable)
 S = TypeVar("S")
@@ -111,9 +117,9 @@ class Running(Generic[K, S]):
         return None
 
     async def _run(self, key: K, step: S) -> None:
-        with logging.action("flocker:step", step=repr(step)):
-            outcome = await self._outcome(step)
-            logging.message("flocker:step:outcome", outcome=repr(outcome))
+        with metrics.step(type(step).__name__.lower()) as end:
+            outcome = await self._logged(key, step)
+            end(_OUTCOMES[type(outcome)])
         del self._running[key]
         self._unobserved[key] = step
         match outcome:
@@ -126,6 +132,24 @@ class Running(Generic[K, S]):
             case TryAgain() | GiveUp():
                 self._failed(key, step, outcome)
         self._woken()
+
+    async def _logged(self, key: K, step: S) -> Outcome:
+        """Perform a step as an action; one that is tried again as a message only.
+
+        What fails for hours would fill the log; a message is counted instead.
+        """
+        before = self._troubles.get(key)
+        said = {"step": type(step).__name__.lower(), **logging.fields_of(step)}
+        if before is None:
+            with logging.action("flocker:step", **said):
+                outcome = await self._outcome(step)
+                logging.message("flocker:step:outcome", **_said_of(outcome))
+            return outcome
+        outcome = await self._outcome(step)
+        attempts = before.attempts + 1
+        again = {**said, **_said_of(outcome), "attempts": attempts}
+        logging.message("flocker:step:again", **again)
+        return outcome
 
     def _no_effect_before(self, key: K, step: S) -> bool:
         trouble = self._troubles.get(key)
@@ -153,6 +177,15 @@ class Running(Generic[K, S]):
             wait = outcome.after
         not_before = self._clock.seconds() + wait
         self._troubles[key] = Trouble(step, attempts, cause, not_before)
+
+
+def _said_of(outcome: Outcome) -> dict[str, object]:
+    match outcome:
+        case Done():
+            return {"outcome": "done"}
+        case TryAgain(cause) | GiveUp(cause):
+            name = "given up" if isinstance(outcome, GiveUp) else "failed"
+            return {"outcome": name, "code": cause.code, "why": cause.words}
 
 
 def _no_effect(step: object) -> Cause:

@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import click
 from attrs import frozen
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IListeningPort
 
 from flocker import __version__
 from flocker.backends.registry import build, look_up
@@ -18,34 +20,25 @@ from flocker.ca.services import ServiceCertificates, load_service_directory
 from flocker.convergence.dialling import Control, dial
 from flocker.convergence.link import Hearer, Link
 from flocker.convergence.session import make_session
+from flocker.daemons.connected import telling
 from flocker.dataset_agent.agent import DatasetAgent
 from flocker.dataset_agent.filesystems import Filesystems
 from flocker.dataset_agent.rig import Backend, Rig
 from flocker.model.cluster import AgentIdentity, BackendReport, Role
-from flocker.model.errors import FlockerError
-from flocker.model.ids import ClusterID, Era, InstanceID, ProcessID, parse_uuid
+from flocker.model.ids import ClusterID, Era, InstanceID, ProcessID
 from flocker.runtime.clock import SteadyClock
+from flocker.runtime.era import read_era
 from flocker.runtime.logging import Destination, message, start_logging
 from flocker.runtime.main import Stop, run_service
 from flocker.runtime.reactor import IReactor
+from flocker.runtime.scraping import serve
+from flocker.runtime.service_manager import service_manager
 from flocker.runtime.settings import run_program, standard_options
 from flocker.runtime.threads import Threads
 from flocker.wire.agent_yaml import AgentConfig, BackendConfig, BadAgentFile, parse
 
-BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 DRIVER_THREADS: Final = 16
 KERNEL_THREADS: Final = 8
-
-
-@frozen
-class EraUnknown(FlockerError):
-    """The kernel does not tell its boot id, so a reboot could not be noticed."""
-
-    why: str
-
-    def words(self) -> str:
-        """Name the file and the fault."""
-        return f"the boot id cannot be read from {BOOT_ID}: {self.why}"
 
 
 @click.command()
@@ -85,7 +78,7 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
         pool.start()
     chance = SystemRandom().random
     agent = DatasetAgent(rig, reactor, chance)
-    identity = _Identity(rig, _era(), ProcessID(uuid4()))
+    identity = _Identity(rig, read_era(), ProcessID(uuid4()))
     control = _control(config, certificates)
 
     async def dial_control(turn: int, hearer: Hearer) -> Link:
@@ -93,7 +86,9 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
             reactor, control, turn, hearer, identity.at, agent.slice_number
         )
 
-    session = make_session(dial_control, agent, reactor, chance)
+    scraped = await _metrics(reactor, config)
+    manager = service_manager()
+    session = make_session(telling(dial_control, manager), agent, reactor, chance)
     message(
         "flocker:dataset-agent:started",
         version=__version__,
@@ -101,10 +96,13 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
         control=config.hosts,
         backends={str(each.name): each.driver for each in config.backends},
     )
+    manager.status("not connected: dialling control")
     session.start()
 
     async def stop() -> None:
         session.stop()
+        if scraped is not None:
+            await maybeDeferred(scraped.stopListening)
         for pool in pools:
             await pool.stop()
 
@@ -151,6 +149,14 @@ async def _instance(backend: Backend) -> InstanceID | None:
         return None
 
 
+async def _metrics(reactor: IReactor, config: AgentConfig) -> IListeningPort | None:
+    """Serve the agent's counts, if its file says so. Raises `BadEndpoint`."""
+    wanted = config.metrics
+    if wanted is None:
+        return None
+    return await serve(reactor, wanted.interface, wanted.port)
+
+
 def _read(file: Path) -> AgentConfig:
     try:
         config = parse(file.read_text(encoding="utf-8"), str(file))
@@ -191,15 +197,6 @@ def _control(config: AgentConfig, certificates: ServiceCertificates) -> Control:
         certificates.authority, certificates.own, refused=refused, noticed=noticed
     )
     return Control(config.hosts, config.port, tls, in_words)
-
-
-def _era() -> Era:
-    try:
-        return Era(parse_uuid(BOOT_ID.read_text(encoding="ascii").strip()))
-    except OSError as error:
-        raise EraUnknown(error.strerror or str(error)) from error
-    except FlockerError as error:
-        raise EraUnknown(str(error)) from error
 
 
 def main() -> None:

@@ -90,8 +90,11 @@ class SchemaViolation(FlockerError):
     errors: tuple[str, ...]
 
     def words(self) -> str:
-        """Say so; the particulars go beside it."""
-        return "the body of the request does not match the schema of this path"
+        """Say so with the first rule, as many clients show the description alone."""
+        return (
+            "the body of the request does not match the schema of this path:"
+            f" {self.errors[0]}"
+        )
 
 
 @frozen

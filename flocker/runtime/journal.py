@@ -6,7 +6,6 @@ goes as a sealed memory file (systemd.io/JOURNAL_NATIVE_PROTOCOL).
 
 import errno
 import fcntl
-import json
 import os
 import socket
 from pathlib import Path
@@ -15,11 +14,13 @@ from typing import Any
 from attrs import frozen
 
 from flocker.model.errors import FlockerError
-from flocker.runtime.logging import Destination, to_json
+from flocker.runtime.logging import NOT_STARTED, Destination, in_json
+from flocker.runtime.readable import Reader
 
 SOCKET = Path("/run/systemd/journal/socket")
 
 _ERROR = 3
+_WARNING = 4
 _INFORMATION = 6
 """Priorities of syslog (RFC 5424, table 2)."""
 
@@ -37,16 +38,23 @@ class NoJournal(FlockerError):
         return f"there is no systemd journal here: {self.path} does not exist"
 
 
-def journal(program: str, path: Path = SOCKET) -> Destination:
+def journal(
+    program: str, path: Path = SOCKET, *, for_people: bool = False
+) -> Destination:
     """Make a destination that writes JSON to the journal as `program`'s.
 
-    Raises `NoJournal`.
+    Or lines for people. Raises `NoJournal`.
     """
     if not path.exists():
         raise NoJournal(path)
+    reader = Reader()
 
     def write(entry: dict[str, Any]) -> None:
-        datagram = _datagram(program, entry)
+        line = in_json(entry)
+        for each in reader.read(line) if for_people else (line,):
+            send(_datagram(program, each, _priority(entry)))
+
+    def send(datagram: bytes) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
             connection.connect(str(path))
             try:
@@ -59,11 +67,17 @@ def journal(program: str, path: Path = SOCKET) -> Destination:
     return write
 
 
-def _datagram(program: str, entry: dict[str, Any]) -> bytes:
+def _priority(entry: dict[str, Any]) -> int:
     failed = entry.get("action_status") == "failed" or "traceback" in entry
+    if failed or entry.get("message_type") == NOT_STARTED:
+        return _ERROR
+    return _WARNING if "why" in entry else _INFORMATION
+
+
+def _datagram(program: str, message: str, priority: int) -> bytes:
     fields = {
-        "MESSAGE": json.dumps(entry, default=to_json),
-        "PRIORITY": str(_ERROR if failed else _INFORMATION),
+        "MESSAGE": message,
+        "PRIORITY": str(priority),
         "SYSLOG_IDENTIFIER": program,
     }
     return "".join(f"{name}={value}\n" for name, value in fields.items()).encode()

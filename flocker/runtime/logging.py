@@ -7,9 +7,12 @@ The only module that knows eliot. Actions nest through context variables, also a
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from datetime import datetime
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path, PurePath
 from typing import Any, TextIO
 from uuid import UUID
 
@@ -26,10 +29,23 @@ from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
+from flocker.model.errors import FlockerError
+from flocker.runtime.readable import BLACK, Ink, Reader
+from flocker.runtime.repeating import Repeats, unrepeated
+
 ROTATE_AT = 100 * 1024 * 1024
 """Bytes of a log file before it is rotated, and five are kept: Flocker 1.15's."""
 ROTATED_FILES = 5
 
+NOT_STARTED = "flocker:program:failed"
+"""The message that says why a program ended; standard error has the same line."""
+
+SECRET = re.compile(
+    r"(password|passphrase|secret|token|credential|api_?key)", re.IGNORECASE
+)
+"""Names of what must not be logged; a field so called fails tests/architecture."""
+KEPT_BACK = "(kept back)"
+_AS_TEXT = (UUID, PurePath, datetime, IPv4Address, IPv6Address, FlockerError)
 _TASK_ID = re.compile(r"[0-9a-f-]{1,40}@(/[0-9]{1,9}){1,100}", re.ASCII)
 """What eliot makes; of another text it could not make ids of its own again."""
 
@@ -99,42 +115,109 @@ def current_task_id() -> str:
     return "" if current is None else current.serialize_task_id().decode("ascii")
 
 
-def to_json(value: object) -> object:
-    """Write what JSON lacks: identifiers and paths as text, the rest as `repr`."""
-    return str(value) if isinstance(value, (UUID, Path)) else repr(value)
+def fields_of(value: object) -> dict[str, object]:
+    """Give the fields of a value, to log them; none for one that has none."""
+    fields = getattr(type(value), "__attrs_attrs__", ())
+    return {field.name: getattr(value, field.name) for field in fields}
+
+
+def plain(value: object) -> object:
+    """Make JSON of a field: of what is not known to be harmless only the kind.
+
+    Drivers are given passwords; a `repr` could show them. So could a mapping: where the
+    name of a key is that of a secret, the value is kept back.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, _AS_TEXT):
+        return str(value)
+    match value:
+        case Enum():
+            return plain(value.value)
+        case Mapping():
+            return {
+                str(key): KEPT_BACK if SECRET.search(str(key)) else plain(each)
+                for key, each in value.items()
+            }
+        case Iterable() if not isinstance(value, (bytes, bytearray, memoryview)):
+            return [plain(each) for each in value]
+        case _:
+            return f"({type(value).__name__})"
+
+
+def in_json(entry: dict[str, Any]) -> str:
+    """Write a message as a line of JSON, without a line's end."""
+    return json.dumps(plain(entry))
 
 
 def lines_to(stream: TextIO) -> Destination:
     """Make a destination that writes a JSON line a message to `stream`."""
 
     def write(entry: dict[str, Any]) -> None:
-        stream.write(json.dumps(entry, default=to_json) + "\n")
+        stream.write(in_json(entry) + "\n")
         stream.flush()
 
     return write
 
 
-def rotating_file(path: Path) -> Destination:
-    """Make a destination that writes JSON lines to `path`, 100 MiB times five."""
+def readable_to(
+    stream: TextIO, ink: Ink = BLACK, *, unwanted: str | None = None
+) -> Destination:
+    """Make a destination that writes lines for people to `stream`.
+
+    Messages of the type `unwanted` are left out.
+    """
+    reader = Reader(ink)
+
+    def write(entry: dict[str, Any]) -> None:
+        if unwanted is None or entry.get("message_type") != unwanted:
+            stream.writelines(f"{line}\n" for line in reader.read(in_json(entry)))
+            stream.flush()
+
+    return write
+
+
+def rotating_file(path: Path, *, for_people: bool = False) -> Destination:
+    """Make a destination that writes to `path`, 100 MiB times five.
+
+    JSON lines, or lines for people.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     log_file = LogFile(
         path.name, str(path.parent), ROTATE_AT, maxRotatedFiles=ROTATED_FILES
     )
+    reader = Reader()
 
     def write(entry: dict[str, Any]) -> None:
-        log_file.write(json.dumps(entry, default=to_json) + "\n")
+        line = in_json(entry)
+        for each in reader.read(line) if for_people else (line,):
+            log_file.write(each + "\n")
         log_file.flush()
 
     return write
 
 
-def start_logging(destination: Destination | None = None) -> None:
+def unflooded(destination: Destination) -> Destination:
+    """Make a destination that is told of the same failure at growing intervals only."""
+    repeats = Repeats()
+
+    def write(entry: dict[str, Any]) -> None:
+        said = unrepeated(entry, repeats)
+        if said is not None:
+            destination(said)
+
+    return write
+
+
+def start_logging(destination: Destination | None = None) -> Destination:
     """Send all messages, Twisted's warnings and errors too, to `destination`.
 
-    The default is standard output.
+    The default is standard output. Gives what was added to eliot's destinations.
     """
-    eliot.add_destinations(destination or lines_to(sys.stdout))
+    added = unflooded(destination or lines_to(sys.stdout))
+    eliot.add_destinations(added)
     globalLogPublisher.addObserver(_FromTwisted())
+    return added
 
 
 @implementer(ILogObserver)

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from flocker.model.errors import FlockerError
 from flocker.runtime import logging
 from flocker.runtime.reactor import IReactor
+from flocker.runtime.service_manager import ServiceManager, service_manager
 
 STOP_WITHIN = 60.0
 """Seconds a daemon's stop function has until the process ends without it."""
@@ -52,11 +53,12 @@ def command_status(command: Command) -> int:
 def run_service(start: Start) -> NoReturn:
     """Serve until SIGTERM or SIGINT, then stop cleanly and exit with 0.
 
-    `start` gives the function that stops. What it raises ends the process with 1 and
-    one line on standard error; a fault of ours is logged with its traceback too.
+    `start` gives the function that stops; from then on systemd, if it started us,
+    knows that we serve and live. What it raises ends the process with 1 and one line
+    on standard error, which is logged too; a fault of ours with its traceback.
     """
     program = _Program(_reactor())
-    program.run(_Serving(program, start))
+    program.run(_Serving(program, start, service_manager()))
     sys.exit(program.status)
 
 
@@ -105,10 +107,12 @@ class _Program:
 
     def fail(self, error: BaseException) -> None:
         """End with one line on standard error, and 1."""
-        _ = sys.stderr.write(f"ERROR: {explain(error)}\n")
-        self.finish(1)
+        why = explain(error)
+        _ = sys.stderr.write(f"ERROR: {why}\n")
+        logging.message(logging.NOT_STARTED, why=why)
         if not isinstance(error, FlockerError):
             logging.failure("flocker:program:fault", Failure(error))
+        self.finish(1)
 
     def _shutdown(self) -> None:
         self._stopping = True
@@ -146,9 +150,12 @@ class _Running:
 class _Serving:
     """The life of a daemon."""
 
-    def __init__(self, program: _Program, start: Start) -> None:
+    def __init__(
+        self, program: _Program, start: Start, manager: ServiceManager
+    ) -> None:
         self._program = program
         self._start = start
+        self._manager = manager
         self._stop: Stop | None = None
         self._starting: Deferred[None] | None = None
 
@@ -158,6 +165,7 @@ class _Serving:
 
     def end(self) -> Deferred[None]:
         """Cancel the start, or stop what was started within `STOP_WITHIN`."""
+        self._manager.stopping()
         if self._starting is not None:
             self._starting.cancel()
         return Deferred.fromCoroutine(self._end())
@@ -169,6 +177,9 @@ class _Serving:
             return
         except Exception as error:  # noqa: BLE001 - the end of the line for any error
             self._program.fail(error)
+        else:
+            self._manager.ready()
+            _ = self._manager.live(self._program.reactor)
 
     async def _end(self) -> None:
         if self._stop is None:

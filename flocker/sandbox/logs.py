@@ -1,21 +1,15 @@
 """The log files of a sandbox, for people: one line a message, the newest last."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
+from flocker.runtime.readable import Reader
 from flocker.sandbox.layout import Layout
 from flocker.sandbox.names import MachineName
 
 _BETWEEN_LOOKS = 0.2
 """Seconds."""
-_HIDDEN = frozenset(
-    {"timestamp", "task_uuid", "task_level", "action_type", "message_type"}
-    | {"action_status"}
-)
-
 Write = Callable[[str], None]
 
 
@@ -28,35 +22,16 @@ def log_files(layout: Layout, machines: Sequence[MachineName]) -> list[Path]:
     ]
 
 
-def readable(line: str) -> str:
-    """Write a line of a log for people; what is not eliot's stays as it is."""
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return line
-    if not isinstance(entry, dict) or "timestamp" not in entry:
-        return line
-    moment = datetime.fromtimestamp(entry["timestamp"], UTC)
-    what = entry.get("action_type") or entry.get("message_type") or "?"
-    status = entry.get("action_status")
-    fields = [f"{key}={entry[key]}" for key in entry if key not in _HIDDEN]
-    return " ".join(
-        [
-            moment.strftime("%H:%M:%S.%f")[:-3],
-            str(what),
-            *([] if status is None else [str(status)]),
-            *fields,
-        ]
-    )
-
-
 def tail(file: Path, lines: int | None = None) -> list[str]:
     """Give the last lines of a log, or all, readable."""
     try:
         text = file.read_text(errors="replace")
     except FileNotFoundError:
         return []
-    return [readable(line) for line in text.splitlines()[-lines if lines else None :]]
+    reader = Reader()
+    written = [said for line in text.splitlines() for said in reader.read(line)]
+    written.extend(reader.rest())
+    return written[-lines if lines else None :]
 
 
 def show(layout: Layout, machines: Sequence[MachineName], write: Write) -> None:
@@ -69,10 +44,13 @@ def show(layout: Layout, machines: Sequence[MachineName], write: Write) -> None:
 def follow(layout: Layout, machines: Sequence[MachineName], write: Write) -> None:
     """Write all logs of some machines and what is added, until interrupted."""
     read: dict[Path, int] = {}
+    readers: dict[Path, Reader] = {}
     while layout.data.exists():
         for file in log_files(layout, machines):
+            reader = readers.setdefault(file, Reader())
             for line in _added(file, read):
-                write(f"{_label(file)}: {readable(line)}")
+                for said in reader.read(line):
+                    write(f"{_label(file)}: {said}")
         time.sleep(_BETWEEN_LOOKS)
 
 

@@ -53,17 +53,41 @@ def a_cluster(name: str = "mine", made: datetime = MADE) -> Cluster:
     )
 
 
+@frozen
+class OldAuthority:
+    """An authority as the first Flocker founded it, with smaller keys."""
+
+    credential: Credential
+
+    @classmethod
+    def found(cls, name: str) -> "OldAuthority":
+        """Make its key and certificate."""
+        return cls(_old_authority(name))
+
+    def control(self, address: str) -> Credential:
+        """Certify the control service at an IPv4 address."""
+        names = [x509.DNSName(CONTROL_SERVICE), x509.IPAddress(IPv4Address(address))]
+        alternative = x509.SubjectAlternativeName(names)
+        return _old_leaf(self.credential, CONTROL_SERVICE, [alternative])
+
+    def node(self, node: NodeID) -> Credential:
+        """Certify a node: no extension at all."""
+        return _old_leaf(self.credential, f"node-{node}", [])
+
+    def user(self, name: str) -> Credential:
+        """Certify a user."""
+        client = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+        return _old_leaf(self.credential, f"user-{name}", [client])
+
+
 def an_old_cluster(name: str = "old") -> Cluster:
     """A cluster as the first Flocker's `flocker-ca` made it, with smaller keys."""
-    authority = _old_authority(name)
-    address = x509.IPAddress(IPv4Address("127.0.0.1"))
-    names = x509.SubjectAlternativeName([x509.DNSName(CONTROL_SERVICE), address])
-    client = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+    authority = OldAuthority.found(name)
     return Cluster(
-        authority,
-        _old_leaf(authority, CONTROL_SERVICE, [names]),
-        _old_leaf(authority, f"node-{NODE_ID}", []),
-        _old_leaf(authority, "user-alice", [client]),
+        authority.credential,
+        authority.control("127.0.0.1"),
+        authority.node(NODE_ID),
+        authority.user("alice"),
     )
 
 

@@ -97,6 +97,60 @@ class DatasetInFull(DatasetAnswer):
 
 
 @frozen
+class HolderAnswer:
+    """Who holds a lease; `expires` in seconds from now, None for never."""
+
+    holder: str
+    expires: float | None
+
+
+@frozen
+class LeaseAnswer:
+    """A dataset that stays on a node; `expires` as for its last holder."""
+
+    dataset_id: DatasetID
+    node_uuid: NodeID
+    expires: float | None
+    holders: tuple[HolderAnswer, ...] = ()
+
+
+@frozen
+class VolumeAnswer:
+    """A volume that no dataset is; `node` has it attached, if any does."""
+
+    backend: BackendName
+    volume: str
+    dataset_id: DatasetID
+    size: int
+    attached_to: str | None
+    node: NodeID | None
+    cause: CauseAnswer
+
+
+@frozen
+class UnansweredAnswer:
+    """A backend whose volumes cannot be listed now."""
+
+    backend: BackendName
+    why: str
+
+
+@frozen
+class VolumesAnswer:
+    """The volumes that no dataset is, as far as backends answer."""
+
+    volumes: tuple[VolumeAnswer, ...]
+    unanswered: tuple[UnansweredAnswer, ...] = ()
+
+
+@frozen
+class EraAnswer:
+    """Which node is in an era."""
+
+    uuid: NodeID
+
+
+@frozen
 class ConfiguredAnswer:
     """What is wanted of a dataset: the answer to every request that changes one."""
 

@@ -15,9 +15,12 @@ from flocker.cli.flockerctl import flockerctl
 from flocker.convergence import running
 from flocker.daemons.control import control
 from flocker.daemons.dataset_agent import dataset_agent
+from flocker.daemons.install_units import install_units
 from flocker.dataset_agent.causes import TEMPLATES
 from flocker.model.cluster import Condition, Phase
 from flocker.model.errors import FlockerError
+from flocker.node_tools.diagnostics import diagnostics
+from flocker.node_tools.era import node_era
 from flocker.restapi.about import About
 from flocker.restapi.datasets import Datasets
 from flocker.restapi.endpoint import Endpoint
@@ -37,6 +40,9 @@ PROGRAMS: dict[str, click.Command] = {
     "flocker-ca": flocker_ca,
     "flocker-control": control,
     "flocker-dataset-agent": dataset_agent,
+    "flocker-diagnostics": diagnostics,
+    "flocker-node-era": node_era,
+    "flocker-install-units": install_units,
     "flocker-sandbox": sandbox,
     "flockerctl": flockerctl,
 }

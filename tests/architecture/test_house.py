@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from flocker.runtime.logging import SECRET
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "flocker"
 UNIT_TESTS = ROOT / "tests" / "unit"
@@ -18,6 +20,8 @@ FORBIDDEN_MARKS = re.compile(r"\b(X{3}|TO[D]O|FIX[M]E)\b|unittest[.]mock")
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 UNIT_MODULES = sorted(UNIT_TESTS.rglob("test_*.py"))
+
+LOGGING = ("action", "continued", "failure", "message")
 
 Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -62,6 +66,18 @@ def package_members(path: Path) -> Iterator[str]:
             ).is_file()
             if not found and alias.name != "__version__":
                 yield f"from {node.module} import {alias.name}"
+
+
+def logged_fields(path: Path) -> list[str]:
+    """The names of the fields that a file logs, of all calls that could be logging."""
+    return [
+        keyword.arg
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", getattr(node.func, "id", "")) in LOGGING
+        for keyword in node.keywords
+        if keyword.arg
+    ]
 
 
 def module_of(path: Path) -> Path:
@@ -125,3 +141,9 @@ def test_unit_tests_mirror_modules(path: Path) -> None:
     """A unit test module stands where the module it tests does."""
     module = module_of(path)
     assert module.is_file() or module.with_suffix("").is_dir()
+
+
+@each_module
+def test_secrets_are_not_fields(path: Path) -> None:
+    """No field of the log is called like a secret."""
+    assert [name for name in logged_fields(path) if SECRET.search(name)] == []

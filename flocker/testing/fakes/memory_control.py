@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
+from twisted.test.iosim import IOPump
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from twisted.web.resource import IResource
@@ -36,6 +37,7 @@ T = TypeVar("T")
 
 _STEP = 0.1
 """Seconds by which the clock goes on while something is waited for."""
+_EVENTS = b"/v1/events"
 _LONGEST = 3600.0
 """Seconds after which a test has waited in vain."""
 
@@ -45,7 +47,11 @@ class NeverDone(AssertionError):
 
 
 class MemoryControl:
-    """A cluster whose agents say what a test lets them say; `clock` is everybody's."""
+    """A cluster whose agents say what a test lets them say; `clock` is everybody's.
+
+    It may be not `reachable`, or so old that it `has_events` not, or all at once
+    `silent` on the streams that are open.
+    """
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -60,6 +66,9 @@ class MemoryControl:
         )
         self.events = Events(self.operations, UUID(int=2), self.clock.seconds)
         self.reachable = True
+        self.has_events = True
+        self.silent = False
+        self.acts: dict[bytes, Callable[[], None]] = {}
         self._listers = MemoryListers()
         resource = app_resource(
             self.operations,
@@ -101,6 +110,17 @@ class MemoryControl:
         touched = self.observations.edit(node, [(fact, 0.0)], [], self.clock.seconds())
         self.operations.heard_of(touched)
 
+    def before(self, method: str, act: Callable[[], None]) -> None:
+        """Call `act` just before each request of this method comes in."""
+        self.acts[method.encode("ascii")] = act
+
+    def hang_up(self) -> None:
+        """All connections that are open break."""
+        pumps: set[IOPump] = vars(self._agent)["_pumps"]  # treq keeps them to itself
+        for pump in pumps:
+            pump.serverIO.loseConnection()
+        self._agent.flush()
+
     def lists(self, node: NodeID, *volumes: Volume) -> None:
         """A node's backends list these volumes, if somebody asks."""
         self._listers.lists(node, *volumes)
@@ -115,6 +135,8 @@ class MemoryControl:
             if self.clock.seconds() > ends:
                 raise NeverDone
             self.clock.advance(_STEP)
+            if not self.silent:
+                self._agent.flush()
         result = done[0]
         if isinstance(result, Failure):
             result.raiseException()
@@ -138,9 +160,22 @@ class _Reaching:
     ) -> Deferred[IResponse]:
         if not self._control.reachable:
             return fail(Refused())
+        if uri.endswith(_EVENTS) and not self._control.has_events:
+            uri += b"/are/not/served"
+        self._control.acts.get(method, _do_nothing)()
         return self._agent.request(method, uri, headers, bodyProducer)
 
 
-def _traversing(resource: IResource) -> IAgent:
+def _do_nothing() -> None: ...
+
+
+class _Traversing(IAgent):
+    """What treq's agent can do; it has no annotations."""
+
+    def flush() -> None:
+        """Pass on what streams have written."""
+
+
+def _traversing(resource: IResource) -> _Traversing:
     # Without annotations in treq, mypy must be told what this makes.
-    return cast(Callable[[IResource], IAgent], RequestTraversalAgent)(resource)
+    return cast(Callable[[IResource], _Traversing], RequestTraversalAgent)(resource)

@@ -58,7 +58,7 @@ def test_no_node(text: str) -> None:
     with pytest.raises(NothingFits) as raised:
         choose_node(text, [ONE, TWO])
     assert str(raised.value) == (
-        f"no node fits {text!r}; `flockerctl list-nodes` shows what there is"
+        f"no node fits {text!r}; `flockerctl node list` shows what there is"
     )
 
 

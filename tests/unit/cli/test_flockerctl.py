@@ -2,20 +2,14 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 import pytest
-from click.testing import CliRunner, Result
-from pyrsistent import pmap
+from click.testing import Result
 
 from flocker import __version__
-from flocker.cli.flockerctl import flockerctl
-from flocker.cli.session import World
-from flocker.client.interface import NewDataset
 from flocker.model.cluster import Cause, Condition, Fact, Want
 from flocker.model.ids import DatasetID, NodeID
-from flocker.model.sizes import GIBIBYTE
 from flocker.testing.fakes.memory_control import MemoryControl
 
 NODE = NodeID(UUID("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"))
@@ -26,39 +20,6 @@ STUCK = Cause("foreign", "it holds a swap signature", "wipe it", permanent=True)
 FOREIGN = Fact(DATASET, Want.MOUNTED, Condition.FOREIGN, cause=STUCK)
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def control() -> MemoryControl:
-    """A control service with two nodes."""
-    control = MemoryControl()
-    control.connected(NODE, "10.0.0.1")
-    control.connected(OTHER, "10.0.0.2")
-    return control
-
-
-@pytest.fixture
-def dataset(control: MemoryControl) -> DatasetID:
-    """A dataset called pg, wanted on the first node."""
-    new = NewDataset(DATASET, NODE, GIBIBYTE, pmap({"name": "pg", "owner": "al"}))
-    return control.run(control.client().create(new)).dataset_id
-
-
-@pytest.fixture
-def run(control: MemoryControl) -> Run:
-    """Runs flockerctl with some arguments."""
-
-    def work(command: Any) -> int:
-        return control.run(command(control.clock))
-
-    world = World(connect=lambda _options, _reactor: control.client(), run=work)
-
-    def run(*arguments: str) -> Result:
-        return CliRunner(env={"COLUMNS": "80"}).invoke(
-            flockerctl, list(arguments), prog_name="flockerctl", obj=world
-        )
-
-    return run
 
 
 def outcome(result: Result) -> tuple[int, str, str]:

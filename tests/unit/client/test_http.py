@@ -1,5 +1,6 @@
 """Tests of the HTTP client, against the real REST API without a network."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -20,13 +21,15 @@ from flocker.client.http import ANSWER_WITHIN, Address, HTTPFlockerClient, Route
 from flocker.client.interface import (
     AnswerLost,
     NewDataset,
+    NewLease,
     NotFlocker,
     RequestRefused,
     TLSRefused,
     Unreachable,
+    Wishes,
 )
 from flocker.model.cluster import Condition, Fact, Want
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import BackendName, DatasetID, Era, NodeID
 from flocker.model.sizes import GIBIBYTE
 from flocker.testing.fakes.memory_control import MemoryControl
 
@@ -51,9 +54,10 @@ class Broken:
 class Page(Resource):
     """A web server that has one page, whatever is asked for."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, status: int) -> None:
         super().__init__()
         self.body = body
+        self.status = status
 
     def getChild(self, path, request):
         """Lead every path here."""
@@ -61,6 +65,7 @@ class Page(Resource):
 
     def render_GET(self, request):
         """Give the page."""
+        request.setResponseCode(self.status)
         return self.body
 
 
@@ -79,9 +84,9 @@ def broken(error: Exception | None, clock: Clock | None = None) -> HTTPFlockerCl
     return HTTPFlockerClient([route("a:1", Broken(error))], clock or Clock())
 
 
-def answering(body: bytes) -> HTTPFlockerClient:
+def answering(body: bytes, status: int = 200) -> HTTPFlockerClient:
     """A client of some web server that answers everything with this."""
-    agent = RequestTraversalAgent(Page(body))
+    agent = RequestTraversalAgent(Page(body, status))
     return HTTPFlockerClient([route("a:1", agent)], Clock())
 
 
@@ -256,3 +261,149 @@ def test_address_in_words() -> None:
         "[::1]:4523",
         "host:1",
     ]
+
+
+def test_greet(control: MemoryControl) -> None:
+    """Who answers says where, which version, and what time it is there."""
+    found = control.run(control.client("there:1").greet())
+    assert (found.where, found.version) == ("there:1", __version__)
+    assert found.time is not None
+    assert found.time.utcoffset() == timedelta()
+
+
+def test_create_with_all_wishes(control: MemoryControl) -> None:
+    """Backend, mounting and filesystem are asked for as given."""
+    new = NewDataset(
+        DATASET,
+        NODE,
+        backend=BackendName("fast"),
+        mount="on-use",
+        filesystem="xfs",
+    )
+    control.run(control.client().create(new))
+    (listed,) = control.run(control.client().datasets())
+    assert (listed.backend, listed.mount, listed.filesystem) == (
+        "fast",
+        "on-use",
+        "xfs",
+    )
+
+
+@pytest.mark.parametrize(
+    ("wishes", "found"),
+    [
+        (Wishes(maximum_size=2 * GIBIBYTE), (2 * GIBIBYTE, {"name": "pg"})),
+        (Wishes(metadata={"a": "b"}), (GIBIBYTE, {"a": "b"})),
+        (Wishes(), (GIBIBYTE, {"name": "pg"})),
+    ],
+)
+def test_update(
+    control: MemoryControl, wishes: Wishes, found: tuple[int, dict[str, str]]
+) -> None:
+    """What is wished is changed, and nothing else."""
+    client = control.client()
+    control.run(client.create(NEW))
+    answer = control.run(client.update(DATASET, wishes))
+    assert (answer.maximum_size, dict(answer.metadata)) == found
+
+
+def test_purge(control: MemoryControl) -> None:
+    """A destroyed dataset can be forgotten, one that is not cannot."""
+    client = control.client()
+    control.run(client.create(NEW))
+    with pytest.raises(RequestRefused) as raised:
+        control.run(client.purge(DATASET))
+    assert raised.value.status == 409
+    control.run(client.destroy(DATASET))
+    control.says(NODE, Fact(DATASET, Want.DELETED, Condition.MISSING))
+    assert control.run(client.purge(DATASET)).deleted
+    assert control.run(client.datasets()) == ()
+
+
+def test_leases(control: MemoryControl) -> None:
+    """A lease has holders, each with its own time, and goes with the last."""
+    client = control.client()
+    for holder, seconds in (("a b&c", None), (None, 90.0)):
+        control.run(client.acquire(NewLease(DATASET, NODE, holder, seconds)))
+    (lease,) = control.run(client.leases())
+    assert (lease.dataset_id, lease.node_uuid, lease.expires) == (DATASET, NODE, None)
+    assert [each.holder for each in lease.holders] == ["a b&c", "user"]
+    left = control.run(client.release(DATASET, "a b&c"))
+    assert [each.holder for each in left.holders] == ["user"]
+    control.run(client.release(DATASET, None))
+    assert control.run(client.leases()) == ()
+
+
+def test_node_of_era(control: MemoryControl) -> None:
+    """The node of an era is told, or refused."""
+    (node,) = control.run(control.client().nodes())
+    era = Era(UUID(node.era))
+    assert control.run(control.client().node_of_era(era)) == NODE
+    with pytest.raises(RequestRefused):
+        control.run(control.client().node_of_era(Era(UUID(int=0))))
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_health(status: int) -> None:
+    """How parts are is told also by a service that is not well."""
+    client = answering(b'{"store": "ok", "agents": "no words"}', status)
+    assert MemoryControl().run(client.health()) == {"store": "ok", "agents": "no words"}
+
+
+def test_health_refused() -> None:
+    """A refusal is not taken for health."""
+    client = answering(b'{"description": "the store is away"}', 503)
+    with pytest.raises(RequestRefused):
+        MemoryControl().run(client.health())
+
+
+def test_events(control: MemoryControl) -> None:
+    """Events begin with a reset and go on with what happens."""
+    client = control.client()
+
+    async def two() -> list[tuple[str, str]]:
+        stream = await client.events(None)
+        first = await stream.next()
+        await client.create(NEW)
+        second = await stream.next()
+        stream.close()
+        return [(each.id, each.kind) for each in (first, second)]
+
+    boot = control.events.boot
+    assert control.run(two()) == [
+        (f"{boot}.1", "reset"),
+        (f"{boot}.2", "configuration"),
+    ]
+
+
+def test_events_after(control: MemoryControl) -> None:
+    """Events go on after an id that is still known."""
+    control.run(control.client().create(NEW))
+
+    async def one() -> str:
+        stream = await control.client().events(f"{control.events.boot}.1")
+        return (await stream.next()).kind
+
+    assert control.run(one()) == "configuration"
+
+
+def test_silent_stream(control: MemoryControl) -> None:
+    """A stream over which nothing comes, no comment even, is dead."""
+
+    async def forever() -> None:
+        stream = await control.client().events(None)
+        await stream.next()
+        control.silent = True
+        await stream.next()
+
+    with pytest.raises(Unreachable) as raised:
+        control.run(forever())
+    assert "no sign of life" in str(raised.value)
+
+
+def test_events_of_an_old_server(control: MemoryControl) -> None:
+    """A server without events refuses."""
+    control.has_events = False
+    with pytest.raises(RequestRefused) as raised:
+        control.run(control.client().events(None))
+    assert raised.value.status == 404

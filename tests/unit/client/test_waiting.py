@@ -1,5 +1,6 @@
 """Tests of waiting for a dataset, against the real REST API and its clock."""
 
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -72,19 +73,47 @@ def test_already_there(control: MemoryControl) -> None:
     assert waited(control, Mounted(NODE)).seen == [("mounted", 0.0)]
 
 
-def test_phases_are_shown(control: MemoryControl) -> None:
+@pytest.mark.parametrize("has_events", [True, False])
+def test_phases_are_shown(control: MemoryControl, *, has_events: bool) -> None:
     """Each look is shown with the time it was waited."""
-    later(control, 0.05, ATTACHING)
-    later(control, 0.2, MOUNTED)
-    assert waited(control, Mounted(NODE)).seen == [
-        ("waiting", 0.0),
-        ("attaching", 0.1),
-        ("mounted", 0.3),
+    control.has_events = has_events
+    later(control, 1.0, ATTACHING)
+    later(control, 5.0, MOUNTED)
+    looks = waited(control, Mounted(NODE)).seen
+    assert list(dict.fromkeys(phase for phase, _ in looks)) == [
+        "waiting",
+        "attaching",
+        "mounted",
     ]
+    assert looks[0][1] == 0.0
+    assert looks[-1][1] == pytest.approx(5.5, abs=0.6)
+
+
+def test_events_are_waited_for(control: MemoryControl) -> None:
+    """Where there are events, a change is seen at once, however long it took."""
+    later(control, 60.3, MOUNTED)
+    assert waited(control, Mounted(NODE), 99.0).seen[-1] == ("mounted", 60.3)
+
+
+def test_time_goes_by_while_nothing_happens(control: MemoryControl) -> None:
+    """The time is shown every second although nobody is asked."""
+    later(control, 20.0, MOUNTED)
+    times = [time for _, time in waited(control, Mounted(NODE)).seen]
+    steps = [after - before for before, after in pairwise(times)]
+    assert max(steps) == pytest.approx(1.0, abs=0.15)
+
+
+def test_broken_stream_is_no_harm(control: MemoryControl) -> None:
+    """What happens while no events come is found by asking."""
+    control.clock.callLater(5.0, control.hang_up)
+    later(control, 5.1, MOUNTED)
+    looks = waited(control, Mounted(NODE)).seen
+    assert looks[-1] == ("mounted", pytest.approx(5.5, abs=0.6))
 
 
 def test_looks_become_rare(control: MemoryControl) -> None:
-    """Looks begin at once and come down to one a second."""
+    """Without events looks begin at once and come down to one a second."""
+    control.has_events = False
     later(control, 60.0, MOUNTED)
     times = [time for _, time in waited(control, Mounted(NODE), 99.0).seen]
     assert times[-1] - times[-2] == pytest.approx(1.0, abs=0.11)

@@ -21,7 +21,6 @@ def test_foreign():
         "foreign-signature",
         f"{DEVICE} (volume {VOLUME}) carries swap, which is no filesystem of ours",
         f"see whose it is; if it is worthless: wipefs --all {DEVICE}",
-        permanent=True,
     )
 
 

@@ -162,3 +162,9 @@ def test_size_of_body() -> None:
     assert UPDATE.read(longest) == {}
     with pytest.raises(BodyTooLarge):
         UPDATE.read(longest + b" ")
+
+
+def test_sentence_names_a_rule() -> None:
+    """Who shows the description alone is told the rule: sizes are multiples of 1024."""
+    with pytest.raises(SchemaViolation, match=r"maximum_size: .* multiple of 1024"):
+        CREATE.read(create(maximum_size=100_000_000))

@@ -4,30 +4,56 @@ import gc
 import json
 import warnings
 from contextvars import copy_context
+from enum import Enum
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import eliot
 import pytest
+from attrs import frozen
 from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger, globalLogPublisher
 from twisted.python.failure import Failure
 
+from flocker.model.errors import FlockerError
 from flocker.runtime import logging
 from flocker.runtime.logging import (
+    KEPT_BACK,
     action,
     continued,
     current_task_id,
     failure,
+    fields_of,
+    in_json,
     lines_to,
     message,
+    plain,
+    readable_to,
     rotating_file,
     start_logging,
-    to_json,
+    unflooded,
 )
+
+
+class Colour(Enum):
+    """Something to log."""
+
+    RED = "red"
+
+
+@frozen
+class Driver:
+    """Something that holds a secret."""
+
+    name: str
+    password: str
+
+
+ID = UUID(int=1)
 
 
 @pytest.fixture
@@ -155,15 +181,60 @@ def test_failure(logged):
 @pytest.mark.parametrize(
     ("value", "written"),
     [
-        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
-        (Path("/a/b"), "/a/b"),
-        ({1}, "{1}"),
+        (ID, str(ID)),
+        (Path("/a"), "/a"),
+        (Colour.RED, "red"),
+        ((ID, {Path("/a")}), [str(ID), ["/a"]]),
+        ({ID: 1.5}, {str(ID): 1.5}),
+        (FlockerError(), "FlockerError"),
+        (OSError("full"), "(OSError)"),
+        (b"abc", "(bytes)"),
+        (Driver("aws", "hunter2"), "(Driver)"),
     ],
-    ids=str,
 )
-def test_to_json(value, written):
-    """Identifiers and paths are written as text, and nothing cannot be written."""
-    assert to_json(value) == written
+def test_plain(value: object, written: object) -> None:
+    """Identifiers, paths and collections are written; of others only the kind is."""
+    assert plain(value) == written
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "xms_password", "secret_access_key", "session_token", "api_key"],
+)
+def test_secrets_are_kept_back(name: str) -> None:
+    """What is called like a secret is not written, however deep it lies."""
+    entry: dict[str, Any] = {name: "hunter2", "dataset": [{name: "hunter2"}]}
+    assert json.loads(in_json(entry)) == {
+        name: KEPT_BACK,
+        "dataset": [{name: KEPT_BACK}],
+    }
+
+
+def test_fields_of() -> None:
+    """A value's fields become those of a message; what has none has none."""
+    assert [fields_of(Driver("a", "b")), fields_of("text"), fields_of(3)] == [
+        {"name": "a", "password": "b"},
+        {},
+        {},
+    ]
+
+
+def test_unwanted() -> None:
+    """A stream of lines is spared the type of message it does not want."""
+    stream = StringIO()
+    write = readable_to(stream, unwanted="flocker:b")
+    for kind in ("flocker:a", "flocker:b"):
+        write({"timestamp": 0.0, "message_type": kind})
+    assert stream.getvalue() == "00:00:00.000Z a\n"
+
+
+def test_unflooded() -> None:
+    """The second of two equal failures does not reach the destination."""
+    written: list[dict[str, Any]] = []
+    write = unflooded(written.append)
+    for now in (0.0, 1.0):
+        write({"timestamp": now, "message_type": "a", "why": "b"})
+    assert [entry["timestamp"] for entry in written] == [0.0]
 
 
 def test_lines():
@@ -171,10 +242,10 @@ def test_lines():
     stream = StringIO()
     write = lines_to(stream)
     write({"text": "two\nlines \udcff", "id": UUID(int=1)})
-    write({"more": object})
+    write({"more": object()})
     first, second = stream.getvalue().splitlines()
     assert json.loads(first)["text"] == "two\nlines \udcff"
-    assert "object" in json.loads(second)["more"]
+    assert json.loads(second)["more"] == "(object)"
 
 
 def test_rotating_file(tmp_path, monkeypatch):
@@ -195,14 +266,14 @@ def test_twisted_is_logged():
     """Twisted's warnings and errors come into the log, its chatter does not."""
     found: list[dict] = []
     before = list(globalLogPublisher._observers)
-    start_logging(found.append)
+    destination = start_logging(found.append)
     try:
         log = Logger(namespace="a")
         log.info("chatter")
         log.warn("a {what}", what="warning")
         log.failure("a fault", a_failure())
     finally:
-        eliot.remove_destination(found.append)
+        eliot.remove_destination(destination)
         for observer in globalLogPublisher._observers:
             if observer not in before:
                 globalLogPublisher.removeObserver(observer)

@@ -1,6 +1,7 @@
 """Tests of the command line that every daemon has."""
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import click
@@ -18,6 +19,24 @@ from flocker.runtime.settings import program_status, standard_options
 def serve(log: Destination, port: str) -> None:
     """A daemon that only says that it would serve."""
     log({"port": port})
+
+
+@click.command()
+@standard_options
+def talk(log: Destination) -> None:
+    """A daemon that logs a message."""
+    log({"timestamp": 0.0, "message_type": "flocker:m"})
+
+
+class Stream(StringIO):
+    """Standard output, on a terminal or not."""
+
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
 
 
 @click.command()
@@ -74,3 +93,41 @@ def test_one_log_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert run("--logfile", str(tmp_path / "x"), "--journald") == 1
     first = capsys.readouterr().err.splitlines()[0]
     assert first == "ERROR: --logfile and --journald exclude each other"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "terminal", "written"),
+    [
+        ((), False, '{"timestamp": 0.0, "message_type": "flocker:m"}\n'),
+        (("--log-format=auto",), True, "00:00:00.000Z m\n"),
+        (
+            ("--log-format=json",),
+            True,
+            '{"timestamp": 0.0, "message_type": "flocker:m"}\n',
+        ),
+        (("--log-format=lines",), False, "00:00:00.000Z m\n"),
+    ],
+)
+def test_log_format(
+    *,
+    arguments: tuple[str, ...],
+    terminal: bool,
+    written: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A terminal gets lines, anything else JSON, unless one is asked for."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = Stream(terminal=terminal)
+    monkeypatch.setattr("sys.stdout", stream)
+    assert program_status(talk, "flocker-test", arguments) == 0
+    assert stream.getvalue() == written
+
+
+def test_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal that can gets colours."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Stream(terminal=True)
+    monkeypatch.setattr("sys.stdout", stream)
+    assert program_status(talk, "flocker-test", []) == 0
+    assert stream.getvalue() == "\x1b[2m00:00:00.000Z\x1b[0m \x1b[1mm\x1b[0m\n"

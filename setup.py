@@ -25,8 +25,8 @@ BASE = [
 ]
 
 # What one kind of machine needs on top of the base.
-CONTROL = ["klein>=24.8", "jsonschema>=4.23"]
-NODE = ["Automat>=24.8", "jsonschema>=4.23"]
+CONTROL = ["klein>=24.8", "jsonschema>=4.23", "prometheus-client>=0.21"]
+NODE = ["Automat>=24.8", "jsonschema>=4.23", "prometheus-client>=0.21"]
 SANDBOX = sorted({*CONTROL, *NODE})
 
 # What developing Flocker needs.
@@ -36,6 +36,7 @@ TEST = [
     "pytest-xdist>=3.6",
     "hypothesis>=6.115",
     "coverage>=7.6",
+    "schemathesis>=4.0",
 ]
 LINT = [
     "import-linter>=2.1",

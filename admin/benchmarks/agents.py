@@ -26,7 +26,7 @@ from flocker.control.agent_protocol import AgentFactory
 from flocker.control.agents import Agents
 from flocker.control.datasets import move
 from flocker.control.observations import Observations
-from flocker.control.operations import Operations
+from flocker.control.operations import Operations, Timing
 from flocker.convergence.link import Link
 from flocker.model.cluster import Condition
 from flocker.model.ids import NodeID
@@ -103,7 +103,9 @@ class Cluster:
         )
         store, observations = MemoryStore(), Observations()
         store.stored = configuration
-        self.operations = Operations(store, configuration, observations, self.clock)
+        self.operations = Operations(
+            store, configuration, observations, self.clock, Timing(self.clock.seconds)
+        )
         self.factory = AgentFactory(
             Agents(self.operations, UUID(int=1), self.clock),
             observations,

@@ -15,6 +15,7 @@ from flocker.backends import finding
 from flocker.backends.block_interface import IBlockDeviceAPI
 from flocker.backends.caching import CachingBlockDevices
 from flocker.backends.configuring import check, make
+from flocker.backends.counting import counting
 from flocker.backends.description import BackendDescription
 from flocker.backends.foreign import adapt
 from flocker.backends.loopback.api import DEFAULT_ROOT, make_loopback
@@ -108,5 +109,6 @@ def build(
         arguments["cluster_id"] = cluster_id
     if description.needs_reactor:
         arguments["reactor"] = reactor
-    api = adapt(make(description, arguments, where), description.name, where)
+    made = adapt(make(description, arguments, where), description.name, where)
+    api = counting(name, made)
     return CachingBlockDevices(api, keeps_device_paths=description.keeps_device_paths)

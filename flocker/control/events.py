@@ -4,7 +4,7 @@ Whoever watches reads from a number on; nothing is kept for a single watcher. It
 from `operations` and `observations`; `flocker.restapi.events` reads it.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from uuid import UUID
@@ -13,8 +13,9 @@ from attrs import frozen
 
 from flocker.control.operations import Operations
 from flocker.model.changes import Change, DatasetEdit, LeaseEdit
-from flocker.model.cluster import NodeSight
+from flocker.model.cluster import NodeSight, Phase
 from flocker.model.configuration import Configuration
+from flocker.model.datasets import Dataset
 from flocker.model.ids import DatasetID
 from flocker.model.status import Status, status
 from flocker.wire.public import (
@@ -63,7 +64,11 @@ class Events:
         self._ring: deque[Event] = deque(maxlen=length)
         self._number = 0
         self._statuses: dict[DatasetID, Status] = {}
+        self.phases: Counter[Phase] = Counter()
+        """How many datasets are in which phase."""
         self._watchers: list[Callable[[], None]] = []
+        for dataset in operations.configuration.datasets.values():
+            self._note(dataset.id, self._status(dataset))
         operations.listen(self)
         operations.observations.watch(self)
 
@@ -130,18 +135,31 @@ class Events:
         for dataset_id in datasets:
             dataset = operations.configuration.datasets.get(dataset_id)
             if dataset is None:
-                self._statuses.pop(dataset_id, None)
+                self._note(dataset_id, None)
                 continue
-            found = status(
-                dataset,
-                operations.observations.facts(dataset_id),
-                operations.observations.nodes,
-                operations.configuration.leases.get(dataset_id),
-            )
+            found = self._status(dataset)
             if found != self._statuses.get(dataset_id):
-                self._statuses[dataset_id] = found
+                self._note(dataset_id, found)
                 plain = dataset_status(dataset, found, self._now())
                 self._add(Kind.STATUS, plain)
+
+    def _status(self, dataset: Dataset) -> Status:
+        observations = self._operations.observations
+        return status(
+            dataset,
+            observations.facts(dataset.id),
+            observations.nodes,
+            self._operations.configuration.leases.get(dataset.id),
+        )
+
+    def _note(self, dataset: DatasetID, found: Status | None) -> None:
+        """Keep what a status is, to know another one."""
+        before = self._statuses.pop(dataset, None)
+        if before is not None:
+            self.phases[before.phase] -= 1
+        if found is not None:
+            self._statuses[dataset] = found
+            self.phases[found.phase] += 1
 
     def _add(self, kind: Kind, value: Json) -> None:
         self._number += 1

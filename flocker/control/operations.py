@@ -20,7 +20,7 @@ from flocker.model.changes import Change, apply, between
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
-from flocker.runtime import logging
+from flocker.runtime import logging, metrics
 
 Decide = Callable[[Configuration], Change]
 
@@ -74,6 +74,8 @@ class Operations:
         self.configuration = configuration
         self.observations = observations
         self.placement = Placement(configuration)
+        self.upkeep_trouble: FlockerError | None = None
+        """Why the last thing upkeep wanted could not be stored, until it is."""
         self._store = store
         self._clock = clock
         self._listeners: list[Listener] = []
@@ -115,6 +117,10 @@ class Operations:
             self.heard_of(edit.dataset for edit in change.edits)
         return configuration
 
+    async def check_store(self) -> None:
+        """Raises `StoreUnavailable`, `StoreUnreadable` if nothing can be stored now."""
+        await self._store.check()
+
     def heard_of(self, datasets: Iterable[DatasetID]) -> None:
         """Facts about `datasets` have changed: let upkeep look at them, soon."""
         self._heard_of.update(datasets)
@@ -136,10 +142,13 @@ class Operations:
             return upkeep(configuration, self.observations, heard_of, self._times())
 
         if not decide(self.configuration):
+            self.upkeep_trouble = None
             return
         try:
             _ = await self.change(decide)
+            self.upkeep_trouble = None
         except FlockerError as error:
+            self.upkeep_trouble = error
             logging.message("flocker:control:upkeep-failed", why=str(error))
             _ = self._clock.callLater(UPKEEP_RETRY, self.heard_of, heard_of)
 
@@ -156,7 +165,8 @@ class Operations:
                 datasets=[str(edit.dataset) for edit in change.edits],
             ):
                 try:
-                    await self._store.commit(change, before.revision)
+                    with metrics.commit():
+                        await self._store.commit(change, before.revision)
                 except RevisionConflict:
                     await self._catch_up()
                     continue

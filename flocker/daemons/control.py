@@ -28,6 +28,7 @@ from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
 from flocker.control.persistence.opening import open_store
 from flocker.control.persistence.sqlite import SQLiteStore
+from flocker.control.upkeep import RETENTION
 from flocker.daemons.control_files import (
     backup,
     data_path_option,
@@ -46,6 +47,8 @@ from flocker.runtime.settings import run_program, standard_options
 
 STATUS_EVERY = 5.0
 """Seconds between two looks at what `systemctl status` is told."""
+DAY = 24 * 3600.0
+"""Seconds."""
 
 
 @frozen
@@ -56,6 +59,7 @@ class Options:
     port: str
     agent_port: str
     certificates_directory: Path
+    remember_destroyed: float
 
 
 _port = click.option(
@@ -76,6 +80,14 @@ _certificates = click.option(
     show_default=True,
     help="Directory with cluster.crt, control-service.crt and control-service.key.",
 )
+_remember_destroyed = click.option(
+    "--remember-destroyed",
+    type=click.FloatRange(min=0, max=36500),
+    default=RETENTION / DAY,
+    show_default=True,
+    metavar="DAYS",
+    help="Days after which a destroyed dataset is forgotten.",
+)
 
 
 def _service_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -88,12 +100,21 @@ def _service_options(command: Callable[..., None]) -> Callable[..., None]:
         port: str,
         agent_port: str,
         certificates_directory: Path,
+        remember_destroyed: float,
         **others: object,
     ) -> None:
-        options = Options(data_path, port, agent_port, certificates_directory)
+        options = Options(
+            data_path, port, agent_port, certificates_directory, remember_destroyed
+        )
         command(options=options, **others)
 
-    for option in (_certificates, _agent_port, _port, data_path_option):
+    for option in (
+        _remember_destroyed,
+        _certificates,
+        _agent_port,
+        _port,
+        data_path_option,
+    ):
         with_options = option(with_options)
     return with_options
 
@@ -141,13 +162,14 @@ async def _start(reactor: IReactor, options: Options) -> Stop:
     )
     store = open_store(options.data_path, reactor)
     try:
-        ports = await _serve(reactor, options, certificates, store)
+        operations, ports = await _serve(reactor, options, certificates, store)
     except BaseException:
         await store.close()
         raise
 
     async def stop() -> None:
         await DeferredList([maybeDeferred(port.stopListening) for port in ports])
+        operations.stop()
         await store.close()
 
     return stop
@@ -158,11 +180,15 @@ async def _serve(
     options: Options,
     certificates: ServiceCertificates,
     store: SQLiteStore,
-) -> tuple[IListeningPort, ...]:
+) -> tuple[Operations, tuple[IListeningPort, ...]]:
     clock = SteadyClock()
     observations = Observations()
     operations = Operations(
-        store, await store.load(), observations, reactor, Timing(clock.seconds)
+        store,
+        await store.load(),
+        observations,
+        reactor,
+        Timing(clock.seconds, options.remember_destroyed * DAY),
     )
     boot = uuid4()
     agents = Agents(operations, boot, clock)
@@ -198,7 +224,7 @@ async def _serve(
         revision=operations.configuration.revision,
     )
     _tell(reactor, operations)
-    return rest_port, agent_port
+    return operations, (rest_port, agent_port)
 
 
 def _tell(clock: IReactorTime, operations: Operations) -> None:

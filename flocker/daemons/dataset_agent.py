@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import click
 from attrs import frozen
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IListeningPort
 
 from flocker import __version__
 from flocker.backends.registry import build, look_up
@@ -29,6 +31,7 @@ from flocker.runtime.clock import SteadyClock
 from flocker.runtime.logging import Destination, message, start_logging
 from flocker.runtime.main import Stop, run_service
 from flocker.runtime.reactor import IReactor
+from flocker.runtime.scraping import serve
 from flocker.runtime.service_manager import service_manager
 from flocker.runtime.settings import run_program, standard_options
 from flocker.runtime.threads import Threads
@@ -95,6 +98,7 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
             reactor, control, turn, hearer, identity.at, agent.slice_number
         )
 
+    scraped = await _metrics(reactor, config)
     manager = service_manager()
     session = make_session(telling(dial_control, manager), agent, reactor, chance)
     message(
@@ -109,6 +113,8 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
 
     async def stop() -> None:
         session.stop()
+        if scraped is not None:
+            await maybeDeferred(scraped.stopListening)
         for pool in pools:
             await pool.stop()
 
@@ -153,6 +159,14 @@ async def _instance(backend: Backend) -> InstanceID | None:
             "flocker:dataset-agent:no-instance", backend=backend.name, why=str(error)
         )
         return None
+
+
+async def _metrics(reactor: IReactor, config: AgentConfig) -> IListeningPort | None:
+    """Serve the agent's counts, if its file says so. Raises `BadEndpoint`."""
+    wanted = config.metrics
+    if wanted is None:
+        return None
+    return await serve(reactor, wanted.interface, wanted.port)
 
 
 def _read(file: Path) -> AgentConfig:

@@ -25,7 +25,7 @@ from flocker.model.sizes import humanize
 
 @frozen
 class Template:
-    """Words for a cause; one with a `release` waits for a person."""
+    """Words for a cause; one with a `release` may need a person."""
 
     words: str
     release: str | None = None
@@ -79,7 +79,7 @@ def explain(code: str, found: Discovered, backend: BackendName) -> Cause:
     words = template.words.format(**names)
     if isinstance(found, Stranded) and found.why is not None:
         words = f"{words}: {found.why}"
-    return Cause(code, words, release, permanent=release is not None)
+    return Cause(code, words, release)
 
 
 def held(holders: tuple[NodeID, ...]) -> Cause:

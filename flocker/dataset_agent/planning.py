@@ -1,6 +1,6 @@
 """What to do now about each dataset, and what to say of those that wait; pure."""
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from flocker.dataset_agent.causes import explain, held
 from flocker.dataset_agent.states import (
@@ -73,7 +73,7 @@ def decide(
         case Wait(code, poll):
             return Waiting(explain(code, found, backend), poll)
         case Refuse(code):
-            return Waiting(explain(code, found, backend))
+            return Waiting(evolve(explain(code, found, backend), permanent=True))
         case _:
             return _step(entry, found, assignment, backend, unit)
 

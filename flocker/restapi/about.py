@@ -10,7 +10,7 @@ class About:
     def __init__(self, version: str) -> None:
         self._version = version
 
-    @endpoint("GET", "/v1/version")
+    @endpoint("GET", "/v1/version", {200: "version"})
     async def show_version(self, call: Call) -> Answer:
         """Give the version of Flocker."""
         return answer(200, {"flocker": self._version})

@@ -31,11 +31,15 @@ from flocker.restapi.errors import (
     refusal,
 )
 from flocker.restapi.events import EventStreams
+from flocker.restapi.health import Health
 from flocker.restapi.leases import Leases
+from flocker.restapi.metrics import Metrics
 from flocker.restapi.nodes import Nodes
+from flocker.restapi.openapi import Documents
 from flocker.restapi.schema import LARGEST_BODY
 from flocker.restapi.status import Statuses
 from flocker.restapi.volumes import Volumes
+from flocker.runtime import metrics
 
 
 @frozen
@@ -64,6 +68,9 @@ def app_resource(
     app.url_map.merge_slashes = False
     for room in (
         About(version),
+        Documents(),
+        Health(operations),
+        Metrics(events, operations.observations),
         Datasets(service, now, world.new_id),
         EventStreams(events, world.clock),
         Leases(service, now),
@@ -104,7 +111,7 @@ class _Front(KleinResource):
     def render(self, request: IRequest) -> KleinRenderable:
         error = _unroutable(request)
         if error is not None:
-            return write(refusal(error), request)
+            return _refuse(error, request)
         # Werkzeug wants a host name that is one, for redirects that there are none of.
         request.requestHeaders.setRawHeaders(b"Host", [b"control-service"])
         return super().render(request)
@@ -134,7 +141,13 @@ def _answer_unrouted(request: IRequest, failure: Failure) -> bytes:
             error = BadRequest(str(description))
         case _:
             return write(answer_failure(failure), request)
-    return write(refusal(error), request)
+    return _refuse(error, request)
+
+
+def _refuse(error: FlockerError, request: IRequest) -> bytes:
+    answer = refusal(error)
+    metrics.unrouted(_method(request), answer.code)
+    return write(answer, request)
 
 
 def _method(request: IRequest) -> str:

@@ -62,7 +62,11 @@ class Datasets:
         self._observed = EncodedFacts()
         service.operations.listen(self._configured)
 
-    @endpoint("GET", "/v1/configuration/datasets")
+    @endpoint(
+        "GET",
+        "/v1/configuration/datasets",
+        {200: "configured_datasets", 304: "nothing"},
+    )
     async def list_configured(self, call: Call) -> Answer:
         """List every dataset that was ever created, deleted ones too."""
         configuration = self._service.operations.configuration
@@ -73,7 +77,13 @@ class Datasets:
             return Answer(304, b"", headers)
         return Answer(200, self._configured.list(configuration), headers)
 
-    @endpoint("POST", "/v1/configuration/datasets", body=CREATE, conditional=True)
+    @endpoint(
+        "POST",
+        "/v1/configuration/datasets",
+        {201: "configured_dataset", 409: "error"},
+        body=CREATE,
+        conditional=True,
+    )
     async def create(self, call: Call) -> Answer:
         """Create a dataset; it is durable, not yet mounted, when this is answered."""
         given = call.body.get("dataset_id")
@@ -94,6 +104,7 @@ class Datasets:
     @endpoint(
         "POST",
         "/v1/configuration/datasets/<dataset_id>",
+        {200: "configured_dataset", 404: "error", 405: "error", 409: "error"},
         body=UPDATE,
         conditional=True,
     )
@@ -111,7 +122,13 @@ class Datasets:
             call, 200, dataset, lambda c: datasets.change(c, dataset, wishes, now)
         )
 
-    @endpoint("DELETE", "/v1/configuration/datasets/<dataset_id>", conditional=True)
+    @endpoint(
+        "DELETE",
+        "/v1/configuration/datasets/<dataset_id>",
+        {200: "configured_dataset", 404: "error", 409: "error"},
+        conditional=True,
+        query=("purge",),
+    )
     async def delete(self, call: Call, dataset_id: str) -> Answer:
         """Delete a dataset with its data; again changes nothing.
 
@@ -128,7 +145,7 @@ class Datasets:
             call, 200, dataset, lambda c: datasets.delete(c, dataset, now)
         )
 
-    @endpoint("GET", "/v1/state/datasets")
+    @endpoint("GET", "/v1/state/datasets", {200: "observed_datasets"})
     async def list_observed(self, call: Call) -> Answer:
         """List what live nodes have mounted, and what is known and not mounted."""
         operations = self._service.operations

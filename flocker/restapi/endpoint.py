@@ -26,7 +26,7 @@ from flocker.restapi.answers import Answer
 from flocker.restapi.conditions import CONDITION_HEADER, require, tag
 from flocker.restapi.errors import STATUS, fault, refusal
 from flocker.restapi.schema import LARGEST_BODY, Schema
-from flocker.runtime import logging
+from flocker.runtime import logging, metrics
 
 T = TypeVar("T")
 
@@ -66,6 +66,7 @@ class Stream:
 
     content_type: bytes
     serve: Callable[[Request], Deferred[None]]
+    code: int = 200
 
 
 Handler = Callable[..., Awaitable[Answer | Stream]]
@@ -75,6 +76,8 @@ Handler = Callable[..., Awaitable[Answer | Stream]]
 class Endpoint:
     """A handler and what it is for; `body` is None where bodies are ignored.
 
+    `query` names what it reads of the query. Status to schema are `answers`.
+
     A `conditional` one respects X-If-Configuration-Matches, before all other checks
     and again at its commit.
     """
@@ -82,24 +85,36 @@ class Endpoint:
     method: str
     path: str
     handler: Handler
+    answers: Mapping[int, str]
     body: Schema | None = None
     conditional: bool = False
+    query: tuple[str, ...] = ()
 
 
 def endpoint(
-    method: str, path: str, *, body: Schema | None = None, conditional: bool = False
+    method: str,
+    path: str,
+    answers: Mapping[int, str],
+    *,
+    body: Schema | None = None,
+    conditional: bool = False,
+    query: tuple[str, ...] = (),
 ) -> Callable[[Handler], Endpoint]:
-    """Make a method serve `method` on `path`; HEAD comes with GET."""
+    """Make a method serve `method` on `path`; HEAD comes with GET.
+
+    `answers` names the schema of each status in ``schemas/answers.yml``, except for
+    what every endpoint of its kind may answer (`flocker.restapi.openapi`).
+    """
 
     def decorate(handler: Handler) -> Endpoint:
-        return Endpoint(method, path, handler, body, conditional)
+        return Endpoint(method, path, handler, answers, body, conditional, query)
 
     return decorate
 
 
 def serve(app: Klein, service: Service, room: object) -> None:
     """Route to every endpoint of `room`, an object of a class that has some."""
-    for found in _endpoints(room):
+    for found in endpoints_of(type(room)):
         name = f"{found.method} {found.path}"
         app.route(found.path, methods=[found.method], endpoint=name)(
             _route(found, service, room)
@@ -125,8 +140,9 @@ def answer_failure(failure: Failure) -> Answer:
     return fault(logging.current_task_id())
 
 
-def _endpoints(room: object) -> Iterator[Endpoint]:
-    for value in vars(type(room)).values():
+def endpoints_of(room: type) -> Iterator[Endpoint]:
+    """Give the endpoints of a class that has some, in their order."""
+    for value in vars(room).values():
         if isinstance(value, Endpoint):
             yield value
 
@@ -140,14 +156,18 @@ def _route(
             return await found.handler(room, call, **segments)
 
         async def respond() -> bytes:
-            with logging.continued(
-                _task_id(request),
-                "flocker:api:request",
-                method=found.method,
-                path=request.path.decode("utf-8", "replace"),
+            with (
+                logging.continued(
+                    _task_id(request),
+                    "flocker:api:request",
+                    method=found.method,
+                    path=request.path.decode("utf-8", "replace"),
+                ),
+                metrics.request(found.method, found.path) as answered,
             ):
                 answering = Deferred.fromCoroutine(handle())
                 answer: Answer | Stream = await answering.addErrback(answer_failure)
+                answered(answer.code)
                 if isinstance(answer, Answer):
                     logging.message("flocker:api:answer", status=answer.code)
                     return write(answer, request)

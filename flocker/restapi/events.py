@@ -5,10 +5,11 @@ falls off the ring's end is closed. Nothing is buffered for it but a few events.
 """
 
 from collections.abc import Callable
+from typing import cast
 from uuid import UUID
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.interfaces import IPushProducer, IReactorTime, ITCPTransport
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from twisted.web.server import Request
@@ -34,7 +35,7 @@ class EventStreams:
         self._events = events
         self._clock = clock
 
-    @endpoint("GET", "/v1/events")
+    @endpoint("GET", "/v1/events", {200: "stream"})
     async def watch(self, call: Call) -> Stream:
         """Send events from the one after Last-Event-ID on, or ``reset`` first."""
         given = call.headers.getRawHeaders(LAST_EVENT_ID, [b""])[-1]
@@ -137,9 +138,7 @@ class Reader:
 
     def _close(self, request: Request) -> None:
         """End it without waiting for what the client does not take."""
-        abort = getattr(request.transport, "abortConnection", None)
-        if abort is not None:
-            abort()
+        cast(ITCPTransport, request.transport).abortConnection()
 
     def _end(self, result: Failure | None) -> None:
         self._request = None

@@ -28,14 +28,19 @@ class Leases:
         self._service = service
         self._now = now
 
-    @endpoint("GET", "/v1/configuration/leases")
+    @endpoint("GET", "/v1/configuration/leases", {200: "leases"})
     async def list_leases(self, call: Call) -> Answer:
         """List every lease, with the seconds that are left of it."""
         now = self._now()
         found = self._service.operations.configuration.leases
         return answer(200, [lease(each, now) for each in found.values()])
 
-    @endpoint("POST", "/v1/configuration/leases", body=ACQUIRE)
+    @endpoint(
+        "POST",
+        "/v1/configuration/leases",
+        {200: "lease", 201: "lease", 409: "error"},
+        body=ACQUIRE,
+    )
     async def acquire(self, call: Call) -> Answer:
         """Acquire a lease, join its holders, or replace one's own time in it."""
         dataset = DatasetID(UUID(call.body["dataset_id"]))
@@ -57,7 +62,12 @@ class Leases:
         code = 200 if known else 201
         return answer(code, lease(configuration.leases[dataset], now))
 
-    @endpoint("DELETE", "/v1/configuration/leases/<dataset_id>")
+    @endpoint(
+        "DELETE",
+        "/v1/configuration/leases/<dataset_id>",
+        {200: "lease", 404: "error"},
+        query=("holder",),
+    )
     async def release(self, call: Call, dataset_id: str) -> Answer:
         """End a lease, or one holder's part in it; give what was ended."""
         dataset = read_dataset_id(dataset_id)

@@ -17,14 +17,14 @@ class Nodes:
         self._observations = service.operations.observations
         self._now = now
 
-    @endpoint("GET", "/v1/state/nodes")
+    @endpoint("GET", "/v1/state/nodes", {200: "nodes"})
     async def list_nodes(self, call: Call) -> Answer:
         """List the nodes that were heard in the last 120 seconds."""
         now = self._now()
         sights = self._observations.nodes.values()
         return answer(200, [state_node(s) for s in sights if not is_silent(s, now)])
 
-    @endpoint("GET", "/v1/state/nodes/by_era/<era>")
+    @endpoint("GET", "/v1/state/nodes/by_era/<era>", {200: "node_of_era", 404: "error"})
     async def show_era(self, call: Call, era: str) -> Answer:
         """Tell which node is in its life `era`, its kernel's boot id."""
         try:

@@ -32,7 +32,7 @@ class Statuses:
         self._observations = service.operations.observations
         self._now = now
 
-    @endpoint("GET", "/v1/status/datasets")
+    @endpoint("GET", "/v1/status/datasets", {200: "dataset_statuses"})
     async def list_datasets(self, call: Call) -> Answer:
         """List the status of every dataset, destroyed ones too."""
         now = self._now()
@@ -45,7 +45,11 @@ class Statuses:
             ],
         )
 
-    @endpoint("GET", "/v1/status/datasets/<dataset_id>")
+    @endpoint(
+        "GET",
+        "/v1/status/datasets/<dataset_id>",
+        {200: "dataset_in_full", 404: "error"},
+    )
     async def show_dataset(self, call: Call, dataset_id: str) -> Answer:
         """Give the status of one dataset, with what every node says of it."""
         found = read_dataset_id(dataset_id)
@@ -62,14 +66,14 @@ class Statuses:
         )
         return answer(200, body)
 
-    @endpoint("GET", "/v1/status/nodes")
+    @endpoint("GET", "/v1/status/nodes", {200: "node_statuses"})
     async def list_nodes(self, call: Call) -> Answer:
         """List every node that has connected, silent ones too."""
         now = self._now()
         sights = self._observations.nodes.values()
         return answer(200, [node_status(sight, now) for sight in sights])
 
-    @endpoint("GET", "/v1/status/nodes/<node_id>")
+    @endpoint("GET", "/v1/status/nodes/<node_id>", {200: "node_status", 404: "error"})
     async def show_node(self, call: Call, node_id: str) -> Answer:
         """Give the status of one node."""
         found = read_node_id(node_id)

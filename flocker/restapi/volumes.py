@@ -33,7 +33,7 @@ class Volumes:
         self._now = now
         self._asking = asking
 
-    @endpoint("GET", "/v1/status/volumes")
+    @endpoint("GET", "/v1/status/volumes", {200: "unclaimed_volumes"})
     async def list_unclaimed(self, call: Call) -> Answer:
         """List the volumes that no dataset is; ask a node of each backend for it."""
         asked: list[tuple[Volume, ...] | BackendUnanswered] = await gatherResults(
@@ -63,6 +63,7 @@ class Volumes:
     @endpoint(
         "POST",
         "/v1/configuration/datasets/<dataset_id>/adopt",
+        {201: "configured_dataset", 404: "error", 409: "error"},
         body=ADOPT,
         conditional=True,
     )

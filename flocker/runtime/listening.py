@@ -48,11 +48,11 @@ async def listen(
     try:
         port: IListeningPort = await endpoint.listen(secured)
     except (CannotListenError, OverflowError) as error:
-        raise BadEndpoint(option, text, _why(error)) from error
+        raise BadEndpoint(option, text, reason(error)) from error
     return port
 
 
-def _why(error: CannotListenError | OverflowError) -> str:
+def reason(error: CannotListenError | OverflowError) -> str:
     """Say what the kernel said, or Python of a number that is no port."""
     found = getattr(error, "socketError", error)
     return str(getattr(found, "strerror", None) or found)

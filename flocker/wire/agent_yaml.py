@@ -6,6 +6,7 @@ Pure: the caller reads the file. Unknown keys at the top level and in
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 from typing import Final
 
 import yaml
@@ -64,6 +65,14 @@ class BackendConfig:
 
 
 @frozen
+class MetricsConfig:
+    """Where the agent's counts can be read."""
+
+    port: int
+    interface: str = "127.0.0.1"
+
+
+@frozen
 class AgentConfig:
     """What an agent is told by its file; `hosts` are control's, in order of trying."""
 
@@ -71,6 +80,7 @@ class AgentConfig:
     port: int
     backends: tuple[BackendConfig, ...]
     logging: Mapping[str, object] | None = None
+    metrics: MetricsConfig | None = None
 
 
 def parse(text: str, file: str) -> AgentConfig:
@@ -89,9 +99,10 @@ def parse(text: str, file: str) -> AgentConfig:
     logging = top.get("logging")
     return AgentConfig(
         hosts=_hosts(control, file),
-        port=_port(control, file),
+        port=_port(control.get("port", AGENT_PORT), file, "control-service.port"),
         backends=_backends(top, file),
         logging=None if logging is None else _mapping(logging, file, "logging"),
+        metrics=_metrics(top, file),
     )
 
 
@@ -109,12 +120,26 @@ def _hosts(control: Mapping[str, object], file: str) -> tuple[str, ...]:
     return tuple(hosts)
 
 
-def _port(control: Mapping[str, object], file: str) -> int:
-    port = control.get("port", AGENT_PORT)
+def _port(port: object, file: str, key: str) -> int:
     if type(port) is not int or not 0 < port < 2**16:
-        why = f"must be a port number, not {port!r}"
-        raise BadAgentFile(file, "control-service.port", why)
+        raise BadAgentFile(file, key, f"must be a port number, not {port!r}")
     return port
+
+
+def _metrics(top: Mapping[str, object], file: str) -> MetricsConfig | None:
+    if "metrics" not in top:
+        return None
+    given = _mapping(top["metrics"], file, "metrics")
+    for key in set(given) - {"port", "interface"}:
+        raise BadAgentFile(file, f"metrics.{key}", "is no key; port and interface are")
+    interface = given.get("interface", "127.0.0.1")
+    try:
+        address = IPv4Address(str(interface))
+    except ValueError:
+        why = f"must be an IPv4 address, not {interface!r}"
+        raise BadAgentFile(file, "metrics.interface", why) from None
+    port = _port(_required(given, "port", file, "metrics"), file, "metrics.port")
+    return MetricsConfig(port, str(address))
 
 
 def _backends(top: Mapping[str, object], file: str) -> tuple[BackendConfig, ...]:

@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "flocker"
 
 # What servers need, and the module whose C library some Pythons come without.
-BLOCKED = ("automat", "klein", "jsonschema", "sqlite3")
+BLOCKED = ("automat", "klein", "jsonschema", "prometheus_client", "sqlite3")
 
 BLOCKER = """
 import importlib, sys

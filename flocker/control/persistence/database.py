@@ -142,6 +142,17 @@ class Database:
         with _translated(self.path):
             self._connection.execute("PRAGMA journal_mode = DELETE")
 
+    def check(self) -> None:
+        """Write what changes nothing. Raises `StoreUnavailable`, `StoreUnreadable`."""
+        with _translated(self.path):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.execute(schema.TOUCH)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._give_up()
+                raise
+
     def close(self) -> None:
         """Let go of the file."""
         if self._open is not None:

@@ -61,5 +61,11 @@ class IConfigurationStore(Interface):
         It is durable when this returns. Raises `RevisionConflict`, `StoreUnavailable`.
         """
 
+    def check() -> Awaitable[None]:
+        """Write, durably, what changes nothing: does it work?
+
+        Raises `StoreUnavailable`, `StoreUnreadable`.
+        """
+
     def close() -> Awaitable[None]:
         """Finish what is under way and let go."""

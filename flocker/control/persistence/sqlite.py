@@ -57,6 +57,10 @@ class SQLiteStore:
 
         await self._in_writer(commit)
 
+    async def check(self) -> None:
+        """Write what changes nothing. Raises `StoreUnavailable`, `StoreUnreadable`."""
+        await self._in_writer(self._database.check)
+
     async def close(self) -> None:
         """Finish what is under way and let go of the file and its directory.
 

@@ -21,10 +21,18 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from flocker.control.persistence.interface import IConfigurationStore, RevisionConflict
-from flocker.model.changes import Change, DatasetEdit, Edit, OwnershipEdit, apply
+from flocker.model.changes import (
+    Change,
+    DatasetEdit,
+    Edit,
+    LeaseEdit,
+    OwnershipEdit,
+    apply,
+)
 from flocker.model.configuration import Configuration
-from flocker.model.datasets import Dataset
+from flocker.model.datasets import Dataset, FilesystemKind, Mounting
 from flocker.model.ids import BackendName, DatasetID, NodeID, VolumeID
+from flocker.model.leases import Holder, Lease
 from flocker.model.ownership import Ownership
 
 T = TypeVar("T")
@@ -62,6 +70,7 @@ class _Step:
     number: int
     dataset: Dataset | None
     ownership: Ownership | None
+    lease: Lease | None
 
     def edits(self, configuration: Configuration) -> Iterator[Edit]:
         """Give what must be edited of `configuration`."""
@@ -72,6 +81,9 @@ class _Step:
         ownership = configuration.ownership.get(key)
         if ownership != self.ownership:
             yield OwnershipEdit(ownership, self.ownership)
+        lease = configuration.leases.get(key)
+        if lease != self.lease:
+            yield LeaseEdit(lease, self.lease)
 
 
 @st.composite
@@ -85,7 +97,17 @@ def _steps(draw: st.DrawFn) -> _Step:
         metadata=st.dictionaries(_TEXT, _TEXT, max_size=3).map(pmap),
         deleted=st.booleans(),
         destroyed=st.booleans(),
+        destroyed_at=st.none() | st.floats(0, 2**32),
         asked=st.floats(0, 2**32),
+        mount=st.sampled_from(Mounting),
+        filesystem=st.sampled_from(FilesystemKind),
+    )
+    holder = st.builds(Holder, _TEXT, st.none() | st.floats(-(2**32), 2**34))
+    lease = st.builds(
+        Lease,
+        dataset=st.just(a_dataset_id(number)),
+        node=st.uuids(version=4).map(NodeID),
+        holders=st.lists(holder, min_size=1, max_size=3).map(tuple),
     )
     ownership = st.builds(
         evolve,
@@ -95,7 +117,12 @@ def _steps(draw: st.DrawFn) -> _Step:
         candidate=st.none() | st.uuids(version=4).map(NodeID),
         pinned=st.booleans(),
     )
-    return _Step(number, draw(st.none() | dataset), draw(st.none() | ownership))
+    return _Step(
+        number,
+        draw(st.none() | dataset),
+        draw(st.none() | ownership),
+        draw(st.none() | lease),
+    )
 
 
 _SEQUENCES = st.lists(
@@ -235,6 +262,14 @@ class ConfigurationStoreConformance:
             won = numbers[refusals.index(None)]
             found = self.complete(store.load())
             assert found == apply(a_creation(won), Configuration())
+
+    def test_check_changes_nothing(self) -> None:
+        """To try whether it works leaves a store as it is."""
+        with self.open() as store:
+            self.complete(store.commit(a_creation(1), 0))
+            before = self.complete(store.load())
+            self.complete(store.check())
+            assert self.complete(store.load()) == before
 
     # Each store's class is an executor of its own, and none keeps examples.
     @settings(max_examples=30, suppress_health_check=[HealthCheck.differing_executors])

@@ -40,6 +40,10 @@ class MemoryStore:
             raise RevisionConflict(expected_revision, self.stored.revision)
         self.stored = apply(change, self.stored)
 
+    async def check(self) -> None:
+        """Raises `StoreUnavailable` while it is broken."""
+        self._check()
+
     async def close(self) -> None:
         """Do nothing: what was committed stays."""
 

@@ -16,12 +16,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from flocker.control import datasets
+from flocker.control import datasets, leases
 from flocker.control.operations import Decide
+from flocker.model.cluster import Phase
 from flocker.model.configuration import Configuration
-from flocker.model.datasets import Dataset
+from flocker.model.datasets import Dataset, Mounting
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, InstanceID, NodeID
+from flocker.model.leases import USER, Holder, wanted_on
 from flocker.model.sizes import MEBIBYTE
 from flocker.model.status import Status, status
 from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
@@ -67,6 +69,7 @@ class World:
         )
         self.store = MemoryStore()
         self.written: set[Written] = set()
+        self._kept: dict[DatasetID, Machine] = {}
         self.events = 0
         self.start_control()
         self.machines = [
@@ -119,10 +122,17 @@ class World:
 
     # What users do.
 
-    def create(self, machine: Machine, size: int = MEBIBYTE) -> DatasetID:
-        """Want a new dataset."""
-        dataset = DatasetID(self._around.unique())
-        new = datasets.NewDataset(dataset, machine.node, size, pmap({"name": "data"}))
+    def create(
+        self,
+        machine: Machine,
+        size: int = MEBIBYTE,
+        mount: Mounting = Mounting.ALWAYS,
+        again: DatasetID | None = None,
+    ) -> DatasetID:
+        """Want a new dataset, perhaps under an id that was purged."""
+        dataset = again or DatasetID(self._around.unique())
+        metadata = pmap({"name": "data"})
+        new = datasets.NewDataset(dataset, machine.node, size, metadata, mount=mount)
         self._change(partial(datasets.create, new=new, now=self.clock.seconds()))
         return dataset
 
@@ -137,13 +147,35 @@ class World:
         now = self.clock.seconds()
         self._change(partial(datasets.delete, dataset=dataset, now=now))
 
+    def purge(self, dataset: DatasetID) -> None:
+        """Forget it; what was written into it is gone."""
+        self._change(partial(datasets.purge, dataset=dataset))
+        self.written = {each for each in self.written if each.dataset != dataset}
+
+    def lease(
+        self, dataset: DatasetID, machine: Machine, seconds: float | None = None
+    ) -> None:
+        """Have it stay on a machine; from now on it must, if it is in use there."""
+        settled = self.status(dataset).phase is Phase.MOUNTED
+        expires = None if seconds is None else self.clock.seconds() + seconds
+        holder = Holder(USER, expires)
+        node = machine.node
+        self._change(partial(leases.acquire, dataset=dataset, node=node, holder=holder))
+        if settled and self.mounted_at(dataset) == [machine.instance]:
+            self._kept[dataset] = machine
+
+    def release(self, dataset: DatasetID) -> None:
+        """Let it go."""
+        self._change(partial(leases.release, dataset=dataset))
+
     def write(self) -> None:
         """Write into every dataset that is where it should be."""
         for machine in self.machines:
             for path in machine.kernel.mounted:
                 dataset = DatasetID(UUID(path.name))
                 wanted = self.configuration.datasets.get(dataset)
-                if wanted is not None and wanted.primary == machine.node:
+                lease = self.configuration.leases.get(dataset)
+                if wanted is not None and wanted_on(wanted, lease) == machine.node:
                     name = f"{len(self.written)}-from-{machine.instance}"
                     machine.kernel.files(path)[name] = name.encode()
                     self.written.add(Written(dataset, name))
@@ -159,14 +191,22 @@ class World:
         assert self.control is not None
         seen = self.control.observations
         found = self.configuration.datasets[dataset]
-        return status(found, seen.facts(dataset), seen.nodes)
+        lease = self.configuration.leases.get(dataset)
+        return status(found, seen.facts(dataset), seen.nodes, lease)
 
     def is_well(self, dataset: Dataset) -> bool:
-        """Whether a dataset is as wanted: gone, or mounted at its primary only."""
+        """Whether a dataset is as wanted: gone, or mounted where it should be only."""
+        lease = self.configuration.leases.get(dataset.id)
+        mounted = self.mounted_at(dataset.id)
+        if lease is not None and mounted == [self.machine(lease.node).instance]:
+            return True
         if dataset.deleted:
             orphaned = self._volumes(dataset.id) and not self.watch.lag
             return dataset.destroyed and not orphaned
-        return self.mounted_at(dataset.id) == [self.machine(dataset.primary).instance]
+        wanted = wanted_on(dataset, lease)
+        if wanted is None:
+            return len(mounted) <= 1
+        return mounted == [self.machine(wanted).instance]
 
     def mounted_at(self, dataset: DatasetID) -> list[InstanceID]:
         """Name the machines that have it mounted."""
@@ -237,7 +277,12 @@ class World:
 
     def check(self) -> None:
         """Raise `Violated` if anything is as it must never be."""
-        wrong = [*self.watch.violations, *self._twice_formatted(), *self._mounts()]
+        wrong = [
+            *self.watch.violations,
+            *self._twice_formatted(),
+            *self._mounts(),
+            *self._taken(),
+        ]
         if wrong:
             raise Violated(f"at {self.clock.seconds():.3f} s: {'; '.join(wrong)}")
 
@@ -270,6 +315,18 @@ class World:
             if len(instances) > 1
         )
         return wrong
+
+    def _taken(self) -> list[str]:
+        """Name what was leased where it was in use, and is not there any more."""
+        for dataset, machine in dict(self._kept).items():
+            lease = self.configuration.leases.get(dataset)
+            if lease is None or lease.node != machine.node or not machine.on:
+                del self._kept[dataset]
+        return [
+            f"{dataset} was taken from {machine.instance}, which leases it"
+            for dataset, machine in self._kept.items()
+            if machine.instance not in self.mounted_at(dataset)
+        ]
 
 
 def run_now(work: Coroutine[Any, Any, object]) -> None:

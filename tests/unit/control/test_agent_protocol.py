@@ -18,7 +18,7 @@ from flocker.control.agent_protocol import ANSWER_WITHIN, HELLO_WITHIN, AgentFac
 from flocker.control.agents import Agents
 from flocker.control.datasets import NewDataset, create
 from flocker.control.observations import Observations
-from flocker.control.operations import Operations
+from flocker.control.operations import Operations, Timing
 from flocker.convergence.link import Link
 from flocker.model.cluster import Condition, Role
 from flocker.model.configuration import Configuration
@@ -136,7 +136,11 @@ class Control:
         store = MemoryStore()
         store.stored = configuration
         self.operations = Operations(
-            store, configuration, self.observations, self.clock
+            store,
+            configuration,
+            self.observations,
+            self.clock,
+            Timing(self.clock.seconds),
         )
         self.agents = Agents(self.operations, UUID(int=0xB007), self.clock)
         self.factory = AgentFactory(

@@ -1,7 +1,7 @@
 """What one agent needs to know, and whom a change touches."""
 
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flocker.control.slices import Placement, assignment, touched_by
@@ -32,6 +32,7 @@ def far(_):
     return (FAR,)
 
 
+@settings(max_examples=50)
 @given(st.data())
 def test_placement_follows(data):
     """The index that follows edits is the one made of the configuration."""
@@ -154,6 +155,7 @@ def test_no_assignment():
     assert assignment(a_configuration(), HERE, dataset_id(), (HERE,)) is None
 
 
+@settings(max_examples=50)
 @given(st.data())
 def test_touched_are_all(data):
     """Whoever is not touched by a change is told the same as before."""

@@ -4,7 +4,7 @@ from math import inf, nextafter
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flocker.control.observations import Observations
@@ -290,6 +290,7 @@ def test_only_what_was_heard_of():
     assert not upkeep(two, heard(found(1)), [dataset_id(2)], TIMES)
 
 
+@settings(max_examples=50)
 @given(st.data())
 def test_settles(data):
     """Whatever is said: what upkeep asks for applies, and soon it asks no more."""

@@ -21,14 +21,13 @@ def test_foreign():
         "foreign-signature",
         f"{DEVICE} (volume {VOLUME}) carries swap, which is no filesystem of ours",
         f"see whose it is; if it is worthless: wipefs --all {DEVICE}",
-        permanent=True,
     )
 
 
 def test_without_release():
     """What ends by itself asks nobody for anything."""
-    found = states.Registered(DATASET, VOLUME)
-    cause = explain("not-listed", found, DEFAULT_BACKEND)
+    found = states.Unregistered(DATASET, VOLUME, SIZE)
+    cause = explain("registering", found, DEFAULT_BACKEND)
     assert (cause.release, cause.permanent) == (None, False)
 
 

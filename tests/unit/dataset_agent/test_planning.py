@@ -159,3 +159,11 @@ def test_unlisted_is_looked_for_soon():
         Want.MOUNTED, states.Registered(DATASET, VOLUME), an_assignment(1)
     )
     assert decision.poll == 3.0
+
+
+def test_what_is_refused_is_permanent():
+    """A refusal needs a person; a wait that may end by itself does not say so."""
+    blank = states.Emptied(DATASET, VOLUME, SIZE, DEVICE)
+    late = states.Registered(DATASET, VOLUME)
+    decisions = [decided(Want.MOUNTED, found) for found in (blank, late)]
+    assert [decision.cause.permanent for decision in decisions] == [True, False]

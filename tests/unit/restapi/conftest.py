@@ -1,13 +1,16 @@
 """The REST API in memory: the real resource over a store in memory."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import count
 from typing import Any
 from uuid import UUID
 
 import pytest
 from attrs import frozen
+from jsonschema import Draft202012Validator, FormatChecker
 from treq.testing import StubTreq
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -30,6 +33,8 @@ from flocker.model.cluster import (
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import DatasetID, Era, InstanceID, NodeID, ProcessID
 from flocker.restapi.app import World, app_resource, site
+from flocker.restapi.endpoint import endpoints_of
+from flocker.restapi.openapi import ROOMS, answers_of, document
 from flocker.testing.fakes.memory_lister import MemoryListers
 from flocker.testing.fakes.stores import MemoryStore
 
@@ -68,8 +73,35 @@ def read_reply(sent: bytes) -> Reply:
     return Reply(int(status.split()[1]), headers, content)
 
 
+DOCUMENT = document(ROOMS)
+SCHEMAS = {"$defs": DOCUMENT["components"]["schemas"]}
+
+
+@cache
+def validator(schema: str) -> Draft202012Validator:
+    """What checks a body by the schema of this name."""
+    text = json.dumps({"$ref": f"#/components/schemas/{schema}", **SCHEMAS})
+    found = json.loads(text.replace("#/components/schemas/", "#/$defs/"))
+    return Draft202012Validator(found, format_checker=FormatChecker())
+
+
+def check_promise(method: str, path: str, reply: Reply) -> None:
+    """See that an answer is one that the description of the API has."""
+    plain = path.partition("?")[0]
+    for room in ROOMS:
+        for found in endpoints_of(room):
+            pattern = re.sub(r"<\w+>", "[^/]+", found.path)
+            if found.method == method and re.fullmatch(pattern, plain):
+                schema = answers_of(found)[reply.code]
+                if schema not in {"nothing", "stream", "exposition"}:
+                    validator(schema).validate(reply.json)
+
+
 class Api:
-    """A control service without a network, and whoever talks to it."""
+    """A control service without a network, and whoever talks to it.
+
+    Whatever it answers must be what its own description says.
+    """
 
     def __init__(self, store: MemoryStore | None = None) -> None:
         self.clock = Clock()
@@ -132,6 +164,7 @@ class Api:
         self.treq.flush()
         (reply,) = replies
         assert isinstance(reply, Reply), reply
+        check_promise(method, path, reply)
         return reply
 
     def get(self, path: str, headers=None) -> Reply:

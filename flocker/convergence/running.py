@@ -141,16 +141,22 @@ class Running(Generic[K, S]):
         What fails for hours would fill the log; a message is counted instead.
         """
         before = self._troubles.get(key)
-        said = {"step": type(step).__name__.lower(), **logging.fields_of(step)}
+        name = type(step).__name__.lower()
+        said = {"step": name, **logging.fields_of(step)}
         if before is None:
             with logging.action("flocker:step", **said):
-                outcome = await self._outcome(step)
+                outcome = await self._counted(name, step)
                 logging.message("flocker:step:outcome", **_said_of(outcome))
             return outcome
-        outcome = await self._outcome(step)
-        attempts = before.attempts + 1
-        again = {**said, **_said_of(outcome), "attempts": attempts}
+        outcome = await self._counted(name, step)
+        again = {**said, **_said_of(outcome), "attempts": before.attempts + 1}
         logging.message("flocker:step:again", **again)
+        return outcome
+
+    async def _counted(self, name: str, step: S) -> Outcome:
+        with metrics.step(name) as end:
+            outcome = await self._outcome(step)
+            end(_OUTCOMES[type(outcome)])
         return outcome
 
     def _no_effect_before(self, key: K, step: S) -> bool:

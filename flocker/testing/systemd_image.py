@@ -5,6 +5,7 @@ Two layers for an overlay, so that a new library does not mean a new Debian: the
 `systemd_nodes`; needs root, debootstrap, and at first the network.
 """
 
+import ast
 import fcntl
 import hashlib
 import os
@@ -13,7 +14,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import requires
 from pathlib import Path
 
 from attrs import frozen
@@ -34,6 +34,8 @@ PACKAGES = (
 _ROOT = Path(__file__).parents[2]
 _CONSTRAINTS = _ROOT / "admin" / "constraints.txt"
 _EXTRAS = ("control", "node")
+_LISTS = ("BASE", "CONTROL", "NODE")
+"""Of setup.py; what is installed may be of another tree."""
 _GLIBC = (17, 28, 34)
 """Minor versions of glibc whose wheels run on `SUITE`."""
 _SOURCES = ("flocker", "setup.py", "pyproject.toml", "README.md", "LICENSE")
@@ -113,14 +115,13 @@ def _bootstrap(target: Path) -> None:
 
 
 def _requirements() -> tuple[str, ...]:
-    """Name what Flocker needs on servers, and to be built."""
-    named = [line.partition(";") for line in requires("flocker") or ()]
-    wanted = [
-        name.strip()
-        for name, _, when in named
-        if not when or any(f'"{extra}"' in when for extra in _EXTRAS)
-    ]
-    return ("setuptools", "wheel", *sorted(set(wanted)))
+    """Name what Flocker needs on servers, and to be built, as setup.py has it."""
+    wanted = {"setuptools", "wheel"}
+    for statement in ast.parse((_ROOT / "setup.py").read_text()).body:
+        match statement:
+            case ast.Assign([ast.Name(name)], value) if name in _LISTS:
+                wanted.update(ast.literal_eval(value))
+    return tuple(sorted(wanted))
 
 
 def _install_libraries(system: Path, layer: Path) -> None:

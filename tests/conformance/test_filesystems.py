@@ -16,15 +16,21 @@ from flocker.dataset_agent.holders import Holder
 from flocker.dataset_agent.kinds import may_grow_ext4
 from flocker.model.datasets import FilesystemKind
 from flocker.model.ids import DatasetID, InstanceID
-from flocker.testing.conformance.filesystems import FilesystemConformance
+from flocker.testing.conformance.filesystems import (
+    GrowsMounted,
+    HasLeastSize,
+    MayNotGrow,
+)
 from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
 from flocker.testing.fakes.memory_filesystems import MemoryFilesystems
 from flocker.testing.loop_devices import bound_file, scratch_directory
 
 ROOT = Path("/memory")
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root")
 
-class TestMemoryFilesystems(FilesystemConformance):
+
+class TestMemoryFilesystems(GrowsMounted):
     """The fake."""
 
     @pytest.fixture(autouse=True)
@@ -67,15 +73,14 @@ class TestMemoryFilesystems(FilesystemConformance):
         return self.filesystems.files(path)[name]
 
 
-class TestMemoryXfs(TestMemoryFilesystems):
+class TestMemoryXfs(TestMemoryFilesystems, HasLeastSize):
     """The fake, with xfs."""
 
     kind = FilesystemKind.XFS
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root")
-class TestFilesystems(FilesystemConformance):
-    """The kernel of this machine."""
+class KernelBench:
+    """How to work with the kernel of this machine."""
 
     @pytest.fixture(autouse=True)
     def _scratch(self):
@@ -93,9 +98,6 @@ class TestFilesystems(FilesystemConformance):
         file = Path(LoopDevices().backing_name(device))
         os.truncate(file, size)
         LoopDevices().fit(device, FileIdentity.of(file.stat()))
-
-    def may_grow(self) -> bool:
-        return self.kind is not FilesystemKind.EXT4 or may_grow_ext4()
 
     def filesystem_size(self, device: Path) -> int:
         self.flush(device)
@@ -129,7 +131,13 @@ class TestFilesystems(FilesystemConformance):
         return (path / name).read_bytes()
 
 
-class TestXfs(TestFilesystems):
+@needs_root
+class TestExt4(KernelBench, GrowsMounted if may_grow_ext4() else MayNotGrow):
+    """The kernel of this machine, with ext4."""
+
+
+@needs_root
+class TestXfs(KernelBench, GrowsMounted, HasLeastSize):
     """The kernel of this machine, with xfs."""
 
     kind = FilesystemKind.XFS

@@ -15,7 +15,7 @@ from flocker.dataset_agent.filesystems import (
     NoFilesystem,
     SignatureFound,
 )
-from flocker.dataset_agent.kinds import TooSmall
+from flocker.dataset_agent.kinds import NotPermitted, TooSmall
 from flocker.dataset_agent.mount_points import BadMountPoint
 from flocker.dataset_agent.signatures import Signature
 from flocker.model.datasets import LEAST_SIZE, FilesystemKind
@@ -45,10 +45,6 @@ class FilesystemConformance:
     def grow_device(self, device: Path, size: int) -> None:
         """Make a device `size` bytes large, by other means."""
         raise NotImplementedError
-
-    def may_grow(self) -> bool:
-        """Say whether this process may grow what is mounted; else those are skipped."""
-        return True
 
     def filesystem_size(self, device: Path) -> int:
         """Give the bytes that the filesystem on a device says it has."""
@@ -156,15 +152,6 @@ class FilesystemConformance:
             with pytest.raises(SignatureFound):
                 api.make(made, kind)
         assert api.signature(made) == Signature((self.kind.value,))
-
-    def test_too_small(self, api: IFilesystems) -> None:
-        """A device below the least size of its filesystem is left blank."""
-        if not LEAST_SIZE[self.kind]:
-            pytest.skip(f"{self.kind.value} has no least size")
-        device = self.device(LEAST_SIZE[self.kind] - MEBIBYTE)
-        with pytest.raises(TooSmall, match=self.kind.value):
-            api.make(device, self.kind)
-        assert api.signature(device) is None
 
     def test_foreign_is_not_formatted(self, api: IFilesystems, blank: Path) -> None:
         """Whatever the device carries, it is kept."""
@@ -328,32 +315,6 @@ class FilesystemConformance:
         self.grow_device(blank, 2 * self.size)
         assert (before, api.device_size(blank)) == (self.size, 2 * self.size)
 
-    @pytest.fixture
-    def _may_grow(self) -> None:
-        if not self.may_grow():
-            pytest.skip("the kernel lets CAP_SYS_RESOURCE grow an ext4; it is missing")
-
-    @pytest.mark.usefixtures("_may_grow")
-    def test_grown(self, api: IFilesystems, made: Path, path: Path) -> None:
-        """A mounted filesystem fills its grown device, and keeps its data and place."""
-        api.mount(made, path)
-        self.write(path, "name", b"content")
-        self.grow_device(made, 2 * self.size)
-        before = self.filesystem_size(made)
-        api.grow(made, path)
-        assert (before, self.filesystem_size(made)) == (self.size, 2 * self.size)
-        assert self.mounted_at(api, made) == (path,)
-        assert self.read(path, "name") == b"content"
-
-    @pytest.mark.usefixtures("_may_grow")
-    def test_grown_in_use(self, api: IFilesystems, made: Path, path: Path) -> None:
-        """A filesystem in use grows."""
-        api.mount(made, path)
-        self.grow_device(made, 2 * self.size)
-        with self.hold(path, made):
-            api.grow(made, path)
-        assert self.filesystem_size(made) == 2 * self.size
-
     def test_nothing_to_grow(self, api: IFilesystems, made: Path, path: Path) -> None:
         """A filesystem that fills its device stays as it is."""
         api.mount(made, path)
@@ -382,3 +343,52 @@ class FilesystemConformance:
             api.device_size(missing)
         with pytest.raises(NoDevice):
             api.grow(missing, path)
+
+
+class HasLeastSize(FilesystemConformance):
+    """What holds beside for a kind that needs devices of some size."""
+
+    def test_too_small(self, api: IFilesystems) -> None:
+        """A device below the least size of its filesystem is left blank."""
+        device = self.device(LEAST_SIZE[self.kind] - MEBIBYTE)
+        with pytest.raises(TooSmall, match=self.kind.value):
+            api.make(device, self.kind)
+        assert api.signature(device) is None
+
+
+class GrowsMounted(FilesystemConformance):
+    """What holds beside where the process may grow what is mounted."""
+
+    def test_grown(self, api: IFilesystems, made: Path, path: Path) -> None:
+        """A mounted filesystem fills its grown device, and keeps its data and place."""
+        api.mount(made, path)
+        self.write(path, "name", b"content")
+        self.grow_device(made, 2 * self.size)
+        before = self.filesystem_size(made)
+        api.grow(made, path)
+        assert (before, self.filesystem_size(made)) == (self.size, 2 * self.size)
+        assert self.mounted_at(api, made) == (path,)
+        assert self.read(path, "name") == b"content"
+
+    def test_grown_in_use(self, api: IFilesystems, made: Path, path: Path) -> None:
+        """A filesystem in use grows."""
+        api.mount(made, path)
+        self.grow_device(made, 2 * self.size)
+        with self.hold(path, made):
+            api.grow(made, path)
+        assert self.filesystem_size(made) == 2 * self.size
+
+
+class MayNotGrow(FilesystemConformance):
+    """What holds beside where it may not: an ext4 without CAP_SYS_RESOURCE."""
+
+    def test_not_permitted(self, api: IFilesystems, made: Path, path: Path) -> None:
+        """The error says what is lacking; data, size and place stay as they are."""
+        api.mount(made, path)
+        self.write(path, "name", b"content")
+        self.grow_device(made, 2 * self.size)
+        with pytest.raises(NotPermitted, match="CAP_SYS_RESOURCE"):
+            api.grow(made, path)
+        assert self.filesystem_size(made) == self.size
+        assert self.mounted_at(api, made) == (path,)
+        assert self.read(path, "name") == b"content"

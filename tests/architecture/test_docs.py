@@ -21,18 +21,9 @@ from flocker.model.cluster import Condition, Phase
 from flocker.model.errors import FlockerError
 from flocker.node_tools.diagnostics import diagnostics
 from flocker.node_tools.era import node_era
-from flocker.restapi.about import About
-from flocker.restapi.datasets import Datasets
-from flocker.restapi.endpoint import Endpoint
+from flocker.restapi.endpoint import endpoints_of
 from flocker.restapi.errors import STATUS
-from flocker.restapi.events import EventStreams
-from flocker.restapi.health import Health
-from flocker.restapi.leases import Leases
-from flocker.restapi.metrics import Metrics
-from flocker.restapi.nodes import Nodes
-from flocker.restapi.openapi import Documents
-from flocker.restapi.status import Statuses
-from flocker.restapi.volumes import Volumes
+from flocker.restapi.openapi import ROOMS
 from flocker.sandbox.main import sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -51,19 +42,6 @@ PROGRAMS: dict[str, click.Command] = {
 }
 EVERYWHERE = {"--help", "--verbose", "-v"}
 """Options that the page tells of once."""
-
-ROOMS = (
-    About,
-    Datasets,
-    Documents,
-    EventStreams,
-    Health,
-    Leases,
-    Metrics,
-    Nodes,
-    Statuses,
-    Volumes,
-)
 
 # Whatever a step raises becomes a cause with a code made of its class.
 RAISED_BY_STEPS = (
@@ -181,10 +159,7 @@ def test_options(name: str, command: click.Command) -> None:
 def test_routes() -> None:
     """The page of the REST API has every route, with its method."""
     served = {
-        f"{found.method} {found.path}"
-        for room in ROOMS
-        for found in vars(room).values()
-        if isinstance(found, Endpoint)
+        f"{found.method} {found.path}" for room in ROOMS for found in endpoints_of(room)
     }
     titles = re.findall(r"^([A-Z]+ /\S+)\n-+$", page("rest-api"), re.MULTILINE)
     assert set(titles) == served

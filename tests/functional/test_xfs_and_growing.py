@@ -17,7 +17,7 @@ from flocker.backends.devices import device_size
 from flocker.backends.loopback.api import LoopbackBlockDevices, make_loopback
 from flocker.backends.loopback.directory import StorageFailed
 from flocker.dataset_agent.filesystems import Filesystems, SignatureFound
-from flocker.dataset_agent.kinds import NotPermitted, SameFilesystem, may_grow_ext4
+from flocker.dataset_agent.kinds import SameFilesystem, may_grow_ext4
 from flocker.dataset_agent.signatures import Signature
 from flocker.model.datasets import LEAST_SIZE, FilesystemKind
 from flocker.model.ids import ClusterID, DatasetID, InstanceID

@@ -12,9 +12,9 @@ from twisted.python.failure import Failure
 from flocker.control.events import Events
 from flocker.model.ids import NodeID
 from flocker.restapi.events import AT_ONCE, COMMENT_EVERY, resume
-from tests.unit.restapi.conftest import STORE
 
 A = NodeID(UUID("5d7a0000-0000-4000-8000-00000000000a"))
+STORE = UUID("57000000-0000-4000-8000-000000000000")
 PATH = "/v1/configuration/datasets"
 RESET = "reset"
 

@@ -12,6 +12,7 @@ from flocker.wire.agent_yaml import (
     AgentConfig,
     BackendConfig,
     BadAgentFile,
+    MetricsConfig,
     parse,
 )
 
@@ -212,3 +213,29 @@ def test_anything_in_a_place(key, value):
     except BadAgentFile:
         return
     assert isinstance(config, AgentConfig)
+
+
+def test_metrics():
+    """Numbers are served where the file says, on this machine only if not told more."""
+    assert read().metrics is None
+    assert read(metrics={"port": 9100}).metrics == MetricsConfig(9100, "127.0.0.1")
+    wide = read(metrics={"port": 9100, "interface": "10.0.0.7"})
+    assert wide.metrics == MetricsConfig(9100, "10.0.0.7")
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        (9100, "metrics"),
+        ({}, "metrics.port"),
+        ({"port": "9100"}, "metrics.port"),
+        ({"port": 0}, "metrics.port"),
+        ({"port": 70000}, "metrics.port"),
+        ({"port": 9100, "interface": "localhost"}, "metrics.interface"),
+        ({"port": 9100, "interface": 7}, "metrics.interface"),
+        ({"port": 9100, "prot": 1}, "metrics.prot"),
+    ],
+)
+def test_bad_metrics(given, key):
+    """What is no port or no address is refused by its key."""
+    assert fault(metrics=given)[0] == key

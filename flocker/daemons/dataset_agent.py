@@ -149,9 +149,7 @@ async def _report(backend: Backend, reactor: IReactor) -> BackendReport:
 
 async def _instance(backend: Backend, reactor: IReactor) -> InstanceID | None:
     """Give this machine's name in the backend, if the backend says it soon."""
-    asked = Deferred.fromCoroutine(
-        backend.threads.run(backend.api.compute_instance_id)
-    )
+    asked = Deferred.fromCoroutine(backend.threads.run(backend.api.compute_instance_id))
     try:
         return await asked.addTimeout(INSTANCE_WITHIN, reactor)
     except Exception as error:  # noqa: BLE001  (drivers raise what they like)

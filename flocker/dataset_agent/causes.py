@@ -109,7 +109,5 @@ def no_backend(backend: BackendName) -> Cause:
 
 def unanswered(backend: BackendName, seconds: float) -> Cause:
     """Say that a backend has been asked `seconds` ago and is still silent."""
-    since = (
-        f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-    )
+    since = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
     return Cause("backend-slow", f"backend {backend} has not answered for {since}")

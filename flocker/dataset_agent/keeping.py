@@ -53,7 +53,12 @@ class Keeper:
     """What is known of one backend: its part of the slice, what was found, and why."""
 
     def __init__(
-        self, backend: Backend, rig: Rig, clock: IReactorTime, chance: Chance, said: Said
+        self,
+        backend: Backend,
+        rig: Rig,
+        clock: IReactorTime,
+        chance: Chance,
+        said: Said,
     ) -> None:
         self.facts: dict[DatasetID, Fact] = {}
         self.others: Sequence[Keeper] = ()
@@ -124,7 +129,9 @@ class Keeper:
         assigned = dict(self._slice)
         now = self._clock.seconds()
         thorough = now >= self._thorough_at or self._hidden is not None
-        sight = await self._look(Looking(assigned.keys(), set(self._unsettled), thorough))
+        sight = await self._look(
+            Looking(assigned.keys(), set(self._unsettled), thorough)
+        )
         self._running.observed()
         self.looked = True
         hidden = sight.seen.cause if isinstance(sight.seen, Unseen) else None

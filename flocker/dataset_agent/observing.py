@@ -116,7 +116,9 @@ class Observer:
         listed = _list(self._backend, self._listed)
         mounted = _mounted(mounts, self._mounted, self._rig.mount_root)
         if what.thorough:
-            looked: Set[DatasetID] = listed.here | mounted.at.keys() | set(what.assigned)
+            looked: Set[DatasetID] = (
+                listed.here | mounted.at.keys() | set(what.assigned)
+            )
         else:
             looked = (
                 what.unsettled

@@ -5,9 +5,10 @@
 
 Compares a round with 500 mounted datasets with a round with one; the budget is three
 times (docs: "Costs to hold"). The round is one that something unrelated caused; the
-thorough one, once a minute, asks for every device and is shown beside it. Storage is in memory, where nothing takes time but the
-agent itself; with --loops (root) it is also real: loop devices, the loopback driver, the
-kernel's mount table. Exit status 1 beyond the budget, of what storage is measured.
+thorough one, once a minute, asks for every device and is shown beside it. Storage is in
+memory, where nothing takes time but the agent itself; with --loops (root) it is real as
+well: loop devices, the loopback driver, the kernel's mount table. Exit status 1 beyond
+the budget, in memory.
 """
 
 import sys
@@ -150,7 +151,7 @@ def main() -> int:
     fits = told("in memory", in_memory(1), in_memory(MANY))
     if "--loops" in sys.argv[1:]:
         with scratch_directory() as scratch:
-            fits = told("loop devices", on_loops(1, scratch), on_loops(MANY, scratch))
+            _ = told("loop devices", on_loops(1, scratch), on_loops(MANY, scratch))
     return 0 if fits else 1
 
 

@@ -1,7 +1,7 @@
 """The steps under way: side by side for different keys, one at a time for each.
 
 The one place where an exception becomes an outcome and where retries are timed. A
-step that fails, or that succeeds without effect, is tried again with back-off; its failures
+step that fails, or that succeeds without effect, is tried again with back-off; failures
 of either sort are one row, until another step is due or nothing is.
 """
 

@@ -164,7 +164,9 @@ def test_call_that_never_ends(running, pools, reactor):
     assert (results, hung, reactor.pool.waiting) == ([None], [], [])
     said = [(each.get("threads"), each.get("calls")) for each in messages]
     assert said == [("kernel", ["divmod"])]
-    assert pools[0].threadFactory().daemon
+    thread = pools[0].threadFactory(target=int)
+    thread.start()
+    assert thread.daemon
     pools[0].step()
     assert hung == [(3, 1)]
 

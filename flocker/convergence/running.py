@@ -1,7 +1,8 @@
 """The steps under way: side by side for different keys, one at a time for each.
 
 The one place where an exception becomes an outcome and where retries are timed. A
-step that fails, or that succeeds without effect, is tried again with back-off.
+step that fails, or that succeeds without effect, is tried again with back-off; failures
+of either sort are one row, until another step is due or nothing is.
 """
 
 import re
@@ -108,10 +109,10 @@ class Running(Generic[K, S]):
             return None
         if self._troubles.get(key) is None and self._worked.get(key) == step:
             self._failed(key, step, TryAgain(_no_effect(step)))
-        trouble = self._troubles.get(key)
-        if trouble is not None and trouble.step != step:
+        failed = self._failures.get(key)
+        if failed is not None and failed[0] != step:
             self.settle(key)
-            trouble = None
+        trouble = self._troubles.get(key)
         if trouble is not None and trouble.not_before > self._clock.seconds():
             return trouble.not_before - self._clock.seconds()
         self._running[key] = step

@@ -67,10 +67,10 @@ class Sight:
 class _Listed:
     """A listing; `by_dataset` has all of `volumes`, `here` those of this instance."""
 
-    instance: InstanceID = InstanceID("")
-    volumes: Sequence[BlockDeviceVolume] = ()
-    by_dataset: Mapping[DatasetID, tuple[BlockDeviceVolume, ...]] = field(factory=dict)
-    here: Set[DatasetID] = NOBODY
+    instance: InstanceID
+    volumes: Sequence[BlockDeviceVolume]
+    by_dataset: Mapping[DatasetID, tuple[BlockDeviceVolume, ...]]
+    here: Set[DatasetID]
 
 
 @frozen
@@ -88,7 +88,7 @@ class Observer:
     def __init__(self, backend: Backend, rig: Rig) -> None:
         self._backend = backend
         self._rig = rig
-        self._listed = _Listed()
+        self._listed = _Listed(InstanceID(""), (), {}, NOBODY)
         self._mounted = _Mounted()
 
     async def look(self, what: Looking) -> Sight:

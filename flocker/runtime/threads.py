@@ -6,10 +6,11 @@ one only so long, and the process ends without it.
 
 from collections.abc import Callable
 from threading import Thread
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
@@ -38,8 +39,10 @@ class ThreadsStopped(FlockerError):
 class _Leavable(Thread):
     """A thread that does not keep its process from ending."""
 
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named, daemon=True)
+    def start(self) -> None:
+        """Start, as one that may be left."""
+        self.daemon = True
+        super().start()
 
 
 class Threads:
@@ -68,7 +71,7 @@ class Threads:
             self._idle = Deferred()
             try:
                 await self._idle.addTimeout(STOP_WITHIN, self._reactor)
-            except TimeoutError:
+            except defer.TimeoutError:
                 left = sorted(self._under_way.values())
                 logging.message("flocker:threads:left", threads=self._name, calls=left)
                 return

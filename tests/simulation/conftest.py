@@ -29,8 +29,10 @@ def _no_faults_of_ours() -> Iterator[None]:
     eliot.add_destinations(from_eliot)
     faults.clear()  # the first destination is given what was logged before
     globalLogPublisher.addObserver(from_twisted)
+    gc.freeze()  # so that only what the test left is looked through
     yield
     gc.collect()
+    gc.unfreeze()
     globalLogPublisher.removeObserver(from_twisted)
     eliot.remove_destination(from_eliot)
     assert faults == []

@@ -353,3 +353,20 @@ def test_quiet_cluster() -> None:
     assert 8 <= made.pop("list_volumes") <= 13
     assert made["signature"] == 0
     assert made["list_live_nodes" if "list_live_nodes" in made else "make"] == 0
+
+
+def test_backend_that_hangs() -> None:
+    """A dataset whose backend hangs keeps its place, says so, and goes on after that."""
+    world = started(World())
+    one, two = world.machines
+    dataset = with_dataset(world, one)
+    one.threads.hang()
+    world.move(dataset, two)
+    world.advance(130.0)
+    assert world.mounted_at(dataset) == ["i-1"]
+    cause = world.status(dataset).cause
+    assert cause is not None
+    assert cause.words == "backend default has not answered for 2 minutes"
+    one.threads.go_on()
+    world.settle()
+    assert world.mounted_at(dataset) == ["i-2"]

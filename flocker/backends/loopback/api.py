@@ -229,7 +229,7 @@ class LoopbackBlockDevices:
         if stored != last:
             volumes = [_as_volume(each) for each in stored]
             self._listed = stored, volumes
-        return volumes
+        return list(volumes)
 
     def get_device_path(self, blockdevice_id: VolumeID) -> Path:
         """Give the loop device that the kernel says is bound to the volume's file."""

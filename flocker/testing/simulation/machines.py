@@ -106,6 +106,7 @@ class Machine:
         )
         self._filesystems = FaultyFilesystems(self.kernel, self.faults, around.watch)
         self._process = ProcessClock(around.clock)
+        self.threads = SimulatedThreads(self._process)
         self._era = Era(around.unique())
         self._wires: list[Wire] = []
         self.start_agent()
@@ -117,9 +118,13 @@ class Machine:
             return
         self._process = process = ProcessClock(self._around.clock)
         chance = self._around.random.random
-        threads = SimulatedThreads(process, chance, self._around.steps_take)
-        backend = Backend(DEFAULT_BACKEND, "memory", "block", self._driver, threads)
-        rig = Rig(self.node, {backend.name: backend}, self._filesystems, threads)
+        longest = self._around.steps_take
+        self.threads = SimulatedThreads(process, chance, longest)
+        kernel = SimulatedThreads(process, chance, longest)
+        backend = Backend(
+            DEFAULT_BACKEND, "memory", "block", self._driver, self.threads
+        )
+        rig = Rig(self.node, {backend.name: backend}, self._filesystems, kernel)
         agent = DatasetAgent(rig, process, chance)
         identity = self._identity()
 

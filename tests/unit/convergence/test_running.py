@@ -239,6 +239,28 @@ def test_success_without_effect(bench):
     assert waits == pytest.approx([0.1, 0.4, 1.6, 6.4, 10.0])
 
 
+def test_failures_of_either_sort_are_one_row(bench):
+    """A step that fails, then works in vain, then fails, waits longer and longer."""
+    waits = []
+    for outcome in [TryAgain(BUSY), Done()] * 3:
+        bench.once(outcome)
+        wait = bench.running.start("a", Step())
+        waits.append(wait)
+        bench.clock.advance(wait)
+    assert waits == pytest.approx([0.1, 0.4, 1.6, 6.4, 10.0, 10.0])
+
+
+def test_another_step_ends_the_row(bench):
+    """When another step is due, the situation has changed: failures count anew."""
+    for _ in range(3):
+        bench.once(TryAgain(BUSY))
+        bench.running.hurry("a")
+    bench.once(Done())
+    bench.once(Done(), Step("other"))
+    bench.once(TryAgain(BUSY))
+    assert bench.running.start("a", Step()) == pytest.approx(0.1)
+
+
 def test_effect_after_all(bench):
     """Once its effect is seen, a step that had none counts as new."""
     bench.once(Done())

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 
 from flocker.dataset_agent.agent import DatasetAgent
 from flocker.model.cluster import Condition, Phase, Want
-from flocker.model.ids import BackendName
+from flocker.model.ids import BackendName, InstanceID
 from flocker.testing.builders import (
     a_dataset,
     an_assignment,
@@ -269,3 +269,167 @@ def test_new_link(bench):
     bench.take()
     assert bench.link.reports[0].full
     assert bench.fact(ONE).condition is Condition.MOUNTED
+
+
+def at_rest(bench, count=20):
+    """Tell the agent of datasets that are mounted already."""
+    told = []
+    for number in range(count):
+        volume = bench.fakes.mounted(dataset_id(number))
+        owned = an_ownership(number, volume, acquired=True)
+        told.append(evolve(an_assignment(number), ownership=owned))
+    bench.take(*told, full=True)
+
+
+def asked_for(bench, do):
+    """How often a device was asked for meanwhile."""
+    before = bench.fakes.faults.calls.get("get_device_path", 0)
+    do()
+    return bench.fakes.faults.calls["get_device_path"] - before
+
+
+def test_what_is_at_rest_is_passed_over(bench):
+    """A round for one dataset asks for no device of the others, nor reports them."""
+    at_rest(bench)
+    reports = len(bench.link.reports)
+    told = recorded(bench, 30)
+    assert asked_for(bench, lambda: bench.take(told)) < 10
+    assert bench.fact(dataset_id(30)).condition is Condition.MOUNTED
+    said = [each for report in bench.link.reports[reports:] for each in report.changed]
+    assert {each.fact.dataset for each in said} == {dataset_id(30)}
+
+
+def test_thorough_look(bench):
+    """Once a minute each device is asked for, so that one that vanished is noticed."""
+    at_rest(bench)
+    volume = bench.fact(ONE).volume
+    device = bench.fakes.service.devices.pop(volume)
+    bench.take()
+    assert bench.fact(ONE).condition is Condition.MOUNTED
+    assert asked_for(bench, lambda: bench.fakes.clock.advance(60)) >= 20
+    assert bench.fact(ONE).condition is Condition.STRANDED
+    bench.fakes.service.devices[volume] = device
+    bench.fakes.clock.advance(60)
+    assert bench.fact(ONE).condition is Condition.MOUNTED
+
+
+def test_unmounted_by_somebody(bench):
+    """Any round sees what is not mounted any more, and mounts it."""
+    at_rest(bench)
+    device = bench.fakes.kernel.mounted[bench.fakes.rig.place(ONE)].path
+    bench.fakes.kernel.unmount(bench.fakes.rig.place(ONE), device)
+    bench.take()
+    assert bench.fakes.rig.place(ONE) in bench.fakes.kernel.mounted
+
+
+def test_listed_otherwise(bench):
+    """Any round sees what the backend lists otherwise than before."""
+    at_rest(bench)
+    volume = bench.fact(ONE).volume
+    listed = bench.fakes.service.volumes
+    listed[volume] = evolve(listed[volume], size=listed[volume].size * 2)
+    bench.take()
+    assert bench.fact(ONE).size == listed[volume].size
+
+
+def test_connected_again_looks_at_all(bench):
+    """The first round after a pause is a thorough one."""
+    at_rest(bench)
+    bench.agent.cut_off()
+    bench.connect()
+    assert asked_for(bench, bench.take) >= 20
+
+
+def test_elsewhere_without_a_holder(bench):
+    """A volume that the listing, perhaps late, gives to another is asked for soon."""
+    told = recorded(bench)
+    volume = told.ownership.volume
+    other = bench.fakes.service.node("i-2")
+    other.attach_volume(volume, InstanceID("i-2"))
+    bench.take(told, full=True)
+    assert bench.fact(ONE).cause.code == "attached-elsewhere"
+    other.detach_volume(volume)
+    bench.fakes.clock.advance(9.9)
+    assert bench.fact(ONE).condition is Condition.ELSEWHERE
+    bench.fakes.clock.advance(0.2)
+    assert bench.fact(ONE).condition is Condition.MOUNTED
+
+
+FAST, HUNG = BackendName("fast"), BackendName("hung")
+
+
+@pytest.fixture
+def two() -> Bench:
+    """An agent with two backends, one of which can be made to hang."""
+    made = Bench(FakeRig(names=(HUNG, FAST)))
+    made.connect()
+    return made
+
+
+def on(bench, number, backend):
+    """An assignment of a dataset on a backend."""
+    told = recorded(bench, number)
+    return evolve(
+        told,
+        ownership=evolve(told.ownership, backend=backend),
+        dataset=evolve(told.dataset, backend=backend),
+    )
+
+
+def test_two_backends(two):
+    """Each backend's datasets are mounted by its own keeper, once."""
+    two.take(on(two, 1, FAST), on(two, 2, HUNG), full=True)
+    facts = [two.fact(ONE), two.fact(TWO)]
+    assert [(f.condition, f.backend) for f in facts] == [
+        (Condition.MOUNTED, FAST),
+        (Condition.MOUNTED, HUNG),
+    ]
+    assert two.fakes.faults.calls["attach_volume"] == 2
+
+
+def test_hung_backend_delays_no_other(two):
+    """While a backend hangs the other's datasets are served, and its own stay known."""
+    two.take(on(two, 2, HUNG), full=True)
+    two.fakes.threads[HUNG].hang()
+    two.take(on(two, 1, FAST))
+    assert two.fact(ONE).condition is Condition.MOUNTED
+    two.fakes.clock.advance(4.9)
+    assert two.fact(TWO).cause is None
+    two.fakes.clock.advance(0.2)
+    fact = two.fact(TWO)
+    assert (fact.condition, fact.cause.code) == (Condition.MOUNTED, "backend-slow")
+    assert fact.cause.words == "backend hung has not answered for 5 seconds"
+    assert two.fact(ONE).cause is None
+
+
+def test_hung_backend_is_asked_once(two):
+    """A backend that hangs is not asked again, and its datasets rarely say more."""
+    two.take(on(two, 2, HUNG), full=True)
+    two.fakes.threads[HUNG].hang()
+    two.take(on(two, 1, FAST))
+    listed, reports = two.fakes.faults.calls["list_volumes"], len(two.link.reports)
+    two.fakes.clock.pump([1.0] * 200)
+    words = [
+        each.fact.cause.words.partition("for ")[2]
+        for report in two.link.reports[reports:]
+        for each in report.changed
+    ]
+    assert words == ["5 seconds", "30 seconds", "2 minutes"]
+    made = two.fakes.faults.calls["list_volumes"] - listed
+    assert made <= 5  # the other's, once a minute
+    two.fakes.threads[HUNG].go_on()
+    assert two.fact(TWO).cause is None
+    assert two.fakes.faults.calls["list_volumes"] - listed <= made + 2
+
+
+def test_hung_from_the_start(two):
+    """An agent whose backend never answers says so, and serves the other."""
+    two.fakes.threads[HUNG].hang()
+    two.take(on(two, 1, FAST), on(two, 2, HUNG), full=True)
+    assert two.link.reports == []
+    two.fakes.clock.advance(5.0)
+    assert two.fact(ONE).condition is Condition.MOUNTED
+    fact = two.fact(TWO)
+    assert (fact.condition, fact.cause.code) == (Condition.UNKNOWN, "backend-slow")
+    two.fakes.threads[HUNG].go_on()
+    assert two.fact(TWO).condition is Condition.MOUNTED

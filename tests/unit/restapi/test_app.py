@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flocker.restapi.schema import LARGEST_BODY
@@ -204,7 +204,6 @@ def mutated(draw: st.DrawFn) -> bytes:
 BODIES = FIELDS.map(lambda f: json.dumps(f).encode()) | mutated() | st.binary()
 
 
-@settings(max_examples=200)
 @given(method=METHODS, path=PATHS, headers=HEADERS, body=BODIES)
 def test_no_input_is_a_failure(new_api, method, path, headers, body) -> None:
     """Whatever is sent, the answer is JSON and says that it is not our fault."""

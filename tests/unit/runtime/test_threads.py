@@ -1,11 +1,15 @@
 """Blocking calls go to a pool of their own, while it runs."""
 
+from contextlib import contextmanager
+
+import eliot
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from flocker.runtime import threads
-from flocker.runtime.threads import Threads, ThreadsStopped
+from flocker.runtime.threads import STOP_WITHIN, Threads, ThreadsStopped
 
 
 class StepPool:
@@ -39,10 +43,11 @@ class StepPool:
         self.waiting.pop(0)()
 
 
-class StepReactor:
+class StepReactor(Clock):
     """A reactor whose thread is the test's."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.pool = StepPool(0, 1, "reactor")
 
     def callFromThread(self, function, *args) -> None:
@@ -50,6 +55,19 @@ class StepReactor:
 
     def getThreadPool(self) -> StepPool:
         return self.pool
+
+
+@contextmanager
+def captured():
+    """What is logged meanwhile."""
+    messages: list = []
+    keep = messages.append
+    eliot.add_destinations(keep)
+    messages.clear()  # the first destination is given what was logged before
+    try:
+        yield messages
+    finally:
+        eliot.remove_destination(keep)
 
 
 @pytest.fixture
@@ -121,6 +139,36 @@ def test_stop(running, pools, reactor):
     assert (results, pools[0].state) == ([], "started")
     reactor.pool.step()
     assert (results, pools[0].state) == ([None], "stopped")
+
+
+def test_stop_waits_for_calls(running, pools, reactor):
+    """Stopping waits for the calls under way."""
+    begun(running.run(divmod, 7, 2))
+    results = begun(running.stop())
+    reactor.advance(STOP_WITHIN / 2)
+    assert (results, reactor.pool.waiting) == ([], [])
+    pools[0].step()
+    reactor.pool.step()
+    assert (results, pools[0].state) == ([None], "stopped")
+    assert reactor.getDelayedCalls() == []
+
+
+def test_call_that_never_ends(running, pools, reactor):
+    """Stopping leaves a call that hangs to itself, in a thread that can be left."""
+    hung = begun(running.run(divmod, 7, 2))
+    with captured() as messages:
+        results = begun(running.stop())
+        reactor.advance(STOP_WITHIN - 1)
+        assert results == []
+        reactor.advance(1)
+    assert (results, hung, reactor.pool.waiting) == ([None], [], [])
+    said = [(each.get("threads"), each.get("calls")) for each in messages]
+    assert said == [("kernel", ["divmod"])]
+    thread = pools[0].threadFactory(target=int)
+    thread.start()
+    assert thread.daemon
+    pools[0].step()
+    assert hung == [(3, 1)]
 
 
 def test_run_after_stop(running, pools):

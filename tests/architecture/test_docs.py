@@ -21,12 +21,9 @@ from flocker.model.cluster import Condition, Phase
 from flocker.model.errors import FlockerError
 from flocker.node_tools.diagnostics import diagnostics
 from flocker.node_tools.era import node_era
-from flocker.restapi.about import About
-from flocker.restapi.datasets import Datasets
 from flocker.restapi.endpoint import Endpoint
 from flocker.restapi.errors import STATUS
-from flocker.restapi.nodes import Nodes
-from flocker.restapi.status import Statuses
+from flocker.restapi.openapi import ROOMS
 from flocker.sandbox.main import sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -45,8 +42,6 @@ PROGRAMS: dict[str, click.Command] = {
 }
 EVERYWHERE = {"--help", "--verbose", "-v"}
 """Options that the page tells of once."""
-
-ROOMS = (About, Datasets, Nodes, Statuses)
 
 # Whatever a step raises becomes a cause with a code made of its class.
 RAISED_BY_STEPS = (
@@ -169,7 +164,7 @@ def test_routes() -> None:
         for found in vars(room).values()
         if isinstance(found, Endpoint)
     }
-    titles = re.findall(r"^([A-Z]+ /v1/\S+)\n-+$", page("rest-api"), re.MULTILINE)
+    titles = re.findall(r"^([A-Z]+ /\S+)\n-+$", page("rest-api"), re.MULTILINE)
     assert set(titles) == served
 
 

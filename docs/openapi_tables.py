@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from docutils import nodes
-from flocker.restapi.openapi import ROOMS, encoded
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+from flocker.restapi.openapi import ROOMS, encoded
 
 Json = Mapping[str, Any]
 

@@ -78,6 +78,8 @@ class CachingBlockDevices:
     def list_volumes(self) -> Sequence[BlockDeviceVolume]:
         """Ask the driver, and forget the devices of what is not attached here."""
         volumes = self.api.list_volumes()
+        if not self._devices:
+            return volumes
         me = self.compute_instance_id()
         here = {v.blockdevice_id for v in volumes if v.attached_to == me}
         for volume in set(self._devices) - here:

@@ -43,6 +43,7 @@ class Reporting:
         self._clock = clock
         self._known: dict[DatasetID, _Known] = {}
         self._told: dict[DatasetID, Fact] = {}
+        self._news: dict[DatasetID, None] = {}
         self._link: ReportLink | None = None
         self._full = True
         self._looked = False
@@ -55,17 +56,17 @@ class Reporting:
         self._told = {}
         self._sent = succeed(None)
 
-    def now_known(self, facts: Mapping[DatasetID, Fact]) -> None:
-        """Take in all that is so now."""
+    def learn(self, facts: Mapping[DatasetID, Fact | None]) -> None:
+        """Take in what is so now; of a dataset with None there is nothing to say."""
         now = self._clock.seconds()
-        known = self._known
         self._looked = True
-        self._known = {
-            dataset: known[dataset]
-            if dataset in known and known[dataset].fact == fact
-            else _Known(fact, now)
-            for dataset, fact in facts.items()
-        }
+        for dataset, fact in facts.items():
+            before = self._known.get(dataset)
+            if fact is None:
+                self._known.pop(dataset, None)
+            elif before is None or before.fact != fact:
+                self._known[dataset] = _Known(fact, now)
+            self._news[dataset] = None
 
     def send(self) -> Deferred[None]:
         """Report what control does not know; fires when it knows all of now."""
@@ -82,18 +83,23 @@ class Reporting:
             if not (report.full or report.changed or report.gone):
                 return
             self._full = False
-            self._told = {dataset: known.fact for dataset, known in self._known.items()}
+            self._told.update((aged.fact.dataset, aged.fact) for aged in report.changed)
+            for dataset in report.gone:
+                del self._told[dataset]
             await link.report(report)
 
     def _next(self) -> Report:
+        """Take the news; all that is known, where nothing was told yet."""
         now = self._clock.seconds()
+        news, self._news = self._known if self._full else self._news, {}
+        known = [self._known[dataset] for dataset in news if dataset in self._known]
         changed = tuple(
-            AgedFact(known.fact, max(0.0, now - known.since))
-            for dataset, known in self._known.items()
-            if self._full or self._told.get(dataset) != known.fact
+            AgedFact(each.fact, max(0.0, now - each.since))
+            for each in known
+            if self._told.get(each.fact.dataset) != each.fact
         )
-        gone = tuple(d for d in self._told if d not in self._known)
-        return Report(self._full, changed, () if self._full else gone)
+        gone = tuple(d for d in news if d not in self._known and d in self._told)
+        return Report(self._full, changed, gone)
 
     def _failed(self, failure: Failure, link: ReportLink) -> None:
         """A link that ends takes its report along; the next one is told everything."""

@@ -64,6 +64,7 @@ class Running(Generic[K, S]):
         self._observing: dict[K, S] = {}
         self._worked: dict[K, S] = {}
         self._troubles: dict[K, Trouble[S]] = {}
+        self._failures: dict[K, tuple[S, int]] = {}
 
     def doing(self, key: K) -> S | None:
         """Give the step under way, or whose effect was not observed yet."""
@@ -90,6 +91,7 @@ class Running(Generic[K, S]):
         """Nothing is to be done for `key`: its earlier troubles are over."""
         self._worked.pop(key, None)
         self._troubles.pop(key, None)
+        self._failures.pop(key, None)
 
     def hurry(self, key: K) -> None:
         """Something changed for `key`: do not wait for the back-off."""
@@ -168,8 +170,9 @@ class Running(Generic[K, S]):
             return TryAgain(Cause("unexpected", words))
 
     def _failed(self, key: K, step: S, outcome: TryAgain | GiveUp) -> None:
-        before = self._troubles.get(key)
-        attempts = 1 + (before.attempts if before and before.step == step else 0)
+        before, attempts = self._failures.get(key, (step, 0))
+        attempts = attempts + 1 if before == step else 1
+        self._failures[key] = step, attempts
         cause, wait = outcome.cause, delay(attempts, self._chance)
         if isinstance(outcome, GiveUp):
             cause, wait = evolve(cause, permanent=True), GIVEN_UP_FOR

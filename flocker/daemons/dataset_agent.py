@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import click
 from attrs import frozen
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 
 from flocker import __version__
@@ -39,6 +39,8 @@ from flocker.wire.agent_yaml import AgentConfig, BackendConfig, BadAgentFile, pa
 
 DRIVER_THREADS: Final = 16
 KERNEL_THREADS: Final = 8
+INSTANCE_WITHIN: Final = 5.0
+"""Seconds that a backend has to name this machine before Hello is said without it."""
 
 
 @click.command()
@@ -78,7 +80,7 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
         pool.start()
     chance = SystemRandom().random
     agent = DatasetAgent(rig, reactor, chance)
-    identity = _Identity(rig, read_era(), ProcessID(uuid4()))
+    identity = _Identity(rig, read_era(), ProcessID(uuid4()), reactor)
     control = _control(config, certificates)
 
     async def dial_control(turn: int, hearer: Hearer) -> Link:
@@ -103,8 +105,7 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
         session.stop()
         if scraped is not None:
             await maybeDeferred(scraped.stopListening)
-        for pool in pools:
-            await pool.stop()
+        _ = await gatherResults([Deferred.fromCoroutine(each.stop()) for each in pools])
 
     return stop
 
@@ -116,6 +117,7 @@ class _Identity:
     rig: Rig
     era: Era
     process: ProcessID
+    reactor: IReactor
 
     async def at(self, host: str) -> AgentIdentity:
         """Say who it is at `host`."""
@@ -127,21 +129,26 @@ class _Identity:
             host=host,
             version=__version__,
             backends=tuple(
-                [await _report(backend) for backend in self.rig.backends.values()]
+                await gatherResults(
+                    [
+                        Deferred.fromCoroutine(_report(backend, self.reactor))
+                        for backend in self.rig.backends.values()
+                    ]
+                )
             ),
         )
 
 
-async def _report(backend: Backend) -> BackendReport:
-    return BackendReport(
-        backend.name, backend.driver, backend.kind, await _instance(backend)
-    )
+async def _report(backend: Backend, reactor: IReactor) -> BackendReport:
+    instance = await _instance(backend, reactor)
+    return BackendReport(backend.name, backend.driver, backend.kind, instance)
 
 
-async def _instance(backend: Backend) -> InstanceID | None:
-    """Give this machine's name in the backend, if the backend knows it now."""
+async def _instance(backend: Backend, reactor: IReactor) -> InstanceID | None:
+    """Give this machine's name in the backend, if the backend says it soon."""
+    asked = Deferred.fromCoroutine(backend.threads.run(backend.api.compute_instance_id))
     try:
-        return await backend.threads.run(backend.api.compute_instance_id)
+        return await asked.addTimeout(INSTANCE_WITHIN, reactor)
     except Exception as error:  # noqa: BLE001  (drivers raise what they like)
         message(
             "flocker:dataset-agent:no-instance", backend=backend.name, why=str(error)

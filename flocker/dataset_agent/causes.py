@@ -95,3 +95,19 @@ def cannot_grow(backend: BackendName, size: int, wanted: int) -> Cause:
         f" {humanize(wanted)}"
     )
     return Cause("cannot-grow", words, "copy the data into a new, larger dataset")
+
+
+def no_backend(backend: BackendName) -> Cause:
+    """Say that this node cannot reach where the dataset is."""
+    return Cause(
+        "no-such-backend",
+        f"this node has no backend {backend}",
+        f"add {backend} to agent.yml of this node, or move the dataset",
+        permanent=True,
+    )
+
+
+def unanswered(backend: BackendName, seconds: float) -> Cause:
+    """Say that a backend has been asked `seconds` ago and is still silent."""
+    since = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+    return Cause("backend-slow", f"backend {backend} has not answered for {since}")

@@ -190,6 +190,8 @@ class Filesystems:
     """The real kernel, through the tools of util-linux, e2fsprogs and xfsprogs."""
 
     pause: Callable[[float], None] = time.sleep
+    _read: tuple[bytes, Mapping[int, tuple[Path, ...]]] = (b"", {})
+    """The text of the mount table as it was last read, and what it says."""
 
     def device_number(self, device: Path) -> int | None:
         """Stat the device."""
@@ -264,8 +266,13 @@ class Filesystems:
         return found
 
     def mounts(self) -> Mapping[int, tuple[Path, ...]]:
-        """Read ``/proc/self/mountinfo``."""
-        return by_device(_own_mounts())
+        """Read ``/proc/self/mountinfo``; the same text gives the same object."""
+        text, mounts = self._read
+        now = _MOUNTINFO.read_bytes()
+        if now != text or not text:
+            mounts = by_device(parse_mountinfo(os.fsdecode(now)))
+            self._read = now, mounts
+        return mounts
 
     def _require(self, device: Path) -> int:
         """Give the number of a device that can be read. Raises `NoDevice`."""

@@ -1,13 +1,16 @@
-"""One look at the world: one listing a backend, one read of the kernel's mounts.
+"""One look of a backend: one listing, one read of the kernel's mounts.
 
-A command is run only for a device that is attached and not mounted, which few are. A
-backend that does not answer hides its own datasets, never those of others.
+A look is *thorough*, at everything that concerns this node; or it passes over the
+datasets at rest of which neither the listing nor the kernel's mount table says anything
+new: these cost no call. A command is run only for a device that is attached and not
+mounted, which few are. Called by `keeping`, one look after the other.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from itertools import chain
 from pathlib import Path
 
-from twisted.internet.defer import Deferred, gatherResults
+from attrs import field, frozen
 from twisted.python.failure import Failure
 
 from flocker.backends.block_interface import (
@@ -27,89 +30,184 @@ from flocker.dataset_agent.filesystems import IFilesystems
 from flocker.dataset_agent.rig import Backend, Rig
 from flocker.model.cluster import Cause
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, InstanceID, VolumeID
+from flocker.model.ids import (
+    DatasetID,
+    InstanceID,
+    NotAnIdentifier,
+    VolumeID,
+    parse_uuid,
+)
 from flocker.runtime import logging
 
 Mounts = Mapping[int, tuple[Path, ...]]
 
-
-async def observe(rig: Rig, assigned: Collection[DatasetID]) -> Observation:
-    """Look at everything once; `assigned` are the datasets that matter here."""
-    mounts = await rig.threads.run(rig.filesystems.mounts)
-    backends = tuple(rig.backends.values())
-    seen: list[BackendSeen | Unseen] = await gatherResults(
-        [
-            Deferred.fromCoroutine(_observe_backend(each, rig, assigned, mounts))
-            for each in backends
-        ]
-    )
-    return Observation(
-        {backend.name: each for backend, each in zip(backends, seen, strict=True)},
-        mounts,
-        frozenset(path for paths in mounts.values() for path in paths),
-    )
+NOBODY: frozenset[DatasetID] = frozenset()
 
 
-async def _observe_backend(
-    backend: Backend, rig: Rig, assigned: Collection[DatasetID], mounts: Mounts
-) -> BackendSeen | Unseen:
-    try:
-        return await backend.threads.run(_look, backend, rig, assigned, mounts)
-    except FlockerError as error:
-        words = f"backend {backend.name} does not answer: {error}"
-        return Unseen(Cause("backend-failed", words))
-    except Exception as error:  # noqa: BLE001  (drivers raise what they like)
-        logging.failure("flocker:backend:failed", Failure(), backend=backend.name)
-        words = f"backend {backend.name} failed: {type(error).__name__}: {error}"
-        return Unseen(Cause("backend-failed", words))
+@frozen
+class Looking:
+    """What to look at: `assigned` are told of here, `unsettled` are not at rest."""
+
+    assigned: Set[DatasetID]
+    unsettled: Set[DatasetID] = NOBODY
+    thorough: bool = True
 
 
-def _look(
-    backend: Backend, rig: Rig, assigned: Collection[DatasetID], mounts: Mounts
-) -> BackendSeen:
-    """Ask the driver; in one of its threads."""
+@frozen
+class Sight:
+    """What one look saw: `looked` says of which datasets, `named` are mount points."""
+
+    observation: Observation
+    seen: BackendSeen | Unseen
+    looked: Set[DatasetID] = NOBODY
+    named: Set[DatasetID] = NOBODY
+
+
+@frozen
+class _Listed:
+    """A listing; `by_dataset` has all of `volumes`, `here` those of this instance."""
+
+    instance: InstanceID = InstanceID("")
+    volumes: Sequence[BlockDeviceVolume] = ()
+    by_dataset: Mapping[DatasetID, tuple[BlockDeviceVolume, ...]] = field(factory=dict)
+    here: Set[DatasetID] = NOBODY
+
+
+@frozen
+class _Mounted:
+    """The mount table, and which datasets' mount points are in it."""
+
+    mounts: Mounts = field(factory=dict)
+    points: frozenset[Path] = frozenset()
+    at: Mapping[DatasetID, frozenset[int]] = field(factory=dict)
+
+
+class Observer:
+    """Looks at one backend, and knows what it saw the last time."""
+
+    def __init__(self, backend: Backend, rig: Rig) -> None:
+        self._backend = backend
+        self._rig = rig
+        self._listed = _Listed()
+        self._mounted = _Mounted()
+
+    async def look(self, what: Looking) -> Sight:
+        """Look once. A backend that fails is `Unseen`; what was known stays known.
+
+        Raises what reading the mount table raises.
+        """
+        mounts = await self._rig.threads.run(self._rig.filesystems.mounts)
+        name = self._backend.name
+        try:
+            sight = await self._backend.threads.run(self._look, what, mounts)
+        except FlockerError as error:
+            words = f"backend {name} does not answer: {error}"
+        except Exception as error:  # noqa: BLE001  (drivers raise what they like)
+            logging.failure("flocker:backend:failed", Failure(), backend=name)
+            words = f"backend {name} failed: {type(error).__name__}: {error}"
+        else:
+            return sight
+        unseen = Unseen(Cause("backend-failed", words))
+        return Sight(Observation({name: unseen}, mounts), unseen)
+
+    def _look(self, what: Looking, mounts: Mounts) -> Sight:
+        """Ask the driver; in one of its threads."""
+        api = self._backend.api
+        listed = _list(self._backend, self._listed)
+        mounted = _mounted(mounts, self._mounted, self._rig.mount_root)
+        if what.thorough:
+            looked: Set[DatasetID] = (
+                listed.here | mounted.at.keys() | set(what.assigned)
+            )
+        else:
+            looked = (
+                what.unsettled
+                | _changed(self._listed.by_dataset, listed.by_dataset)
+                | _changed(self._mounted.at, mounted.at)
+            )
+        volumes = {
+            dataset: listed.by_dataset[dataset]
+            for dataset in looked
+            if dataset in listed.by_dataset
+            and (dataset in what.assigned or dataset in listed.here)
+        }
+        flat = tuple(chain.from_iterable(volumes.values()))
+        here = [v for v in flat if v.attached_to == listed.instance]
+        devices, unread = _devices(self._backend, self._rig, here, mounts)
+        seen = BackendSeen(
+            instance=listed.instance,
+            volumes=volumes,
+            devices=devices,
+            unread=unread,
+            alive=_alive(self._backend, listed.instance, flat),
+            gone=frozenset(self._backend.gone),
+            unit=api.allocation_unit(),
+            grows=IGrowingBlockDeviceAPI(api, None) is not None,
+        )
+        self._listed, self._mounted = listed, mounted
+        observation = Observation({self._backend.name: seen}, mounts, mounted.points)
+        return Sight(observation, seen, looked, mounted.at.keys())
+
+
+def _list(backend: Backend, before: _Listed) -> _Listed:
+    """List all; what is as it was stays the same object. Note [Listed late] in rig."""
     instance = backend.api.compute_instance_id()
-    volumes = _relevant(backend, instance, assigned)
-    here = [v for v in _flat(volumes) if v.attached_to == instance]
-    devices, unread = _devices(backend, rig, here, mounts)
-    elsewhere = any(v.attached_to not in {None, instance} for v in _flat(volumes))
-    cloud: ICloudAPI | None = ICloudAPI(backend.api, None)
-    alive = None
-    if elsewhere and cloud is not None:
-        alive = frozenset(cloud.list_live_nodes())
-    return BackendSeen(
-        instance=instance,
-        volumes=volumes,
-        devices=devices,
-        unread=unread,
-        alive=alive,
-        gone=frozenset(backend.gone),
-        unit=backend.api.allocation_unit(),
-        grows=IGrowingBlockDeviceAPI(backend.api, None) is not None,
-    )
-
-
-def _relevant(
-    backend: Backend, instance: InstanceID, assigned: Collection[DatasetID]
-) -> dict[DatasetID, tuple[BlockDeviceVolume, ...]]:
-    """List what this node is told of or has attached; Note [Listed late] in rig."""
+    volumes = list(backend.api.list_volumes())
+    if backend.created:
+        for volume in volumes:
+            made = backend.created.get(volume.dataset_id)
+            if made is not None and made.blockdevice_id == volume.blockdevice_id:
+                backend.created.pop(volume.dataset_id, None)
+        volumes.extend(dict(backend.created).values())
+    if volumes == before.volumes and instance == before.instance:
+        return before
     found: dict[DatasetID, tuple[BlockDeviceVolume, ...]] = {}
-    for volume in backend.api.list_volumes():
-        dataset = volume.dataset_id
-        made = backend.created.get(dataset)
-        if made is not None and made.blockdevice_id == volume.blockdevice_id:
-            backend.created.pop(dataset, None)
-        if dataset in assigned or volume.attached_to == instance:
-            found[dataset] = (*found.get(dataset, ()), volume)
-    for dataset, volume in dict(backend.created).items():
-        found[dataset] = (*found.get(dataset, ()), volume)
-    return found
+    for volume in volumes:
+        found[volume.dataset_id] = (*found.get(volume.dataset_id, ()), volume)
+    here = {v.dataset_id for v in volumes if v.attached_to == instance}
+    return _Listed(instance, volumes, found, here)
 
 
-def _flat(
-    volumes: Mapping[DatasetID, tuple[BlockDeviceVolume, ...]],
-) -> list[BlockDeviceVolume]:
-    return [volume for several in volumes.values() for volume in several]
+def _mounted(mounts: Mounts, before: _Mounted, root: Path) -> _Mounted:
+    """Find the mount points of datasets, whose parent is `root`."""
+    if mounts is before.mounts or mounts == before.mounts:
+        return before
+    at: dict[DatasetID, frozenset[int]] = {}
+    for number, paths in mounts.items():
+        for path in paths:
+            dataset = _named_by(path) if path.parent == root else None
+            if dataset is not None:
+                at[dataset] = at.get(dataset, frozenset()) | {number}
+    points = frozenset(chain.from_iterable(mounts.values()))
+    return _Mounted(mounts, points, at)
+
+
+def _named_by(path: Path) -> DatasetID | None:
+    """Give the dataset that a mount point is named after, if it is one."""
+    try:
+        return DatasetID(parse_uuid(path.name))
+    except NotAnIdentifier:
+        return None
+
+
+def _changed(
+    before: Mapping[DatasetID, object], now: Mapping[DatasetID, object]
+) -> Set[DatasetID]:
+    """Name those of which something else is said than before."""
+    if before is now:
+        return NOBODY
+    either = before.keys() | now.keys()
+    return {each for each in either if before.get(each) != now.get(each)}
+
+
+def _alive(
+    backend: Backend, instance: InstanceID, volumes: Iterable[BlockDeviceVolume]
+) -> frozenset[InstanceID] | None:
+    """Ask which machines run, where it matters and the backend knows."""
+    if all(volume.attached_to in {None, instance} for volume in volumes):
+        return None
+    cloud: ICloudAPI | None = ICloudAPI(backend.api, None)
+    return None if cloud is None else frozenset(cloud.list_live_nodes())
 
 
 def _devices(

@@ -71,7 +71,8 @@ def decide(
         case Rest():
             return AT_REST
         case Wait(code, poll):
-            return Waiting(explain(code, found, backend), poll)
+            told = assignment is not None and bool(assignment.held_by)
+            return Waiting(explain(code, found, backend), None if told else poll)
         case Refuse(code):
             return Waiting(evolve(explain(code, found, backend), permanent=True))
         case _:

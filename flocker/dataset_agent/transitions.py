@@ -28,7 +28,10 @@ class Rest:
 
 @frozen
 class Wait:
-    """Something must happen elsewhere; look again after `poll` seconds, if any."""
+    """Something must happen elsewhere; look again after `poll` seconds, if any.
+
+    While another node says that it has the volume, control tells when that ends.
+    """
 
     code: str
     poll: float | None = None
@@ -56,7 +59,7 @@ Next = (
 
 REST = Rest()
 TOLD = Wait("registering")
-ELSEWHERE = Wait("attached-elsewhere")
+ELSEWHERE = Wait("attached-elsewhere", poll=10.0)
 UNANSWERED = Wait("backend-unanswered")
 UNLISTED = Wait("not-listed", poll=3.0)
 UNCLAIMED = Wait("unclaimed")

@@ -34,6 +34,8 @@ class FakeRig:
     faults: Faults = Factory(Faults)
     kernel: MemoryFilesystems = field(init=False)
     driver: FaultyBlockDevices = field(init=False)
+    threads: dict[BackendName, SimulatedThreads] = field(init=False)
+    """Those of each backend."""
     rig: Rig = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -42,15 +44,18 @@ class FakeRig:
         self.driver = FaultyBlockDevices(
             self.service.cloud_node(HERE), self.faults, watch
         )
-        threads = SimulatedThreads(
-            ProcessClock(self.clock), lambda: self.pace, self.steps_take
-        )
+        self.threads = {name: self._threads() for name in self.names}
         backends = {
             name: Backend(name, "memory", "block", self.driver, threads)
-            for name in self.names
+            for name, threads in self.threads.items()
         }
         filesystems = FaultyFilesystems(self.kernel, self.faults, watch)
-        self.rig = Rig(self.node, backends, filesystems, threads)
+        self.rig = Rig(self.node, backends, filesystems, self._threads())
+
+    def _threads(self) -> SimulatedThreads:
+        return SimulatedThreads(
+            ProcessClock(self.clock), lambda: self.pace, self.steps_take
+        )
 
     @property
     def backend(self) -> Backend:

@@ -25,8 +25,14 @@ from flocker.restapi.about import About
 from flocker.restapi.datasets import Datasets
 from flocker.restapi.endpoint import Endpoint
 from flocker.restapi.errors import STATUS
+from flocker.restapi.events import EventStreams
+from flocker.restapi.health import Health
+from flocker.restapi.leases import Leases
+from flocker.restapi.metrics import Metrics
 from flocker.restapi.nodes import Nodes
+from flocker.restapi.openapi import Documents
 from flocker.restapi.status import Statuses
+from flocker.restapi.volumes import Volumes
 from flocker.sandbox.main import sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +52,18 @@ PROGRAMS: dict[str, click.Command] = {
 EVERYWHERE = {"--help", "--verbose", "-v"}
 """Options that the page tells of once."""
 
-ROOMS = (About, Datasets, Nodes, Statuses)
+ROOMS = (
+    About,
+    Datasets,
+    Documents,
+    EventStreams,
+    Health,
+    Leases,
+    Metrics,
+    Nodes,
+    Statuses,
+    Volumes,
+)
 
 # Whatever a step raises becomes a cause with a code made of its class.
 RAISED_BY_STEPS = (
@@ -169,7 +186,7 @@ def test_routes() -> None:
         for found in vars(room).values()
         if isinstance(found, Endpoint)
     }
-    titles = re.findall(r"^([A-Z]+ /v1/\S+)\n-+$", page("rest-api"), re.MULTILINE)
+    titles = re.findall(r"^([A-Z]+ /\S+)\n-+$", page("rest-api"), re.MULTILINE)
     assert set(titles) == served
 
 

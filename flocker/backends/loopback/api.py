@@ -138,6 +138,8 @@ class LoopbackBlockDevices:
     _loops: LoopDevices = field(factory=LoopDevices)
     _unique: Callable[[], UUID] = uuid4
     _mountinfo: Path = MOUNTINFO
+    _listed: tuple[list[StoredVolume], list[BlockDeviceVolume]] = ([], [])
+    """What was listed last: the same files are the same volumes."""
 
     def allocation_unit(self) -> int:
         """Give the configured unit in bytes."""
@@ -222,7 +224,12 @@ class LoopbackBlockDevices:
     def list_volumes(self) -> Sequence[BlockDeviceVolume]:
         """List every file once, with one scan a directory."""
         with self._directory.locked(shared=True):
-            return [_as_volume(stored) for stored in self._directory.list()]
+            stored = self._directory.list()
+        last, volumes = self._listed
+        if stored != last:
+            volumes = [_as_volume(each) for each in stored]
+            self._listed = stored, volumes
+        return volumes
 
     def get_device_path(self, blockdevice_id: VolumeID) -> Path:
         """Give the loop device that the kernel says is bound to the volume's file."""

@@ -88,6 +88,10 @@ def _entries(directory: Path) -> list[os.DirEntry[str]]:
         return list(entries)
 
 
+def _size(entry: os.DirEntry[str]) -> int:
+    return entry.stat(follow_symlinks=False).st_size
+
+
 @define(eq=False)
 class VolumeDirectory:
     """The volumes of one cluster below `top`."""
@@ -95,6 +99,9 @@ class VolumeDirectory:
     top: Path
     _names: dict[VolumeID, VolumeFile] = field(factory=dict, init=False)
     """Names seen so far. A volume's name never changes, so this cannot be wrong."""
+    _stored: dict[str, StoredVolume] = field(factory=dict, init=False)
+    """What the last listing gave, by path: what has not changed is given again."""
+    _last: list[StoredVolume] = field(factory=list, init=False)
 
     @property
     def _unattached(self) -> Path:
@@ -189,15 +196,21 @@ class VolumeDirectory:
             for entry in _entries(self.top / "attached"):
                 if entry.is_dir(follow_symlinks=False):
                     found.extend(self._scan(InstanceID(entry.name)))
-        self._names = {volume.file.volume: volume.file for volume in found}
+        if found != self._last:
+            self._names = {volume.file.volume: volume.file for volume in found}
+            self._stored = {str(volume.path): volume for volume in found}
+            self._last = found
         return found
 
     def _scan(self, instance: InstanceID | None) -> Iterator[StoredVolume]:
         for entry in _entries(self._of(instance)):
+            known = self._stored.get(entry.path)
+            if known is not None and known.size == _size(entry):
+                yield known
+                continue
             file = parse_file_name(entry.name)
             if file is not None and entry.is_file(follow_symlinks=False):
-                size = entry.stat(follow_symlinks=False).st_size
-                yield StoredVolume(file, instance, size, Path(entry.path))
+                yield StoredVolume(file, instance, _size(entry), Path(entry.path))
 
     def find(self, volume: VolumeID) -> StoredVolume | None:
         """Look a volume up among all; hold the lock. Raises `StorageFailed`."""

@@ -177,6 +177,8 @@ class FaultyBlockDevices:
     def list_volumes(self) -> Sequence[BlockDeviceVolume]:
         """List what is listed yet."""
         found = self.faults.call("list_volumes", self.api.list_volumes)
+        if not self.watch.lag:
+            return found
         return [volume for volume in found if self.watch.listed(volume)]
 
     def get_device_path(self, blockdevice_id: VolumeID) -> Path:

@@ -76,8 +76,19 @@ class SimulatedThreads(Threads):
         self._time = clock
         self._chance = chance
         self._longest = longest
+        self._hung: Deferred[None] | None = None
         self.running = 0
         self.most_at_once = 0
+
+    def hang(self) -> None:
+        """Let calls that come from now on begin and not end."""
+        self._hung = Deferred()
+
+    def go_on(self) -> None:
+        """Let the calls that hang do what they should, and end."""
+        hung, self._hung = self._hung, None
+        if hung is not None:
+            hung.callback(None)
 
     def start(self) -> None:
         """Do nothing."""
@@ -87,6 +98,10 @@ class SimulatedThreads(Threads):
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call after a while; give its result, or raise what it raises, later."""
+        if self._hung is not None:
+            over: Deferred[None] = Deferred()
+            _ = self._hung.addCallback(_pass_on, over)
+            await over
         if not self._longest:
             return call(*args, **kwargs)
         self.running += 1
@@ -97,3 +112,7 @@ class SimulatedThreads(Threads):
         finally:
             await self._time.sleep(self._chance() * self._longest / 2)
             self.running -= 1
+
+
+def _pass_on(result: None, to: Deferred[None]) -> None:
+    to.callback(result)

@@ -4,9 +4,9 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 
 from flocker.dataset_agent.discovery import BackendSeen, Device, Unseen
-from flocker.dataset_agent.observing import observe
+from flocker.dataset_agent.observing import Looking, Observer
 from flocker.model.datasets import DEFAULT_BACKEND
-from flocker.model.ids import BackendName, InstanceID
+from flocker.model.ids import InstanceID
 from flocker.testing.builders import dataset_id
 from flocker.testing.rigs import HERE, FakeRig
 from flocker.testing.simulation.faults import Fault
@@ -20,11 +20,12 @@ def bench() -> FakeRig:
     return FakeRig()
 
 
-def look(bench, *assigned):
+def look(bench, *assigned, name=DEFAULT_BACKEND):
     """Look; everything takes no time."""
     results = []
-    ensureDeferred(observe(bench.rig, assigned)).addBoth(results.append)
-    return results[0]
+    observer = Observer(bench.rig.backends[name], bench.rig)
+    ensureDeferred(observer.look(Looking(set(assigned)))).addBoth(results.append)
+    return results[0].observation
 
 
 def seen(bench, *assigned) -> BackendSeen:
@@ -109,15 +110,6 @@ def test_backend_fails(bench, fault):
     assert isinstance(found, Unseen)
     assert found.cause.code == "backend-failed"
     assert "list_volumes" in found.cause.words
-
-
-def test_one_backend_of_two_fails():
-    """A backend that does not answer hides no other."""
-    names = (BackendName("fast"), BackendName("slow"))
-    bench = FakeRig(names=names)
-    bench.faults.once["list_volumes"] = [Fault.BEFORE]
-    kinds = {name: type(each) for name, each in look(bench).backends.items()}
-    assert kinds == {names[0]: Unseen, names[1]: BackendSeen}
 
 
 def test_alive_is_asked_when_it_matters(bench):

@@ -93,7 +93,7 @@ def test_detached_only_when_not_mounted():
 def test_other_machines_are_left_their_volumes():
     """What another machine has is waited for, unless that machine is off."""
     assert {NEXT[want, Condition.ELSEWHERE] for want in Want} == {
-        Wait("attached-elsewhere"),
+        Wait("attached-elsewhere", poll=10.0),
         REST,
     }
 

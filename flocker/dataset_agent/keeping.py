@@ -1,0 +1,300 @@
+"""One backend of a node, kept as control wants it: its rounds, its steps, its facts.
+
+Each backend has a loop of its own, so that a driver that hangs delays nobody else; it
+is never asked twice at once. `flocker.dataset_agent.agent` tells each what is wanted,
+and control what all of them found.
+
+Note [At rest]: a dataset is *unsettled* while anything may be left to do or to say
+about it: it was told anew, it waits, a step of it runs or has not been seen to work.
+One that is not is passed over, and keeps its situation and its fact, until its entry in
+the listing or what is mounted in its place changes, or the look is a thorough one.
+"""
+
+from collections.abc import Callable, Iterable, Sequence, Set
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from flocker.convergence.loop import make_loop
+from flocker.convergence.outcome import Outcome
+from flocker.convergence.running import Running
+from flocker.dataset_agent.causes import unanswered
+from flocker.dataset_agent.desire import want
+from flocker.dataset_agent.discovery import BackendSeen, Unseen, discover
+from flocker.dataset_agent.facts import fact
+from flocker.dataset_agent.growing import maintain
+from flocker.dataset_agent.observing import Looking, Observer, Sight
+from flocker.dataset_agent.performing import perform
+from flocker.dataset_agent.planning import AtRest, Decision, Waiting, decide
+from flocker.dataset_agent.rig import Backend, Rig
+from flocker.dataset_agent.states import Discovered, Mounted, Unknown
+from flocker.dataset_agent.steps import Step
+from flocker.model.cluster import HOLDING, Assignment, Cause, Fact, Want
+from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.model.ids import DatasetID
+from flocker.runtime.backoff import JITTER, Chance, delay, jittered
+
+IDLE = 60.0
+"""Seconds, spread by 20 %, after which a node at rest looks again, thoroughly."""
+
+THOROUGH_AFTER = IDLE * (1 - JITTER)
+"""Seconds after a thorough look from which the next one is due."""
+
+SLOW_AFTER = (5.0, 30.0, 120.0, 600.0, 3600.0)
+"""Seconds of silence after which a backend's datasets say so; each once."""
+
+ELSEWHERE_AT_WORK = 1.0
+"""Seconds after which to look whether another backend has left a dataset alone."""
+
+Said = Callable[[Set[DatasetID]], None]
+"""Is told after a look, and when a backend is slow: whose facts have changed."""
+
+
+class Keeper:
+    """What is known of one backend: its part of the slice, what was found, and why."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        rig: Rig,
+        clock: IReactorTime,
+        chance: Chance,
+        said: Said,
+    ) -> None:
+        self.facts: dict[DatasetID, Fact] = {}
+        self.others: Sequence[Keeper] = ()
+        self.looked = False
+        self._name = backend.name
+        self._rig = rig
+        self._clock = clock
+        self._chance = chance
+        self._said = said
+        self._observer = Observer(backend, rig)
+        self._slice: dict[DatasetID, Assignment] = {}
+        self._found: dict[DatasetID, Discovered] = {}
+        self._waits: dict[DatasetID, Cause] = {}
+        self._unsettled: set[DatasetID] = set()
+        self._hidden: Cause | None = None
+        self._failures = 0
+        self._thorough_at = 0.0
+        self._working = False
+        self._loop = make_loop(self._round, clock)
+        self._running: Running[DatasetID, Step] = Running(
+            self._perform, clock, chance, self._loop.wake
+        )
+
+    def start(self) -> None:
+        """Go on; if it was stopped, with a thorough look."""
+        if not self._working:
+            self._working = True
+            self._thorough_at = self._clock.seconds()
+        self._loop.start()
+
+    def stop(self) -> None:
+        """Begin nothing any more."""
+        self._working = False
+        self._loop.stop()
+
+    @property
+    def assigned(self) -> Set[DatasetID]:
+        """What is told of here."""
+        return self._slice.keys()
+
+    def tell(self, dataset: DatasetID, assignment: Assignment | None) -> None:
+        """Take in what is wanted of a dataset; None: control speaks of it no more."""
+        if assignment is None:
+            _ = self._slice.pop(dataset, None)
+        else:
+            self._slice[dataset] = assignment
+        self._unsettled.add(dataset)
+        self._waits.pop(dataset, None)
+        self._running.hurry(dataset)
+
+    def has(self, dataset: DatasetID) -> bool:
+        """Say whether it knows more of a dataset than that it may be somewhere."""
+        return dataset in self._slice or dataset in self._found
+
+    def doing(self, dataset: DatasetID) -> bool:
+        """Say whether it is at work on a dataset."""
+        return self._running.doing(dataset) is not None
+
+    def state(self) -> Set[DatasetID]:
+        """Bring the facts of what is unsettled up to date; give whose have changed."""
+        return self._state(self._unsettled)
+
+    async def _perform(self, step: Step) -> Outcome:
+        return await perform(step, self._rig)
+
+    async def _round(self) -> float:
+        uncertain = self._running.observe()
+        assigned = dict(self._slice)
+        now = self._clock.seconds()
+        thorough = now >= self._thorough_at or self._hidden is not None
+        sight = await self._look(
+            Looking(assigned.keys(), set(self._unsettled), thorough)
+        )
+        self._running.observed()
+        self.looked = True
+        hidden = sight.seen.cause if isinstance(sight.seen, Unseen) else None
+        changed = self._hide(hidden)
+        rest = jittered(IDLE, self._chance)
+        if isinstance(sight.seen, BackendSeen):
+            if thorough:
+                self._thorough_at = now + THOROUGH_AFTER
+            looked = self._take_in(sight, assigned, uncertain, thorough=thorough)
+            if self._working:
+                rest = min(rest, self._act(looked, sight.seen, assigned))
+            changed |= self._state(looked | self._unsettled)
+        else:
+            rest = delay(self._failures, self._chance)
+            changed |= self._state(self._unsettled)
+        self._said(changed)
+        return rest
+
+    async def _look(self, what: Looking) -> Sight:
+        """Look, and say so when it takes long."""
+        due: list[IDelayedCall] = [
+            self._clock.callLater(after, self._slow, after) for after in SLOW_AFTER
+        ]
+        try:
+            return await self._observer.look(what)
+        finally:
+            for call in due:
+                if call.active():
+                    call.cancel()
+
+    def _slow(self, seconds: float) -> None:
+        self.looked = True
+        self._said(self._hide(unanswered(self._name, seconds)))
+
+    def _hide(self, cause: Cause | None) -> Set[DatasetID]:
+        """Note why the backend is not seen, if it is not; give whose facts changed."""
+        failed = cause is not None and cause.code == "backend-failed"
+        self._failures = self._failures + 1 if failed else 0
+        if cause == self._hidden:
+            return set()
+        self._hidden = cause
+        return self._state(self._slice.keys() | self._found.keys())
+
+    def _take_in(
+        self,
+        sight: Sight,
+        assigned: dict[DatasetID, Assignment],
+        uncertain: Set[DatasetID],
+        *,
+        thorough: bool,
+    ) -> Set[DatasetID]:
+        """Name the situations; keep the old where nothing is certain."""
+        assert isinstance(sight.seen, BackendSeen)  # noqa: S101  (who calls has looked)
+        looked = sight.looked | self._found.keys() if thorough else sight.looked
+        self._unsettled |= looked
+        for dataset in looked - uncertain:
+            if self._concerns(dataset, sight, assigned):
+                self._found[dataset] = discover(
+                    dataset,
+                    assigned.get(dataset),
+                    sight.seen,
+                    sight.observation,
+                    self._rig.place(dataset),
+                )
+            else:
+                self._found.pop(dataset, None)
+                if dataset not in self._slice and not self.doing(dataset):
+                    self._running.settle(dataset)
+                    self._unsettled.discard(dataset)
+        return looked
+
+    def _concerns(
+        self, dataset: DatasetID, sight: Sight, assigned: dict[DatasetID, Assignment]
+    ) -> bool:
+        """Say whether a dataset matters here; only told ones and volumes of ours do.
+
+        What is only mounted, named as a dataset, is left to the default backend.
+        """
+        if dataset in assigned:
+            return True
+        if any(dataset in other.assigned for other in self.others):
+            return False
+        assert isinstance(sight.seen, BackendSeen)  # noqa: S101  (who calls has looked)
+        me = sight.seen.instance
+        if any(v.attached_to == me for v in sight.seen.volumes.get(dataset, ())):
+            return True
+        stray = self._name == DEFAULT_BACKEND and dataset in sight.named
+        return stray and not any(other.has(dataset) for other in self.others)
+
+    def _act(
+        self,
+        looked: Set[DatasetID],
+        seen: BackendSeen,
+        assigned: dict[DatasetID, Assignment],
+    ) -> float:
+        """Start what is to be done; give the seconds after which to look again.
+
+        What was told anew since the look began waits for the next: it was looked at
+        with another record of which volume it is.
+        """
+        rest = IDLE
+        for dataset in looked & self._found.keys():
+            if self._slice.get(dataset) == assigned.get(dataset):
+                self._waits.pop(dataset, None)
+                rest = min(rest, self._act_on(dataset, self._found[dataset], seen))
+        return rest
+
+    def _act_on(
+        self, dataset: DatasetID, found: Discovered, seen: BackendSeen
+    ) -> float:
+        if self.doing(dataset):
+            return IDLE
+        if any(other.doing(dataset) for other in self.others):
+            return ELSEWHERE_AT_WORK
+        decision = self._decide(dataset, found, seen)
+        match decision:
+            case AtRest():
+                self._running.settle(dataset)
+                self._unsettled.discard(dataset)
+                return IDLE
+            case Waiting(cause, poll):
+                self._running.settle(dataset)
+                self._waits[dataset] = cause
+                return IDLE if poll is None else jittered(poll, self._chance)
+            case _:
+                wait = self._running.start(dataset, decision)
+                return IDLE if wait is None else wait
+
+    def _decide(
+        self, dataset: DatasetID, found: Discovered, seen: BackendSeen
+    ) -> Decision:
+        assignment = self._slice.get(dataset)
+        wanted = want(assignment, self._rig.node, found)
+        if assignment and wanted is Want.MOUNTED and isinstance(found, Mounted):
+            finished = self._rig.finished.get(dataset)
+            return maintain(found, assignment, seen, finished)
+        return decide(wanted, found, assignment, self._name, seen.unit)
+
+    def _state(self, datasets: Iterable[DatasetID]) -> set[DatasetID]:
+        """Bring facts up to date; give those that have changed."""
+        changed = set()
+        for dataset in datasets:
+            now, before = self._fact(dataset), self.facts.get(dataset)
+            if now == before:
+                continue
+            changed.add(dataset)
+            if now is None:
+                del self.facts[dataset]
+            else:
+                self.facts[dataset] = now
+        return changed
+
+    def _fact(self, dataset: DatasetID) -> Fact | None:
+        """Say what is known of it, if it is wanted, held or worked on here."""
+        assignment = self._slice.get(dataset)
+        found = self._found.get(dataset) or Unknown(dataset)
+        doing = self._running.doing(dataset)
+        if assignment is None and found.condition not in HOLDING and doing is None:
+            return None
+        return fact(
+            want(assignment, self._rig.node, found),
+            found,
+            self._name,
+            doing,
+            self._running.trouble(dataset) or self._hidden or self._waits.get(dataset),
+        )

@@ -10,7 +10,7 @@ from decimal import ROUND_CEILING, Decimal, InvalidOperation
 import click
 from pyrsistent import PMap, pmap
 
-from flocker.client.http import Address
+from flocker.client.routes import Address
 from flocker.model.sizes import (
     GIBIBYTE,
     KIBIBYTE,

@@ -17,7 +17,7 @@ from flocker.ca.files import certificate_path, load_certificate, load_credential
 from flocker.ca.names import Role
 from flocker.ca.services import ServiceCertificates, UnfitCertificate
 from flocker.cli.arguments import parse_addresses
-from flocker.client.http import Address
+from flocker.client.routes import Address
 from flocker.model.errors import FlockerError
 
 CLUSTER_YML = Path("cluster.yml")

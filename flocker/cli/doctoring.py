@@ -31,7 +31,6 @@ from flocker.cli.findings import (
     judge_version,
     judge_volumes,
 )
-from flocker.client.http import Address
 from flocker.client.interface import (
     Greeting,
     IFlockerClient,
@@ -40,6 +39,7 @@ from flocker.client.interface import (
     TLSRefused,
     Unreachable,
 )
+from flocker.client.routes import Address
 from flocker.model.errors import FlockerError
 from flocker.model.ids import Era
 from flocker.wire.agent_yaml import AGENT_PORT, AgentConfig, BadAgentFile, parse

@@ -10,8 +10,8 @@ from cryptography import x509
 from flocker.ca.checking import wrong_server_name
 from flocker.cli.explaining import duration
 from flocker.cli.tables import OK as WELL
-from flocker.client.http import Address
 from flocker.client.interface import Greeting
+from flocker.client.routes import Address
 from flocker.model.cluster import Phase
 from flocker.wire.answers import DatasetAnswer, NodeAnswer, VolumesAnswer
 

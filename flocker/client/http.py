@@ -1,50 +1,25 @@
 """Asks the control service over HTTPS, with causes in words when that fails.
 
-Several addresses may lead to control; they are tried in turn. Whatever address is
-dialled, the server must prove to be ``control-service`` of our cluster, and we show a
-user's certificate (`flocker.ca.contexts`).
+Several addresses may lead to control; they are tried in turn (`flocker.client.routes`).
 """
 
-import json
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
-from typing import NoReturn, TypeVar, cast
+from typing import TypeVar
 from urllib.parse import urlencode
 
-from attrs import frozen
 from cryptography import x509
 from treq import content
 from treq.client import HTTPClient
-from twisted.internet import error as network
-from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import (
-    IConsumer,
-    IOpenSSLClientConnectionCreator,
-    IReactorTime,
-    IStreamClientEndpoint,
-)
-from twisted.web.client import (
-    URI,
-    Agent,
-    HTTPConnectionPool,
-    RequestTransmissionFailed,
-    ResponseFailed,
-    ResponseNeverReceived,
-)
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer
 from zope.interface import implementer
 
 from flocker.ca.contexts import client_context
 from flocker.ca.credentials import Credential
-from flocker.ca.handshake import explain
 from flocker.client.interface import (
     Adoption,
-    AnswerLost,
     Greeting,
     IEventStream,
     IFlockerClient,
@@ -52,9 +27,15 @@ from flocker.client.interface import (
     NewLease,
     NotFlocker,
     RequestRefused,
-    TLSRefused,
-    Unreachable,
     Wishes,
+)
+from flocker.client.routes import (
+    ORIGIN,
+    Address,
+    Route,
+    exchange,
+    route_to,
+    somewhere,
 )
 from flocker.client.streaming import stream_of
 from flocker.model.errors import FlockerError
@@ -74,67 +55,13 @@ from flocker.wire.answers import (
 )
 from flocker.wire.json_codec import Undecodable
 
-CONNECT_WITHIN = 10.0
-"""Seconds for a connection to one address."""
-ANSWER_WITHIN = 60.0
-"""Seconds from a request, its connection included, to the end of its answer."""
-
-_ORIGIN = "https://control-service"
-"""Every URL's; which address is dialled, the endpoint says."""
-
-_NOT_CONNECTED: tuple[tuple[type[Exception], str], ...] = (
-    (network.ConnectionRefusedError, "connection refused"),
-    (network.DNSLookupError, "there is no host of this name"),
-    (network.TimeoutError, f"no connection within {CONNECT_WITHIN:.0f} s"),
-)
-
-UNCONNECTED = (network.ConnectError, network.DNSLookupError, network.TimeoutError)
-"""What is raised where no connection comes about."""
-
 _TAG = "x-configuration-tag"
-_CONDITION = "x-if-configuration-matches"
 
 _OK = 200
 _NO_SUCCESS = 300
 _UNAVAILABLE = 503
 
-_Answered = tuple[int, Headers, bytes]
-
 T = TypeVar("T")
-
-
-@frozen
-class _Lost(Exception):
-    """A connection was made and no answer came over it."""
-
-    why: str
-
-
-@frozen
-class Address:
-    """Where a control service listens."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else self._plain()
-
-    def _plain(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-Explain = Callable[[BaseException], str | None]
-"""Says why TLS ended a connection, if it was TLS."""
-
-
-@frozen
-class Route:
-    """A way to a control service: its name for messages, and who dials it."""
-
-    where: str
-    agent: IAgent
-    explain: Explain
 
 
 def connect(
@@ -145,14 +72,7 @@ def connect(
 ) -> IFlockerClient:
     """Make a client; it dials when it is first asked something."""
     creator = client_context(authority, own)
-    routes = [
-        Route(
-            str(address),
-            _agent(address, creator, reactor),
-            partial(explain, own=own),
-        )
-        for address in addresses
-    ]
+    routes = [route_to(address, creator, own, reactor) for address in addresses]
     return HTTPFlockerClient(routes, reactor)
 
 
@@ -171,7 +91,7 @@ class HTTPFlockerClient:
     async def greet(self) -> Greeting:
         """Ask who answers, and what time it is there."""
         route, (status, headers, answer) = await self._somewhere(
-            lambda route: self._exchange(route, "GET", "/v1/version", None)
+            lambda route: exchange(route, "GET", "/v1/version", None)
         )
         found = _understand(route.where, status, answer, VersionAnswer)
         return Greeting(route.where, found.flocker, _date(headers))
@@ -179,7 +99,7 @@ class HTTPFlockerClient:
     async def health(self) -> Mapping[str, str]:
         """Ask how the service's parts are: ``ok``, or what is wrong."""
         route, (status, _, answer) = await self._somewhere(
-            lambda route: self._exchange(route, "GET", "/v1/health", None)
+            lambda route: exchange(route, "GET", "/v1/health", None)
         )
         # A sick service says so with 503, and may refuse with 503, too.
         if status == _UNAVAILABLE and b'"description"' not in answer:
@@ -221,7 +141,7 @@ class HTTPFlockerClient:
         """Ask for the configuration's tag: it changes with every dataset's change."""
         path = "/v1/configuration/datasets"
         route, (status, headers, _) = await self._somewhere(
-            lambda route: self._exchange(route, "HEAD", path, None)
+            lambda route: exchange(route, "HEAD", path, None)
         )
         tags = headers.getRawHeaders(_TAG, [])
         if status != _OK or len(tags) != 1:
@@ -296,7 +216,7 @@ class HTTPFlockerClient:
         async def begin(route: Route) -> IEventStream:
             response = await HTTPClient(route.agent).request(
                 "GET",
-                f"{_ORIGIN}/v1/events",
+                f"{ORIGIN}/v1/events",
                 headers=headers,
                 allow_redirects=False,
                 unbuffered=True,
@@ -327,7 +247,7 @@ class HTTPFlockerClient:
     ) -> T:
         changes = method != "GET"
         route, (status, _, answer) = await self._somewhere(
-            lambda route: self._exchange(route, method, path, body, tag),
+            lambda route: exchange(route, method, path, body, tag),
             changes=changes,
         )
         return _understand(route.where, status, answer, kind)
@@ -335,67 +255,11 @@ class HTTPFlockerClient:
     async def _somewhere(
         self, ask: Callable[[Route], Awaitable[T]], *, changes: bool = False
     ) -> tuple[Route, T]:
-        """Ask over one route after the other until there is an answer.
-
-        What `changes` something is not asked again once a connection was made.
-        """
-        tried = []
-        for route in self._routes:
-            try:
-                return route, await self._in_time(route, ask(route))
-            except _Lost as lost:
-                if changes:
-                    raise AnswerLost(route.where, lost.why) from lost
-                tried.append((route.where, lost.why))
-            except UNCONNECTED as error:
-                tried.append((route.where, not_connected(error)))
-        raise Unreachable(tuple(tried))
-
-    async def _in_time(self, route: Route, asking: Awaitable[T]) -> T:
-        async def whole() -> T:
-            try:
-                return await asking
-            except network.ConnectingCancelledError as error:
-                # Endpoints have a word of their own for it, which nobody expects.
-                raise CancelledError from error
-
-        asked: Deferred[T] = Deferred.fromCoroutine(whole())
-        try:
-            return await asked.addTimeout(ANSWER_WITHIN, self._clock, _too_late)
-        except (
-            ResponseNeverReceived,
-            ResponseFailed,
-            RequestTransmissionFailed,
-        ) as error:
-            raise _broken(route, error) from error
-
-    async def _exchange(
-        self,
-        route: Route,
-        method: str,
-        path: str,
-        body: object | None,
-        tag: str | None = None,
-    ) -> _Answered:
-        headers = Headers({"content-type": ["application/json"]})
-        if tag is not None:
-            headers.addRawHeader(_CONDITION, tag)
-        response = await HTTPClient(route.agent).request(
-            method,
-            _ORIGIN + path,
-            headers=headers,
-            data=None if body is None else _Body(json.dumps(body).encode()),
-            allow_redirects=False,
-        )
-        return response.code, response.headers, await content(response)
+        return await somewhere(self._routes, self._clock, ask, changes=changes)
 
 
 def _given(**wishes: object) -> dict[str, object]:
     return {key: wish for key, wish in wishes.items() if wish is not None}
-
-
-def _too_late(_result: object, seconds: float) -> NoReturn:
-    raise _Lost(f"no answer within {seconds:.0f} s")
 
 
 def _understand(where: str, status: int, answer: bytes, kind: type[T]) -> T:
@@ -422,67 +286,3 @@ def _date(headers: Headers) -> datetime | None:
         return parsedate_to_datetime(text)
     except ValueError:
         return None
-
-
-def not_connected(error: Exception) -> str:
-    """Say why there is no connection, for one of `UNCONNECTED`."""
-    for kind, words in _NOT_CONNECTED:
-        if isinstance(error, kind):
-            return words
-    number = getattr(error, "osError", None)
-    return str(error) if number is None else os.strerror(number).lower()
-
-
-def _broken(
-    route: Route,
-    error: ResponseNeverReceived | ResponseFailed | RequestTransmissionFailed,
-) -> Exception:
-    causes = [reason.value for reason in error.reasons]
-    for cause in causes:
-        if isinstance(cause, CancelledError):
-            return cause
-        why = route.explain(cause)
-        if why is not None:
-            return TLSRefused(route.where, why)
-    return _Lost("; ".join(map(str, causes)).rstrip("."))
-
-
-def _agent(
-    address: Address, creator: IOpenSSLClientConnectionCreator, reactor: IReactor
-) -> IAgent:
-    endpoint = HostnameEndpoint(
-        reactor, address.host, address.port, timeout=CONNECT_WITHIN
-    )
-    dialling = _Always(wrapClientTLS(creator, endpoint))
-    pool = HTTPConnectionPool(reactor)
-    return cast(IAgent, Agent.usingEndpointFactory(reactor, dialling, pool))
-
-
-@implementer(IAgentEndpointFactory)
-@frozen
-class _Always:
-    """Dials one endpoint whatever a URL says."""
-
-    endpoint: IStreamClientEndpoint
-
-    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
-        return self.endpoint
-
-
-@implementer(IBodyProducer)
-class _Body:
-    """A body that is written at once."""
-
-    def __init__(self, content: bytes) -> None:
-        self.length = len(content)
-        self._content = content
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        consumer.write(self._content)
-        return succeed(None)
-
-    def pauseProducing(self) -> None: ...
-
-    def resumeProducing(self) -> None: ...
-
-    def stopProducing(self) -> None: ...

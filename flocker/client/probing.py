@@ -19,13 +19,13 @@ from zope.interface import implementer
 from flocker.ca.contexts import Secured, client_context
 from flocker.ca.credentials import Credential
 from flocker.ca.handshake import explain
-from flocker.client.http import (
+from flocker.client.interface import TLSRefused, Unreachable
+from flocker.client.routes import (
     CONNECT_WITHIN,
     UNCONNECTED,
     Address,
     not_connected,
 )
-from flocker.client.interface import TLSRefused, Unreachable
 from flocker.runtime.reactor import IReactor
 
 

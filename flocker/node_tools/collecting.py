@@ -16,8 +16,9 @@ from attrs import frozen
 
 from flocker import __version__
 from flocker.ca.files import load_certificate, load_credential
-from flocker.client.http import Address, connect
+from flocker.client.http import connect
 from flocker.client.interface import IFlockerClient
+from flocker.client.routes import Address
 from flocker.model.errors import FlockerError
 from flocker.node_tools.archive import LARGEST, Archive
 from flocker.node_tools.masking import NotMasked, mask_agent_yml, secrets_of_key

@@ -20,8 +20,9 @@ from twisted.web.resource import IResource
 from zope.interface import implementer
 
 from flocker import __version__
-from flocker.client.http import HTTPFlockerClient, Route
+from flocker.client.http import HTTPFlockerClient
 from flocker.client.interface import IFlockerClient
+from flocker.client.routes import Route
 from flocker.control.events import Events
 from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing

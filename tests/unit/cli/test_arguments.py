@@ -15,7 +15,7 @@ from flocker.cli.arguments import (
     parse_size,
     write_metadata,
 )
-from flocker.client.http import Address
+from flocker.client.routes import Address
 from flocker.model.sizes import GIBIBYTE, MEBIBYTE, TEBIBYTE
 
 

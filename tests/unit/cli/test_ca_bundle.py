@@ -11,7 +11,7 @@ from flocker.ca.checking import server_names
 from flocker.ca.credentials import node_id
 from flocker.ca.files import load_certificate, load_credential
 from flocker.cli.connecting import Options, load_certificates, settle
-from flocker.client.http import Address
+from flocker.client.routes import Address
 from flocker.testing.certificates import MADE
 from flocker.wire.agent_yaml import parse
 

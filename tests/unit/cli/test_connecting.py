@@ -20,7 +20,7 @@ from flocker.cli.connecting import (
     load_certificates,
     settle,
 )
-from flocker.client.http import Address
+from flocker.client.routes import Address
 from flocker.model.ids import ClusterID, NodeID
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

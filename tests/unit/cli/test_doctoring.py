@@ -12,8 +12,8 @@ from flocker.cli.connecting import Destination
 from flocker.cli.doctoring import Instruments, Patient, examine
 from flocker.cli.findings import Finding
 from flocker.cli.session import World
-from flocker.client.http import Address
 from flocker.client.interface import TLSRefused, Unreachable
+from flocker.client.routes import Address
 from flocker.model.ids import Era, NodeID
 from flocker.testing.certificates import NODE_ID, a_cluster
 from flocker.testing.fakes.memory_control import MemoryControl

@@ -16,8 +16,8 @@ from flocker.cli.findings import (
     judge_version,
     judge_volumes,
 )
-from flocker.client.http import Address
 from flocker.client.interface import Greeting
+from flocker.client.routes import Address
 from flocker.model.ids import BackendName, DatasetID, NodeID
 from flocker.testing.certificates import a_cluster
 from flocker.wire.answers import (

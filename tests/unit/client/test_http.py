@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from flocker import __version__
 from flocker.ca.handshake import PeerRefused
-from flocker.client.http import ANSWER_WITHIN, Address, HTTPFlockerClient, Route
+from flocker.client.http import HTTPFlockerClient
 from flocker.client.interface import (
     AnswerLost,
     NewDataset,
@@ -29,6 +29,7 @@ from flocker.client.interface import (
     Unreachable,
     Wishes,
 )
+from flocker.client.routes import ANSWER_WITHIN, Address, Route
 from flocker.model.cluster import Condition, Fact, Want
 from flocker.model.ids import BackendName, DatasetID, Era, NodeID
 from flocker.model.sizes import GIBIBYTE

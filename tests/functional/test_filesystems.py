@@ -416,6 +416,20 @@ def test_busy_through_propagation(filesystems, device, shared):
     filesystems.unmount(path, device)
 
 
+def test_busy_without_a_device(filesystems, path):
+    """Where no device is known, what is busy is the path."""
+    path.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", path], check=True)
+    with shell('cd "$1"', path) as holder:
+        with pytest.raises(Busy) as caught:
+            filesystems.unmount(path, None)
+        found = caught.value
+        assert (found.device, found.holders[0].pid) == (path, holder.pid)
+        assert str(found).startswith(f"{path} is busy: process {holder.pid}")
+    filesystems.unmount(path, None)
+    assert not path.exists()
+
+
 def test_lazily_unmounted(filesystems, mounted, path):
     """A filesystem somebody unmounted lazily is not called gone while it is in use."""
     with shell('cd "$1"', path) as holder:

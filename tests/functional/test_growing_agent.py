@@ -88,7 +88,7 @@ class Node:
     @property
     def fact(self) -> Fact:
         """What the agent would report."""
-        return self.agent._facts()[self.wanted.id]
+        return self.agent._fact(self.wanted.id)
 
     def mount(self) -> Fact:
         """Go the way of a new dataset, with the record that control makes."""

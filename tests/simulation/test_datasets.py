@@ -356,7 +356,7 @@ def test_quiet_cluster() -> None:
 
 
 def test_backend_that_hangs() -> None:
-    """A dataset whose backend hangs keeps its place, says so, and goes on after that."""
+    """A dataset whose backend hangs stays, says so, and goes on after that."""
     world = started(World())
     one, two = world.machines
     dataset = with_dataset(world, one)

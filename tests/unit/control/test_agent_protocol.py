@@ -191,8 +191,10 @@ def errors():
             found.append(formatEvent(event))
 
     globalLogPublisher.addObserver(note)
+    gc.freeze()  # so that only what the test left is looked through
     yield found
     gc.collect()
+    gc.unfreeze()
     globalLogPublisher.removeObserver(note)
 
 

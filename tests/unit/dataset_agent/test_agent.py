@@ -6,6 +6,7 @@ from twisted.internet.defer import Deferred, ensureDeferred
 
 from flocker.dataset_agent.agent import DatasetAgent
 from flocker.model.cluster import Condition, Phase, Want
+from flocker.model.datasets import FilesystemKind
 from flocker.model.ids import BackendName, InstanceID
 from flocker.testing.builders import (
     a_dataset,
@@ -433,3 +434,17 @@ def test_hung_from_the_start(two):
     assert (fact.condition, fact.cause.code) == (Condition.UNKNOWN, "backend-slow")
     two.fakes.threads[HUNG].go_on()
     assert two.fact(TWO).condition is Condition.MOUNTED
+
+
+def test_given_up(bench):
+    """A volume too small for its filesystem is said to fail for good, tried rarely."""
+    told = recorded(bench)
+    xfs = evolve(told.dataset, filesystem=FilesystemKind.XFS)
+    bench.take(evolve(told, dataset=xfs), full=True)
+    bench.fakes.clock.pump([1.0] * 200)
+    fact = bench.fact(ONE)
+    assert (fact.cause.code, fact.cause.permanent) == ("too-small", True)
+    assert "xfs needs at least 300M" in fact.cause.words
+    assert bench.fakes.faults.calls["make"] == 1
+    bench.fakes.clock.pump([1.0] * 200)
+    assert bench.fakes.faults.calls["make"] == 2

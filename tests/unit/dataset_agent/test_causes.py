@@ -1,7 +1,9 @@
 """Causes name what they are about."""
 
+import pytest
+
 from flocker.dataset_agent import states
-from flocker.dataset_agent.causes import explain, held
+from flocker.dataset_agent.causes import explain, held, unanswered
 from flocker.model.cluster import Cause
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.testing.builders import node_id
@@ -43,4 +45,15 @@ def test_held():
     """Every holder is named."""
     assert held((node_id(1), node_id(2))) == Cause(
         "held", f"node {node_id(1)}, {node_id(2)} has not let go of it yet"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(5, "5 seconds"), (30, "30 seconds"), (120, "2 minutes"), (3600, "60 minutes")],
+)
+def test_unanswered(seconds, words):
+    """How long a backend is silent is told in words, and ends by itself."""
+    assert unanswered(DEFAULT_BACKEND, seconds) == Cause(
+        "backend-slow", f"backend default has not answered for {words}"
     )

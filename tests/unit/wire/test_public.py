@@ -121,6 +121,8 @@ def test_dataset_status():
         "metadata": {},
         "primary": str(HERE),
         "backend": "default",
+        "mount": "always",
+        "filesystem": "ext4",
         "maximum_size": None,
         "deleted": False,
         "phase": "waiting",

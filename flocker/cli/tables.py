@@ -10,7 +10,7 @@ from rich.text import Text
 
 from flocker.cli.arguments import write_metadata
 from flocker.cli.choosing import SHORT
-from flocker.cli.explaining import QUIET_AFTER, Nodes, duration
+from flocker.cli.explaining import ON_USE, QUIET_AFTER, Nodes, duration
 from flocker.cli.output import Column, phase_text, printable
 from flocker.model.ids import NodeID
 from flocker.model.sizes import GIBIBYTE, humanize
@@ -78,13 +78,15 @@ def node_row(node: NodeAnswer, *, long: bool) -> list[str | Text]:
 
 
 def dataset_row(dataset: DatasetAnswer, look: Look) -> list[str | Text]:
-    """Write a dataset: the server is the one where it is wanted."""
+    """Write a dataset: the server is where it is wanted, or on use where it is."""
+    on_use = dataset.mount == ON_USE
+    server = (dataset.node if on_use else None) or dataset.primary
     return [
         _id(dataset.dataset_id, long=look.long),
         _size(dataset.size or dataset.maximum_size, human=look.human),
         write_metadata(dataset.metadata),
         phase_text(dataset.phase),
-        _server(dataset.primary, look),
+        _server(server, look),
     ]
 
 

@@ -98,7 +98,6 @@ class Agents:
         self._observations = operations.observations
         self._clock = clock
         self._told: dict[NodeID, Told] = {}
-        self._still_acting: dict[DatasetID, set[NodeID]] = {}
         operations.listen(self)
 
     def connection_of(self, node: NodeID) -> AgentConnection | None:
@@ -130,12 +129,12 @@ class Agents:
         if self.connection_of(node) is not connection:
             return
         self._told[node].connection = None
-        acting = self._acts_on(node)
+        acting = self._observations.may_act_on(node)
         with self._telling_of_holders(
             acting.union(self._observations.reported_by(node))
         ):
             touched = self._observations.disconnected(node, self._now())
-            self._no_longer_acting(node, acting)
+            self._observations.acts_no_more(node, acting)
         self._operations.heard_of(touched)
 
     def reported(self, connection: AgentConnection, report: Report) -> None:
@@ -162,23 +161,25 @@ class Agents:
 
     def changed(self, change: Change, configuration: Configuration) -> None:
         """Tell whom a committed change concerns (`operations.Listener`)."""
-        touched = tuple(touched_by(change, configuration, self._holders))
+        touched = tuple(touched_by(change, configuration, self._observations.held_by))
         for node, dataset in touched:
             told = self._of(node)
             told.dirty.add(dataset)
             taken = wanted_where(configuration, dataset) != node
             if taken and dataset in told.told and told.connection is not None:
-                self._still_acting.setdefault(dataset, set()).add(node)
+                self._observations.may_act(node, dataset)
         for node in {node for node, _ in touched}:
             self._tell(node)
 
     @contextmanager
     def _telling_of_holders(self, datasets: Iterable[DatasetID]) -> Iterator[None]:
         """Tell those to whom it matters whose holders became others meanwhile."""
-        before = {dataset: set(self._holders(dataset)) for dataset in datasets}
+        before = {
+            dataset: set(self._observations.held_by(dataset)) for dataset in datasets
+        }
         yield
         for dataset, held in before.items():
-            holds = set(self._holders(dataset))
+            holds = set(self._observations.held_by(dataset))
             wanted = wanted_where(self._operations.configuration, dataset)
             concerned = held | holds if held != holds else set()
             if wanted is not None and held - {wanted} != holds - {wanted}:
@@ -188,11 +189,6 @@ class Agents:
             for node in concerned:
                 self._of(node).dirty.add(dataset)
                 self._tell(node)
-
-    def _holders(self, dataset: DatasetID) -> tuple[NodeID, ...]:
-        """Name who has it attached, or may still act on it (Note [Still acting])."""
-        acting = self._still_acting.get(dataset, set())
-        return tuple(sorted(acting.union(self._observations.held_by(dataset)), key=str))
 
     def _of(self, node: NodeID) -> Told:
         return self._told.setdefault(node, Told())
@@ -263,7 +259,10 @@ class Agents:
         told.dirty.clear()
         found = [
             assignment(
-                self._operations.configuration, node, dataset, self._holders(dataset)
+                self._operations.configuration,
+                node,
+                dataset,
+                self._observations.held_by(dataset),
             )
             for dataset in sorted(ids, key=str)
         ]
@@ -278,21 +277,12 @@ class Agents:
         told.number += 1
         settled = {each.id for each in what.changed}.union(what.gone)
         if what.full:
-            settled = self._acts_on(node)
+            settled = self._observations.may_act_on(node)
         settled -= told.dirty
+        settled &= self._observations.may_act_on(node)
         with self._telling_of_holders(settled):
-            self._no_longer_acting(node, settled)
-
-    def _acts_on(self, node: NodeID) -> set[DatasetID]:
-        return {d for d, nodes in self._still_acting.items() if node in nodes}
-
-    def _no_longer_acting(self, node: NodeID, datasets: Iterable[DatasetID]) -> None:
-        for dataset in datasets:
-            nodes = self._still_acting.get(dataset)
-            if nodes is not None:
-                nodes.discard(node)
-                if not nodes:
-                    del self._still_acting[dataset]
+            self._observations.acts_no_more(node, settled)
+        self._operations.heard_of(settled)
 
 
 def _due(told: Told) -> bool:

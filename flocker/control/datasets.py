@@ -146,16 +146,22 @@ def create(configuration: Configuration, new: NewDataset, now: float) -> Change:
 
 
 def change(
-    configuration: Configuration, dataset: DatasetID, wishes: Wishes, now: float
+    configuration: Configuration,
+    dataset: DatasetID,
+    wishes: Wishes,
+    now: float,
+    size: int | None = None,
 ) -> Change:
     """Move a dataset, make it larger, replace its metadata; no wish changes nothing.
 
+    `size` are the bytes of its volume, where they are known.
     Raises `DatasetNotFound`, `DatasetDeleted`, `ShrinkRefused`.
     """
     found = _alive(configuration, dataset)
     before, after = found.maximum_size, wishes.maximum_size
-    if after is not None and after < (before or DEFAULT_SIZE):
-        raise ShrinkRefused(dataset, before or DEFAULT_SIZE, after)
+    least = before or size or DEFAULT_SIZE
+    if after is not None and after < least:
+        raise ShrinkRefused(dataset, least, after)
     wanted = evolve(
         found,
         primary=found.primary if wishes.primary is None else wishes.primary,

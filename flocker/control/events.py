@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from uuid import UUID
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from flocker.control.operations import Operations
 from flocker.model.changes import Change, DatasetEdit, LeaseEdit
@@ -138,7 +138,7 @@ class Events:
                 self._note(dataset_id, None)
                 continue
             found = self._status(dataset)
-            if found != self._statuses.get(dataset_id):
+            if _shown(found) != self._statuses.get(dataset_id):
                 self._note(dataset_id, found)
                 plain = dataset_status(dataset, found, self._now())
                 self._add(Kind.STATUS, plain)
@@ -158,7 +158,7 @@ class Events:
         if before is not None:
             self.phases[before.phase] -= 1
         if found is not None:
-            self._statuses[dataset] = found
+            self._statuses[dataset] = _shown(found)
             self.phases[found.phase] += 1
 
     def _add(self, kind: Kind, value: Json) -> None:
@@ -172,3 +172,8 @@ class Events:
 
 def _about(dataset: DatasetID, value: Json | None) -> Json:
     return {"dataset_id": str(dataset), "value": value}
+
+
+def _shown(found: Status) -> Status:
+    """Leave out since when: a step tried again and again says the same each time."""
+    return evolve(found, since=0.0)

@@ -14,6 +14,7 @@ from flocker.model.cluster import AgentIdentity, Fact, NodeSight, Observed
 from flocker.model.ids import DatasetID, NodeID
 
 _NOTHING: PMap[NodeID, Observed] = pmap()
+_NOBODY: frozenset[NodeID] = frozenset()
 
 
 class Watcher(Protocol):
@@ -34,6 +35,7 @@ class Observations:
         self._facts: dict[DatasetID, PMap[NodeID, Observed]] = {}
         self._of_node: dict[NodeID, set[DatasetID]] = {}
         self._nodes: dict[NodeID, NodeSight] = {}
+        self._acting: dict[DatasetID, set[NodeID]] = {}
         self.version = 0
         """Grows with each fact that comes, changes or goes."""
 
@@ -59,20 +61,36 @@ class Observations:
         return tuple(self._facts)
 
     def held_by(self, dataset: DatasetID) -> tuple[NodeID, ...]:
-        """The connected nodes that say they have the volume, or act on it.
+        """The connected nodes that have the volume, act on it, or still may.
 
         A silent node is left out: whether its volume is free, the backend must say.
         """
-        return tuple(
-            sorted(
-                (
-                    node
-                    for node, observed in self.facts(dataset).items()
-                    if observed.fact.engaged and self._nodes[node].connected
-                ),
-                key=str,
-            )
-        )
+        engaged = {
+            node
+            for node, observed in self.facts(dataset).items()
+            if observed.fact.engaged and self._nodes[node].connected
+        }
+        return tuple(sorted(engaged | self._acting.get(dataset, _NOBODY), key=str))
+
+    def may_act(self, node: NodeID, dataset: DatasetID) -> None:
+        """A node may act on a dataset until it confirms that it is not its any more.
+
+        See `flocker.control.agents`, Note [Still acting].
+        """
+        self._acting.setdefault(dataset, set()).add(node)
+
+    def may_act_on(self, node: NodeID) -> set[DatasetID]:
+        """The datasets that were taken from a node, which has not confirmed it."""
+        return {d for d, nodes in self._acting.items() if node in nodes}
+
+    def acts_no_more(self, node: NodeID, datasets: Iterable[DatasetID]) -> None:
+        """A node has confirmed, or cannot be waited for."""
+        for dataset in datasets:
+            nodes = self._acting.get(dataset)
+            if nodes is not None:
+                nodes.discard(node)
+                if not nodes:
+                    del self._acting[dataset]
 
     def connected(self, identity: AgentIdentity, now: float) -> set[DatasetID]:
         """A node's agent has connected; give the datasets whose facts it dropped.

@@ -118,8 +118,9 @@ class Datasets:
             metadata=pmap(body["metadata"]) if "metadata" in body else None,
         )
         now = self._now()
+        size = self._size(dataset)
         return await self._change(
-            call, 200, dataset, lambda c: datasets.change(c, dataset, wishes, now)
+            call, 200, dataset, lambda c: datasets.change(c, dataset, wishes, now, size)
         )
 
     @endpoint(
@@ -159,6 +160,11 @@ class Datasets:
     ) -> Answer:
         configuration = await call.change(decide)
         return answer(code, configured_dataset(configuration.datasets[dataset]))
+
+    def _size(self, dataset: DatasetID) -> int | None:
+        """Give the bytes of the volume as a node reports them."""
+        facts = self._service.operations.observations.facts(dataset).values()
+        return max((each.fact.size or 0 for each in facts), default=0) or None
 
     async def _purge(self, call: Call, dataset: DatasetID) -> Answer:
         before: list[Dataset] = []

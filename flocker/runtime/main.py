@@ -141,6 +141,8 @@ class _Running:
             status = await self._command(self._program.reactor)
         except CancelledError:
             return
+        except SystemExit as end:  # rich's way to end when nobody reads the output
+            self._program.finish(end.code if isinstance(end.code, int) else 1)
         except Exception as error:  # noqa: BLE001 - the end of the line for any error
             self._program.fail(error)
         else:

@@ -149,7 +149,7 @@ def pull_plug(layout: Layout, machine: MachineName) -> None:
     `Waited`, `StillMounted`.
     """
     if machine != CONTROL and held_namespace(layout.network(machine)) is not None:
-        network.plug(layout, machine, connected=False)
+        network.cut_if_plugged(layout, machine)
     mates = _mates(running(layout, machine))
     kill_all(lambda: _left(layout, machine, mates), f"the end of {machine}")
     layout.machine_record(machine).unlink(missing_ok=True)

@@ -64,6 +64,12 @@ def plug(layout: Layout, node: MachineName, *, connected: bool) -> None:
     _ip(layout.switch, f"link set dev {node} {'up' if connected else 'down'}")
 
 
+def cut_if_plugged(layout: Layout, node: MachineName) -> None:
+    """Cut a node's cable; nothing happens where a killed run made none."""
+    down = ["ip", "link", "set", "dev", node, "down"]
+    run_sync([*entering(layout.switch), *down], expected=(0, 1))
+
+
 def is_cut(layout: Layout, node: MachineName) -> bool:
     """Say whether a node's cable was cut at the switch."""
     if node == CONTROL:

@@ -19,9 +19,15 @@ import schemathesis
 
 @schemathesis.hook
 def filter_body(context, body):
-    return not (isinstance(body, dict) and isinstance(body.get("maximum_size"), float))
+    if not isinstance(body, dict):
+        return True
+    size = body.get("maximum_size")
+    xfs = body.get("filesystem") == "xfs"
+    small = isinstance(size, int) and size < 314572800
+    return not isinstance(size, float) and not (xfs and small)
 """
-"""Not sent: 1024.0. To JSON Schema of today it is an integer, to Flocker 1.15 none."""
+"""Not sent: 1024.0. To JSON Schema of today it is an integer, to Flocker 1.15 none.
+Nor an xfs that is too small: the rule is about two keys, and its own words say more."""
 
 SETTINGS = """
 hooks = "hooks.py"
@@ -31,7 +37,11 @@ expected-statuses = ["2xx", 304, 404, 405, 409, 412]
 """
 """What was there before decides of many good requests; none of them is bad: 400."""
 
-PATHS_LEFT_OUT = {"/v1/events": "it is a stream, which does not end"}
+PATHS_LEFT_OUT = {
+    "/v1/events": "it is a stream, which does not end",
+    "/v1/configuration/datasets/{dataset_id}/adopt": "503 as long as no agent that can "
+    "list volumes is connected, and here is none",
+}
 
 MOST_SECONDS = 40
 

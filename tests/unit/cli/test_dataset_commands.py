@@ -192,3 +192,11 @@ def test_adopt_nothing(run: Run) -> None:
         4,
         "Error: no volume fits '3'; `flockerctl volumes` shows what there is\n",
     )
+
+
+def test_list_on_use(run: Run, control: MemoryControl) -> None:
+    """A dataset that is mounted on use is listed where it is, not with its primary."""
+    run("create", "-n", "a", "--id", str(DATASET), "--mount", "on-use")
+    control.says(OTHER, mounted(GIBIBYTE))
+    assert "bbbbbbbb" in run("list").stdout
+    assert "aaaaaaaa" not in run("list").stdout

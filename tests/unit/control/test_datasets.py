@@ -22,7 +22,7 @@ from flocker.control.datasets import (
 from flocker.model.changes import Change, DatasetEdit, OwnershipEdit, apply
 from flocker.model.datasets import Dataset, FilesystemKind, Mounting
 from flocker.model.ids import BackendName
-from flocker.model.sizes import DEFAULT_SIZE, GIBIBYTE
+from flocker.model.sizes import DEFAULT_SIZE, GIBIBYTE, MEBIBYTE
 from flocker.testing.builders import (
     a_configuration,
     a_dataset,
@@ -239,3 +239,14 @@ def test_moves_are_of_one_dataset(here, there):
     after = apply(moving, many)
     assert len(moving.edits) == (here != there)
     assert after.datasets[dataset_id(3)].primary == node_id(there)
+
+
+def test_grow_from_what_it_has():
+    """A dataset without a size of its own grows from that of its volume, if known."""
+    small = a_configuration([a_dataset()])
+    wishes = Wishes(maximum_size=128 * MEBIBYTE)
+    grown = change(small, dataset_id(), wishes, 1.0, 64 * MEBIBYTE)
+    assert apply(grown, small).datasets[dataset_id()].maximum_size == 128 * MEBIBYTE
+    with pytest.raises(ShrinkRefused) as caught:
+        change(small, dataset_id(), wishes, 1.0, 256 * MEBIBYTE)
+    assert caught.value.size == 256 * MEBIBYTE

@@ -15,7 +15,7 @@ from flocker.control.leases import acquire, release
 from flocker.control.observations import Observations
 from flocker.control.operations import Decide, Operations, Timing
 from flocker.model.changes import Change, OwnershipEdit
-from flocker.model.cluster import Condition, Fact, Want
+from flocker.model.cluster import Cause, Condition, Fact, Phase, Want
 from flocker.model.leases import USER, Holder
 from flocker.testing.builders import (
     a_dataset,
@@ -162,6 +162,20 @@ def test_signs_of_life_are_none(setup):
     since = setup.events.last
     setup.observations.heard(node_id(), 2000.0)
     assert setup.seen(since) == []
+
+
+def test_trying_again_is_no_event(setup):
+    """A step that is tried again for hours says the same each time, and once here."""
+    setup.change(lambda c: create(c, NEW, 0.0))
+    setup.connect()
+    trouble = a_fact(1, Condition.MOUNTED, cause=Cause("not-permitted", "no"))
+    setup.say(trouble)
+    before = setup.events.last
+    for _ in range(3):
+        setup.clock.advance(10.0)
+        setup.say(evolve(trouble, doing=Phase.MOUNTED))
+        setup.say(trouble)
+    assert setup.events.last == before
 
 
 def test_watch(setup):

@@ -67,6 +67,26 @@ return stop
 """
 
 
+def test_nobody_reads() -> None:
+    """A command whose output is a pipe that nobody reads any more ends at once."""
+    body = """
+from rich.console import Console
+say("begun")
+await deferLater(reactor, 0.5, lambda: None)
+for _ in range(10):
+    Console().print("more")
+return 0
+"""
+    process = program("run_command", body)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    process.stdout.close()
+    assert process.wait(timeout=30) == 1
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+
+
 def test_command_status() -> None:
     """A command's result is the program's exit status."""
     assert outcome(program("run_command", "return 4")) == (4, "", "")

@@ -16,7 +16,7 @@ import pytest
 
 from flocker.model.errors import FlockerError
 from flocker.runtime.process import run_sync
-from flocker.sandbox import cluster
+from flocker.sandbox import cluster, network
 from flocker.sandbox.blueprint import Program
 from flocker.sandbox.cluster import AlreadyUp, DirectoryInUse, NotUp, Sandbox
 from flocker.sandbox.layout import DATAS, MOUNT_ROOT, STATES, Layout, default_layout
@@ -173,6 +173,19 @@ def test_killed_up_is_swept(
         assert cluster.down(name)
     assert left_of(name) == []
     assert demand(living.layout, ONE)
+
+
+def test_wire_that_was_never_laid(name: SandboxName, other: SandboxName) -> None:
+    """A node that was killed between its namespace and its cable stands in no way."""
+    kill_while_making(name, 0.0)
+    layout = default_layout(name)
+    layout.state.mkdir(parents=True, exist_ok=True)
+    network.add_switch(layout)
+    bare = layout.network(ONE)
+    bare.touch()
+    run_sync(["unshare", f"--net={bare}", "--", "true"])
+    make(other)
+    assert left_of(name) == []
 
 
 def test_killed_up_can_be_repeated(name: SandboxName) -> None:

@@ -24,7 +24,7 @@ from twisted.internet.task import Clock
 
 from flocker.control.agent_protocol import AgentFactory
 from flocker.control.agents import Agents
-from flocker.control.datasets import move
+from flocker.control.datasets import Wishes, change
 from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
 from flocker.convergence.link import Link
@@ -147,10 +147,9 @@ class Cluster:
 
     def move(self, to: int) -> None:
         """Move one dataset, and let everybody who is concerned hear of it."""
+        there = Wishes(primary=node_id(to))
         _ = Deferred.fromCoroutine(
-            self.operations.change(
-                lambda found: move(found, dataset_id(0), node_id(to), 1.0)
-            )
+            self.operations.change(lambda c: change(c, dataset_id(0), there, 1.0))
         )
         self.settle()
 

@@ -135,7 +135,7 @@ class Agents:
         ):
             touched = self._observations.disconnected(node, self._now())
             self._observations.acts_no_more(node, acting)
-        self._operations.heard_of(touched)
+        self._operations.heard_of(touched | acting)
 
     def reported(self, connection: AgentConnection, report: Report) -> None:
         """An agent has said what it sees; words of an old connection are void."""

@@ -178,6 +178,7 @@ class Machine:
 
     def _identity(self) -> Identify:
         process, era = ProcessID(self._around.unique()), self._era
+        report = BackendReport(DEFAULT_BACKEND, "memory", "block", self.instance)
 
         async def at(host: str) -> AgentIdentity:
             return AgentIdentity(
@@ -187,7 +188,7 @@ class Machine:
                 process=process,
                 host=host,
                 version="simulated",
-                backends=(BackendReport(DEFAULT_BACKEND, "memory", "block"),),
+                backends=(report,),
             )
 
         return at

@@ -192,7 +192,8 @@ class World:
         seen = self.control.observations
         found = self.configuration.datasets[dataset]
         lease = self.configuration.leases.get(dataset)
-        return status(found, seen.facts(dataset), seen.nodes, lease)
+        registry = self.configuration.nodes
+        return status(found, seen.facts(dataset), seen.nodes, lease, registry)
 
     def is_well(self, dataset: Dataset) -> bool:
         """Whether a dataset is as wanted: gone, or mounted where it should be only."""

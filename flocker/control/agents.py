@@ -16,14 +16,15 @@ from twisted.python.failure import Failure
 from flocker.control.operations import Operations
 from flocker.control.slices import (
     assignment,
+    dead_holder,
     touched_by,
     wanted_where,
 )
-from flocker.model.changes import Change
+from flocker.model.changes import Change, NodeEdit
 from flocker.model.cluster import AgentIdentity, Volume
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
-from flocker.model.ids import BackendName, DatasetID, NodeID
+from flocker.model.ids import BackendName, DatasetID, InstanceID, NodeID
 from flocker.runtime import logging
 from flocker.wire.protocol import Report, Slice
 
@@ -90,6 +91,10 @@ class Agents:
     a step for it. Until it has confirmed the update that says so (and reported what it
     does), it counts among the holders, so that its successor waits. A node that is
     not connected cannot be waited for; there the backend's attachment decides.
+
+    Note [Standing down]: a node that comes back in a life that was marked dead is told
+    one thing, to let go of everything. When it confirms, upkeep takes the mark off, and
+    it is told all that is wanted of it.
     """
 
     def __init__(self, operations: Operations, boot: UUID, clock: Clock) -> None:
@@ -120,7 +125,7 @@ class Agents:
         told.waiting = True
         with self._telling_of_holders(self._observations.reported_by(node)):
             touched = self._observations.connected(connection.identity, self._now())
-        self._operations.heard_of(touched)
+        self._operations.heard_of(touched, (node,))
         self._tell(node)
 
     def disconnected(self, connection: AgentConnection) -> None:
@@ -135,7 +140,7 @@ class Agents:
         ):
             touched = self._observations.disconnected(node, self._now())
             self._observations.acts_no_more(node, acting)
-        self._operations.heard_of(touched | acting)
+        self._operations.heard_of(touched | acting, (node,))
 
     def reported(self, connection: AgentConnection, report: Report) -> None:
         """An agent has said what it sees; words of an old connection are void."""
@@ -147,7 +152,7 @@ class Agents:
         said_of = {fact.dataset for fact, _ in facts}.union(report.gone)
         if report.full:
             said_of.update(self._observations.reported_by(node))
-        with self._telling_of_holders(said_of):
+        with self._telling_of_holders(said_of), self._telling_of_dead(node, said_of):
             if report.full:
                 touched = self._observations.replace(node, facts, now)
             else:
@@ -168,8 +173,50 @@ class Agents:
             taken = wanted_where(configuration, dataset) != node
             if taken and dataset in told.told and told.connection is not None:
                 self._observations.may_act(node, dataset)
+        known = [edit for edit in change.nodes if edit.marks or edit.before is None]
+        for edit in known:
+            self._marked(edit)
         for node in {node for node, _ in touched}:
             self._tell(node)
+        if known:
+            for node, fact in tuple(self._observations.elsewhere()):
+                self._of(node).dirty.add(fact.dataset)
+                self._tell(node)
+
+    def _marked(self, edit: NodeEdit) -> None:
+        """A node is to stand down, or need not any more: it is told all anew."""
+        told = self._of(edit.node)
+        if edit.before is None or told.connection is None:
+            return
+        told.knows_all = False
+        if told.sending:
+            told.connection.abort("it was marked dead, or is so no more")
+        else:
+            self._tell(edit.node)
+
+    def _stands_down(self, node: NodeID) -> bool:
+        """Say whether the connected node is marked dead in the life it is in."""
+        found = self._operations.configuration.nodes.get(node)
+        sight = self._observations.sight(node)
+        mark = None if found is None else found.dead
+        return mark is not None and sight is not None and mark.era == sight.identity.era
+
+    @contextmanager
+    def _telling_of_dead(
+        self, node: NodeID, datasets: Iterable[DatasetID]
+    ) -> Iterator[None]:
+        """Tell a node what it may take from the dead, as it has just found out."""
+        before = {dataset: self._dead(node, dataset) for dataset in datasets}
+        yield
+        found = {d for d, dead in before.items() if self._dead(node, d) != dead}
+        if found:
+            self._of(node).dirty |= found
+            self._tell(node)
+
+    def _dead(self, node: NodeID, dataset: DatasetID) -> tuple[InstanceID, ...]:
+        observed = self._observations.facts(dataset).get(node)
+        fact = None if observed is None else observed.fact
+        return dead_holder(self._operations.configuration.nodes, node, fact)
 
     @contextmanager
     def _telling_of_holders(self, datasets: Iterable[DatasetID]) -> Iterator[None]:
@@ -200,6 +247,8 @@ class Agents:
         told = self._of(node)
         if told.connection is None or told.sending:
             return
+        if told.knows_all and self._stands_down(node):
+            told.dirty.clear()
         if not _due(told):
             return
         told.sending = True
@@ -249,6 +298,10 @@ class Agents:
 
     def _next(self, node: NodeID, told: Told) -> Slice:
         """Take what is to be told; after this it counts as under way."""
+        if self._stands_down(node):
+            told.dirty.clear()
+            told.told = set()
+            return Slice(full=True, stand_down=True)
         full = not told.knows_all
         ids = set(told.dirty)
         if full:
@@ -263,6 +316,7 @@ class Agents:
                 node,
                 dataset,
                 self._observations.held_by(dataset),
+                self._dead(node, dataset),
             )
             for dataset in sorted(ids, key=str)
         ]
@@ -275,6 +329,8 @@ class Agents:
     def _acknowledged(self, node: NodeID, told: Told, what: Slice) -> None:
         told.waiting = False
         told.number += 1
+        if what.stand_down:
+            self._observations.stood_down(node)
         settled = {each.id for each in what.changed}.union(what.gone)
         if what.full:
             settled = self._observations.may_act_on(node)
@@ -282,7 +338,7 @@ class Agents:
         settled &= self._observations.may_act_on(node)
         with self._telling_of_holders(settled):
             self._observations.acts_no_more(node, settled)
-        self._operations.heard_of(settled)
+        self._operations.heard_of(settled, (node,) if what.stand_down else ())
 
 
 def _due(told: Told) -> bool:

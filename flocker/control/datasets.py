@@ -7,6 +7,7 @@ seconds since the epoch on control's clock.
 from attrs import evolve, frozen
 from pyrsistent import PMap
 
+from flocker.control.admission import admit
 from flocker.model.changes import Change, DatasetEdit, Edit, OwnershipEdit
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import (
@@ -123,7 +124,9 @@ class Wishes:
 
 
 def create(configuration: Configuration, new: NewDataset, now: float) -> Change:
-    """Want a dataset that never was. Raises `DatasetExists`, `TooSmallForFilesystem`.
+    """Want a dataset that never was.
+
+    Raises `DatasetExists`, `TooSmallForFilesystem`, `NodeRefuses`.
 
     Whether the node exists is not asked: clients create for one that is away just now.
     """
@@ -132,6 +135,7 @@ def create(configuration: Configuration, new: NewDataset, now: float) -> Change:
         raise TooSmallForFilesystem(size, new.filesystem)
     if new.id in configuration.datasets:
         raise DatasetExists(new.id)
+    admit(configuration, new.primary)
     dataset = Dataset(
         id=new.id,
         primary=new.primary,
@@ -155,13 +159,15 @@ def change(
     """Move a dataset, make it larger, replace its metadata; no wish changes nothing.
 
     `size` are the bytes of its volume, where they are known.
-    Raises `DatasetNotFound`, `DatasetDeleted`, `ShrinkRefused`.
+    Raises `DatasetNotFound`, `DatasetDeleted`, `ShrinkRefused`, `NodeRefuses`.
     """
     found = _alive(configuration, dataset)
     before, after = found.maximum_size, wishes.maximum_size
     least = before or size or DEFAULT_SIZE
     if after is not None and after < least:
         raise ShrinkRefused(dataset, least, after)
+    if wishes.primary is not None and wishes.primary != found.primary:
+        admit(configuration, wishes.primary)
     wanted = evolve(
         found,
         primary=found.primary if wishes.primary is None else wishes.primary,

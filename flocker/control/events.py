@@ -12,11 +12,12 @@ from uuid import UUID
 from attrs import evolve, frozen
 
 from flocker.control.operations import Operations
-from flocker.model.changes import Change, DatasetEdit, LeaseEdit
+from flocker.model.changes import Change, DatasetEdit, LeaseEdit, NodeEdit
 from flocker.model.cluster import NodeSight, Phase
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
 from flocker.model.ids import DatasetID
+from flocker.model.nodes import Node
 from flocker.model.status import Status, status
 from flocker.wire.public import (
     Json,
@@ -111,7 +112,9 @@ class Events:
             elif isinstance(edit, LeaseEdit):
                 leased = None if edit.after is None else lease(edit.after, self._now())
                 self._add(Kind.LEASE, _about(edit.dataset, leased))
-        self._compare({edit.dataset for edit in change.edits})
+            elif isinstance(edit, NodeEdit):
+                self._compare_node(edit)
+        self._compare(change.datasets)
         self._wake()
 
     def observed(self, datasets: Iterable[DatasetID]) -> None:
@@ -121,13 +124,25 @@ class Events:
 
     def sighted(self, sight: NodeSight) -> None:
         """Note that a node came or went (`observations.Watcher`)."""
-        self._add(Kind.NODE, node_status(sight, self._now()))
-        node = sight.identity.node
-        observations = self._operations.observations
-        self._compare(
-            self._operations.placement.on(node) | set(observations.reported_by(node))
-        )
+        self._compare_of(sight)
         self._wake()
+
+    def _compare_node(self, edit: NodeEdit) -> None:
+        """Note what a user or upkeep changed of a node, and what follows from it."""
+        sight = self._operations.observations.sight(edit.node)
+        if sight is not None and _named(edit.before) != _named(edit.after):
+            self._compare_of(sight)
+
+    def _compare_of(self, sight: NodeSight) -> None:
+        node = sight.identity.node
+        operations = self._operations
+        known = operations.configuration.nodes.get(node)
+        self._add(Kind.NODE, node_status(sight, known, self._now()))
+        self._compare(
+            operations.placement.on(node)
+            | set(operations.observations.reported_by(node))
+            | {fact.dataset for _, fact in operations.observations.elsewhere()}
+        )
 
     def _compare(self, datasets: Iterable[DatasetID]) -> None:
         """Add an event for each dataset whose status is another than before."""
@@ -150,6 +165,7 @@ class Events:
             observations.facts(dataset.id),
             observations.nodes,
             self._operations.configuration.leases.get(dataset.id),
+            self._operations.configuration.nodes,
         )
 
     def _note(self, dataset: DatasetID, found: Status | None) -> None:
@@ -168,6 +184,11 @@ class Events:
     def _wake(self) -> None:
         for watcher in tuple(self._watchers):
             watcher()
+
+
+def _named(node: Node | None) -> object:
+    """Give what users say of a node, and of its death."""
+    return None if node is None else (node.labels, node.cordoned, node.dead)
 
 
 def _about(dataset: DatasetID, value: Json | None) -> Json:

@@ -4,8 +4,11 @@ A lease does not stop anybody from asking for a move or a deletion; it keeps the
 that has the dataset from giving it up. Neither dataset nor node need exist.
 """
 
+from collections.abc import Iterable
+
 from attrs import evolve, frozen
 
+from flocker.control.admission import admit
 from flocker.model.changes import Change, LeaseEdit
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
@@ -47,11 +50,15 @@ def acquire(
 ) -> Change:
     """Lease the dataset to the node; a holder's own time is replaced by the new.
 
-    Raises `LeaseHeld`.
+    Raises `LeaseHeld`, `NodeRefuses`.
     """
     before = configuration.leases.get(dataset)
     if before is not None and before.node != node:
         raise LeaseHeld(before)
+    if before is None:
+        wanted = configuration.datasets.get(dataset)
+        there = wanted is not None and wanted.primary == node
+        admit(configuration, node, anew=not there)
     others = () if before is None else _without(before.holders, holder.name)
     holders = tuple(sorted((*others, holder), key=lambda each: each.name))
     after = Lease(dataset, node, holders)
@@ -71,6 +78,11 @@ def release(
     if left == before.holders:
         raise LeaseNotFound(dataset, holder)
     return Change((LeaseEdit(before, evolve(before, holders=left) if left else None),))
+
+
+def leased_to(configuration: Configuration, node: NodeID) -> Iterable[DatasetID]:
+    """Give the datasets that are leased to a node. Costs O(all leases)."""
+    return [each.dataset for each in configuration.leases.values() if each.node == node]
 
 
 def expired(lease: Lease, now: float) -> Lease | None:

@@ -6,14 +6,19 @@ Kept in memory only; agents say everything anew when they connect. Written by
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
+from uuid import UUID
 
 from attrs import evolve
 from pyrsistent import PMap, pmap
 
-from flocker.model.cluster import AgentIdentity, Fact, NodeSight, Observed
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.cluster import AgentIdentity, Fact, NodeSight, Observed, Role
+from flocker.model.ids import DatasetID, NodeID, ProcessID
+from flocker.model.nodes import Node
 
 _NOTHING: PMap[NodeID, Observed] = pmap()
+NO_PROCESS = ProcessID(UUID(int=0))
+"""The process of an agent that has not connected to this control service."""
+
 _NOBODY: frozenset[NodeID] = frozenset()
 
 
@@ -45,7 +50,7 @@ class Observations:
 
     @property
     def nodes(self) -> Mapping[NodeID, NodeSight]:
-        """Every node that has connected since this process started."""
+        """Every node that is registered or has connected."""
         return self._nodes
 
     def facts(self, dataset: DatasetID) -> Mapping[NodeID, Observed]:
@@ -92,6 +97,35 @@ class Observations:
                 if not nodes:
                     del self._acting[dataset]
 
+    def recall(self, nodes: Iterable[Node]) -> None:
+        """Know of nodes that an earlier process has seen, and nothing they said."""
+        for node in nodes:
+            identity = AgentIdentity(
+                node=node.id,
+                role=Role.DATASET,
+                era=node.era,
+                process=NO_PROCESS,
+                host=node.host,
+                version=node.version,
+                backends=node.backends,
+            )
+            seen = node.last_seen
+            sight = NodeSight(
+                identity, connected=False, last_seen=seen, since=seen, joined=seen
+            )
+            self._nodes.setdefault(node.id, sight)
+
+    def sight(self, node: NodeID) -> NodeSight | None:
+        """What is seen of a node."""
+        return self._nodes.get(node)
+
+    def elsewhere(self) -> Iterable[tuple[NodeID, Fact]]:
+        """Give each fact that has a volume at another machine, and who says it."""
+        for facts in self._facts.values():
+            for node, observed in facts.items():
+                if observed.fact.instance is not None:
+                    yield node, observed.fact
+
     def connected(self, identity: AgentIdentity, now: float) -> set[DatasetID]:
         """A node's agent has connected; give the datasets whose facts it dropped.
 
@@ -102,7 +136,10 @@ class Observations:
         rebooted = before is not None and before.identity.era != identity.era
         if rebooted:
             self._forget(identity.node)
-        self._see(NodeSight(identity, connected=True, last_seen=now, since=now))
+        sight = NodeSight(
+            identity, connected=True, last_seen=now, since=now, joined=now
+        )
+        self._see(sight)
         if rebooted:
             self._tell(touched)
         return touched
@@ -120,6 +157,10 @@ class Observations:
     def refused(self, node: NodeID, words: str) -> None:
         """A second agent claimed to be `node`; remember who."""
         self._see(evolve(self._nodes[node], refused=words))
+
+    def stood_down(self, node: NodeID) -> None:
+        """A connected node has let go of everything, as it was told."""
+        self._see(evolve(self._nodes[node], stood_down=True))
 
     def replace(
         self, node: NodeID, facts: Iterable[tuple[Fact, float]], now: float

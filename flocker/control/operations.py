@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from flocker.control.deadlines import Deadlines
+from flocker.control.leases import leased_to
 from flocker.control.observations import Observations
 from flocker.control.persistence.interface import IConfigurationStore, RevisionConflict
 from flocker.control.slices import Placement
@@ -19,7 +20,7 @@ from flocker.control.upkeep import RETENTION, Times, due, upkeep
 from flocker.model.changes import Change, apply, between
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID
+from flocker.model.ids import DatasetID, NodeID
 from flocker.runtime import logging, metrics
 
 Decide = Callable[[Configuration], Change]
@@ -81,6 +82,7 @@ class Operations:
         self._listeners: list[Listener] = []
         self._turn = DeferredLock()
         self._heard_of: set[DatasetID] = set()
+        self._heard_of_nodes: set[NodeID] = set()
         self._keeping_up = False
         self._timing = timing
         self._started = timing.now()
@@ -89,6 +91,7 @@ class Operations:
         self._alarm_for: float | None = None
         for dataset in {*configuration.leases, *configuration.datasets}:
             self._note_deadline(dataset)
+        self.observations.recall(configuration.nodes.values())
         self._set_alarm()
 
     def stop(self) -> None:
@@ -114,32 +117,41 @@ class Operations:
         finally:
             self._turn.release()
         if change:
-            self.heard_of(edit.dataset for edit in change.edits)
+            self.heard_of(self._concerned(change))
         return configuration
 
     async def check_store(self) -> None:
         """Raises `StoreUnavailable`, `StoreUnreadable` if nothing can be stored now."""
         await self._store.check()
 
-    def heard_of(self, datasets: Iterable[DatasetID]) -> None:
-        """Facts about `datasets` have changed: let upkeep look at them, soon."""
+    def heard_of(
+        self, datasets: Iterable[DatasetID], nodes: Iterable[NodeID] = ()
+    ) -> None:
+        """Facts about datasets, or nodes, are others: let upkeep look at them, soon."""
         self._heard_of.update(datasets)
-        if self._heard_of and not self._keeping_up:
+        self._heard_of_nodes.update(nodes)
+        if (self._heard_of or self._heard_of_nodes) and not self._keeping_up:
             self._keeping_up = True
             _ = Deferred.fromCoroutine(self._keep_up())
 
     async def _keep_up(self) -> None:
         try:
-            while self._heard_of:
+            while self._heard_of or self._heard_of_nodes:
                 heard_of = tuple(self._heard_of)
+                nodes = tuple(self._heard_of_nodes)
                 self._heard_of.clear()
-                await self._upkeep(heard_of)
+                self._heard_of_nodes.clear()
+                await self._upkeep(heard_of, nodes)
         finally:
             self._keeping_up = False
 
-    async def _upkeep(self, heard_of: tuple[DatasetID, ...]) -> None:
+    async def _upkeep(
+        self, heard_of: tuple[DatasetID, ...], nodes: tuple[NodeID, ...]
+    ) -> None:
         def decide(configuration: Configuration) -> Change:
-            return upkeep(configuration, self.observations, heard_of, self._times())
+            return upkeep(
+                configuration, self.observations, heard_of, self._times(), nodes
+            )
 
         if not decide(self.configuration):
             self.upkeep_trouble = None
@@ -150,7 +162,19 @@ class Operations:
         except FlockerError as error:
             self.upkeep_trouble = error
             logging.message("flocker:control:upkeep-failed", why=str(error))
-            _ = self._clock.callLater(UPKEEP_RETRY, self.heard_of, heard_of)
+            _ = self._clock.callLater(UPKEEP_RETRY, self.heard_of, heard_of, nodes)
+
+    def _concerned(self, change: Change) -> set[DatasetID]:
+        """Give the datasets that upkeep must look at after a change."""
+        found = set(change.datasets)
+        for edit in change.nodes:
+            if edit.marks:
+                found.update(
+                    self.placement.on(edit.node),
+                    self.observations.reported_by(edit.node),
+                    leased_to(self.configuration, edit.node),
+                )
+        return found
 
     async def _commit(self, decide: Decide) -> Change:
         for _ in range(ATTEMPTS):
@@ -162,7 +186,8 @@ class Operations:
             with logging.action(
                 "flocker:control:commit",
                 revision=after.revision,
-                datasets=[str(edit.dataset) for edit in change.edits],
+                datasets=[str(dataset) for dataset in change.datasets],
+                nodes=[str(edit.node) for edit in change.nodes],
             ):
                 try:
                     with metrics.commit():
@@ -182,8 +207,8 @@ class Operations:
     def _follow(self, change: Change, after: Configuration) -> None:
         self.configuration = after
         self.placement.follow(change, after)
-        for edit in change.edits:
-            self._note_deadline(edit.dataset)
+        for dataset in change.datasets:
+            self._note_deadline(dataset)
         self._set_alarm()
         for listener in self._listeners:
             listener.changed(change, after)

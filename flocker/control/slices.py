@@ -4,13 +4,20 @@ A dataset agent is told of the datasets that should be on its node and of those 
 it holds. `flocker.control.agents` sends what is computed here.
 """
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 
-from flocker.model.changes import Change, DatasetEdit, LeaseEdit, OwnershipEdit
-from flocker.model.cluster import Assignment
+from flocker.model.changes import (
+    Change,
+    DatasetEdit,
+    LeaseEdit,
+    NodeEdit,
+    OwnershipEdit,
+)
+from flocker.model.cluster import Assignment, Fact
 from flocker.model.configuration import Configuration
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import DatasetID, InstanceID, NodeID
 from flocker.model.leases import wanted_on
+from flocker.model.nodes import Node, find_instance
 
 Holders = Callable[[DatasetID], tuple[NodeID, ...]]
 
@@ -33,7 +40,7 @@ class Placement:
     def follow(self, change: Change, configuration: Configuration) -> None:
         """Take a committed change in, and the configuration it led to."""
         for edit in change.edits:
-            if not isinstance(edit, OwnershipEdit):
+            if not isinstance(edit, OwnershipEdit | NodeEdit):
                 self._place(edit.dataset, configuration)
 
     def _place(self, dataset: DatasetID, configuration: Configuration) -> None:
@@ -57,11 +64,13 @@ def wanted_where(configuration: Configuration, dataset_id: DatasetID) -> NodeID 
 def touched_by(
     change: Change, configuration: Configuration, holders: Holders
 ) -> Iterable[tuple[NodeID, DatasetID]]:
-    """Name whom a change concerns: who should have it, had to, leases or holds it.
+    """Name whom a change of datasets concerns: who should have it, had to, holds it.
 
-    `configuration` is the one the change led to.
+    Or leases it. `configuration` is the one the change led to.
     """
     for edit in change.edits:
+        if isinstance(edit, NodeEdit):
+            continue
         nodes = set(holders(edit.dataset))
         if isinstance(edit, DatasetEdit):
             rows = (edit.before, edit.after)
@@ -84,10 +93,12 @@ def assignment(
     node: NodeID,
     dataset_id: DatasetID,
     holders: Iterable[NodeID],
+    dead: tuple[InstanceID, ...] = (),
 ) -> Assignment | None:
     """Give what `node` must know of a dataset; None when that is nothing.
 
-    `holders` are the nodes that have it attached or may still act on it.
+    `holders` are the nodes that have it attached or may still act on it; `dead` the
+    machines that it may be taken from.
     """
     dataset = configuration.datasets.get(dataset_id)
     held_by = tuple(holders)
@@ -101,4 +112,21 @@ def assignment(
         ownership=configuration.ownership.get(dataset_id),
         held_by=tuple(holder for holder in held_by if holder != node),
         lease=configuration.leases.get(dataset_id),
+        dead=dead,
     )
+
+
+def dead_holder(
+    nodes: Mapping[NodeID, Node], reporter: NodeID, fact: Fact | None
+) -> tuple[InstanceID, ...]:
+    """Give the machine that a volume may be taken from, as `fact` has it attached.
+
+    That is one whose node is marked dead; or one that the backend says is off and that
+    no node of the cluster has ever been. What is not marked is waited for.
+    """
+    if fact is None or fact.instance is None or fact.backend is None:
+        return ()
+    node = find_instance(nodes, fact.backend, fact.instance)
+    if node is None:
+        return (fact.instance,) if fact.off else ()
+    return (fact.instance,) if node.is_dead and node.id != reporter else ()

@@ -1,6 +1,7 @@
 """What control does of its own accord: what time and the reports of agents ask for.
 
-Pure: a rule a section, over the datasets that something was heard of or is due for.
+Pure: a rule a section, over the datasets and nodes that something was heard of, or is
+due for.
 `operations` commits what comes out like any request, so upkeep never races with a user.
 """
 
@@ -11,8 +12,9 @@ from attrs import evolve, frozen
 
 from flocker.control.datasets import forget
 from flocker.control.leases import expired
+from flocker.control.node_upkeep import keep_nodes
 from flocker.model.changes import Change, DatasetEdit, Edit, LeaseEdit, OwnershipEdit
-from flocker.model.cluster import Condition, Observed, Want
+from flocker.model.cluster import Condition, NodeSight, Observed, Want
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
 from flocker.model.ids import BackendName, DatasetID, NodeID, VolumeID
@@ -46,16 +48,28 @@ class Heard(Protocol):
     def held_by(self, dataset: DatasetID) -> Collection[NodeID]:
         """The connected nodes that have it, or act on it."""
 
+    def sight(self, node: NodeID) -> NodeSight | None:
+        """What is seen of a node."""
+
+    @property
+    def nodes(self) -> Mapping[NodeID, NodeSight]:
+        """What is seen of every node."""
+
 
 def upkeep(
-    configuration: Configuration, heard: Heard, of: Iterable[DatasetID], times: Times
+    configuration: Configuration,
+    heard: Heard,
+    of: Iterable[DatasetID],
+    times: Times,
+    nodes: Iterable[NodeID] = (),
 ) -> Change:
-    """Give what follows from time and from what was heard of some datasets."""
-    edits: list[Edit] = []
+    """Give what follows from time, and from what was heard of datasets and nodes."""
+    of = tuple(of)
+    edits: list[Edit] = list(keep_nodes(configuration, heard, of, nodes, times.now))
     taken: set[tuple[BackendName, VolumeID]] = set()
     for dataset_id in sorted(set(of)):
         lease = configuration.leases.get(dataset_id)
-        edits.extend(_expire(lease, times))
+        edits.extend(_release(configuration, lease) or _expire(lease, times))
         dataset = configuration.datasets.get(dataset_id)
         if dataset is None:
             continue
@@ -69,6 +83,7 @@ def upkeep(
             _register(dataset, ownership, facts)
             or _acquire(ownership, facts)
             or _destroyed(dataset, facts, heard.held_by(dataset_id), gone, times)
+            or _bequeath(configuration, dataset, ownership, heard)
         )
         if isinstance(edit, OwnershipEdit) and edit.before is None and edit.after:
             place = (edit.after.backend, edit.after.volume)
@@ -103,6 +118,14 @@ def _expire(lease: Lease | None, times: Times) -> Iterable[LeaseEdit]:
     left = expired(lease, times.now)
     if left != lease:
         yield LeaseEdit(lease, left)
+
+
+# Release: a dead node uses nothing.
+
+
+def _release(configuration: Configuration, lease: Lease | None) -> list[LeaseEdit]:
+    node = None if lease is None else configuration.nodes.get(lease.node)
+    return [LeaseEdit(lease, None)] if node is not None and node.is_dead else []
 
 
 # Register: the first volume seen for a dataset is the dataset, from then on. The node
@@ -159,6 +182,32 @@ def _destroyed(
         return None
     after = evolve(dataset, destroyed=True, destroyed_at=times.now)
     return DatasetEdit(dataset, after)
+
+
+# Bequeath: what a dead node was to destroy, another one does that has the backend.
+
+
+def _bequeath(
+    configuration: Configuration,
+    dataset: Dataset,
+    ownership: Ownership | None,
+    heard: Heard,
+) -> DatasetEdit | None:
+    primary = configuration.nodes.get(dataset.primary)
+    if not dataset.deleted or primary is None or not primary.is_dead:
+        return None
+    backend = dataset.backend if ownership is None else ownership.backend
+    heirs = [
+        node.id
+        for node in configuration.nodes.values()
+        if not node.is_dead
+        and any(report.name == backend for report in node.backends)
+        and node.id in heard.nodes
+        and heard.nodes[node.id].connected
+    ]
+    if not heirs:
+        return None
+    return DatasetEdit(dataset, evolve(dataset, primary=min(heirs, key=str)))
 
 
 # Purge: a destroyed dataset is forgotten with its records when its time is over.

@@ -6,6 +6,7 @@ of them found. `flocker.dataset_agent.keeping` does the work.
 
 from collections.abc import Iterable, Set
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from flocker.convergence.reporting import Reporting, ReportLink
@@ -19,6 +20,7 @@ from flocker.dataset_agent.states import Unknown
 from flocker.model.cluster import Assignment, Fact, Volume
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import BackendName, DatasetID
+from flocker.runtime import logging
 from flocker.runtime.backoff import Chance
 from flocker.wire.protocol import Slice
 
@@ -32,6 +34,7 @@ class DatasetAgent:
         self._number = 0
         self._informed = False
         self._looked = False
+        self._let_go: Deferred[bool] | None = None
         self._homeless: dict[DatasetID, Fact] = {}
         self._reporting = Reporting(clock)
         self._keepers = {
@@ -58,6 +61,10 @@ class DatasetAgent:
     def cut_off(self) -> None:
         """Control is not heard any more: change nothing (`session.Agent`)."""
         self._informed = False
+        if self._let_go is not None:
+            # Nobody waits for the answer any more; control asks anew.
+            waiting, self._let_go = self._let_go, None
+            waiting.callback(False)  # noqa: FBT003
         for keeper in self._in_order:
             keeper.stop()
         self._reporting.talk_to(None)
@@ -77,17 +84,30 @@ class DatasetAgent:
         told.update((assignment.id, assignment) for assignment in what.changed)
         for dataset, assignment in told.items():
             self._tell(dataset, assignment)
+        for keeper in self._in_order:
+            keeper.stand_down(now=what.stand_down)
         self._informed = True
         if self._looked:
-            changed = set(told)
-            for keeper in self._in_order:
-                changed |= keeper.state()
-            self._reporting.learn(self._facts(changed))
-            await self._reporting.send()
+            await self._say_what_is_done(told.keys())
         if self._informed:
             for keeper in self._in_order:
                 keeper.start()
-        return True
+        return await self._stand_down() if what.stand_down else True
+
+    async def _say_what_is_done(self, told: Set[DatasetID]) -> None:
+        changed = set(told)
+        for keeper in self._in_order:
+            changed |= keeper.state()
+        self._reporting.learn(self._facts(changed))
+        await self._reporting.send()
+
+    async def _stand_down(self) -> bool:
+        """Wait until all is let go; False if the connection ends before."""
+        if not self._informed:
+            return False
+        logging.message("flocker:dataset-agent:standing-down")
+        waiting = self._let_go = Deferred()
+        return await waiting
 
     async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
         """List all volumes of a backend (`session.Agent`)."""
@@ -130,7 +150,15 @@ class DatasetAgent:
             for keeper in self._in_order:
                 changed |= keeper.facts.keys()
         self._reporting.learn(self._facts(changed))
-        _ = self._reporting.send()
+        _ = self._reporting.send().addBoth(lambda _: self._see_what_is_left())
+
+    def _see_what_is_left(self) -> None:
+        """Confirm that all was let go, once it is and control has heard so."""
+        waiting = self._let_go
+        if waiting is not None and not any(k.engaged for k in self._in_order):
+            self._let_go = None
+            logging.message("flocker:dataset-agent:stood-down")
+            waiting.callback(True)  # noqa: FBT003
 
     def _facts(self, datasets: Set[DatasetID]) -> dict[DatasetID, Fact | None]:
         """Say of each what is known, by whom it concerns most; None: nothing."""

@@ -19,7 +19,7 @@ from flocker.dataset_agent.states import (
     volume_of,
 )
 from flocker.model.cluster import Cause
-from flocker.model.ids import BackendName, NodeID
+from flocker.model.ids import BackendName, InstanceID, NodeID
 from flocker.model.sizes import humanize
 
 
@@ -86,6 +86,15 @@ def held(holders: tuple[NodeID, ...]) -> Cause:
     """Say that another node must let go first."""
     nodes = ", ".join(str(node) for node in holders)
     return Cause("held", f"node {nodes} has not let go of it yet")
+
+
+def not_marked(instance: InstanceID) -> Cause:
+    """Say that control must have a node marked dead before anything is taken from it.
+
+    Where no node is known by that name, control allows it as well.
+    """
+    words = f"{instance}, which has it, is off, and its node is not marked dead yet"
+    return Cause("not-marked", words)
 
 
 def cannot_grow(backend: BackendName, size: int, wanted: int) -> Cause:

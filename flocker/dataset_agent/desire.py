@@ -6,12 +6,22 @@ from flocker.model.ids import NodeID
 from flocker.model.leases import wanted_on
 
 
-def want(assignment: Assignment | None, node: NodeID, found: Discovered) -> Want:
+def want(
+    assignment: Assignment | None,
+    node: NodeID,
+    found: Discovered,
+    *,
+    standing_down: bool = False,
+) -> Want:
     """Give what `node` should make of what it was told; None is a volume unheard of.
+
+    A node that stands down lets go of everything.
 
     What control did not speak of is left alone: it may be somebody's only copy. A
     lease keeps a dataset that is mounted here, whatever else is wanted.
     """
+    if standing_down:
+        return Want.AWAY
     if assignment is None or assignment.dataset is None:
         return Want.LEFT_ALONE
     dataset, lease = assignment.dataset, assignment.lease

@@ -105,7 +105,8 @@ def discover(
         matching = [v for v in listed if v.blockdevice_id == ownership.volume]
         volume = matching[0] if matching else None
         acquired = ownership.acquired
-    situation = _situation(dataset, volume, seen, acquired=acquired)
+    dead = () if assignment is None else assignment.dead
+    situation = _situation(dataset, volume, seen, dead, acquired=acquired)
     if volume is None and ownership is not None:
         gone = ownership.volume in seen.gone
         situation = (Destroyed if gone else Registered)(dataset, ownership.volume)
@@ -127,6 +128,7 @@ def _situation(
     dataset: DatasetID,
     volume: BlockDeviceVolume | None,
     seen: BackendSeen,
+    dead: tuple[InstanceID, ...],
     *,
     acquired: bool,
 ) -> Discovered:
@@ -136,14 +138,27 @@ def _situation(
     if holder is None:
         return Detached(dataset, name, size)
     if holder != seen.instance:
-        dead = seen.alive is not None and holder not in seen.alive
-        return (OnDeadNode if dead else Elsewhere)(dataset, name, size, holder)
+        return _elsewhere(dataset, volume, holder, seen, dead)
     if name in seen.unread:
         return Unreadable(dataset, name, size, seen.unread[name])
     device = seen.devices.get(name)
     if device is None:
         return Appearing(dataset, name, size)
     return _by_content(dataset, volume, device, acquired=acquired)
+
+
+def _elsewhere(
+    dataset: DatasetID,
+    volume: BlockDeviceVolume,
+    holder: InstanceID,
+    seen: BackendSeen,
+    dead: tuple[InstanceID, ...],
+) -> Discovered:
+    name, size = volume.blockdevice_id, volume.size
+    off = seen.alive is not None and holder not in seen.alive
+    if off or holder in dead:
+        return OnDeadNode(dataset, name, size, holder, off)
+    return Elsewhere(dataset, name, size, holder)
 
 
 def _by_content(

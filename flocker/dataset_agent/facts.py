@@ -2,6 +2,7 @@
 
 from flocker.dataset_agent.states import (
     Discovered,
+    OnDeadNode,
     device_of,
     instance_of,
     path_of,
@@ -34,4 +35,5 @@ def fact(
         instance=instance_of(found),
         doing=None if doing is None else doing.phase,
         cause=cause,
+        off=isinstance(found, OnDeadNode) and found.off,
     )

@@ -77,6 +77,8 @@ class Keeper:
         self._failures = 0
         self._thorough_at = 0.0
         self._working = False
+        self.standing_down = False
+        self._surveyed = False
         self._loop = make_loop(self._round, clock)
         self._running: Running[DatasetID, Step] = Running(
             self._perform, clock, chance, self._loop.wake
@@ -108,6 +110,19 @@ class Keeper:
         self._unsettled.add(dataset)
         self._waits.pop(dataset, None)
         self._running.hurry(dataset)
+
+    def stand_down(self, *, now: bool) -> None:
+        """Let go of everything, or do what is told again: of all that is known here."""
+        if self.standing_down != now:
+            self.standing_down = now
+            self._surveyed = False
+            self._thorough_at = self._clock.seconds()
+            self._unsettled.update(self._found, self._slice)
+
+    @property
+    def engaged(self) -> bool:
+        """Say whether anything is held or under way here, or was not looked for."""
+        return not self._surveyed or any(fact.engaged for fact in self.facts.values())
 
     def has(self, dataset: DatasetID) -> bool:
         """Say whether it knows more of a dataset than that it may be somewhere."""
@@ -141,6 +156,7 @@ class Keeper:
             if thorough:
                 self._thorough_at = now + THOROUGH_AFTER
             looked = self._take_in(sight, assigned, uncertain, thorough=thorough)
+            self._surveyed = self._surveyed or thorough
             if self._working:
                 rest = min(rest, self._act(looked, sight.seen, assigned))
             changed |= self._state(looked | self._unsettled)
@@ -264,11 +280,14 @@ class Keeper:
         self, dataset: DatasetID, found: Discovered, seen: BackendSeen
     ) -> Decision:
         assignment = self._slice.get(dataset)
-        wanted = want(assignment, self._rig.node, found)
+        wanted = self._want(assignment, found)
         if assignment and wanted is Want.MOUNTED and isinstance(found, Mounted):
             finished = self._rig.finished.get(dataset)
             return maintain(found, assignment, seen, finished)
         return decide(wanted, found, assignment, self._name, seen.unit)
+
+    def _want(self, assignment: Assignment | None, found: Discovered) -> Want:
+        return want(assignment, self._rig.node, found, standing_down=self.standing_down)
 
     def _state(self, datasets: Iterable[DatasetID]) -> set[DatasetID]:
         """Bring facts up to date; give those that have changed."""
@@ -292,7 +311,7 @@ class Keeper:
         if assignment is None and found.condition not in HOLDING and doing is None:
             return None
         return fact(
-            want(assignment, self._rig.node, found),
+            self._want(assignment, found),
             found,
             self._name,
             doing,

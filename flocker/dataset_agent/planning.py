@@ -2,7 +2,7 @@
 
 from attrs import evolve, frozen
 
-from flocker.dataset_agent.causes import explain, held
+from flocker.dataset_agent.causes import explain, held, not_marked
 from flocker.dataset_agent.states import (
     Blank,
     Discovered,
@@ -27,6 +27,9 @@ from flocker.model.datasets import FilesystemKind
 from flocker.model.errors import FlockerError
 from flocker.model.ids import BackendName
 from flocker.model.sizes import DEFAULT_SIZE, round_up
+
+NOT_MARKED_POLL = 5.0
+"""Seconds after which to look whether a machine that was off still is."""
 
 
 @frozen
@@ -86,9 +89,12 @@ def _step(
     backend: BackendName,
     unit: int,
 ) -> Decision:
-    takes = entry in TAKING or instance_of(found) is not None
+    holder = instance_of(found)
+    takes = entry in TAKING or holder is not None
     if takes and assignment is not None and assignment.held_by:
         return Waiting(held(assignment.held_by))
+    if holder is not None and (assignment is None or holder not in assignment.dead):
+        return Waiting(not_marked(holder), NOT_MARKED_POLL)
     if entry is Create:
         return _create(found, assignment, backend, unit)
     if isinstance(found, Blank) and entry is Format:

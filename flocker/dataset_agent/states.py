@@ -79,13 +79,17 @@ class Elsewhere:
 
 @frozen
 class OnDeadNode:
-    """Its volume is attached to an instance of which the backend says it is off."""
+    """Its volume is attached to an instance that is dead.
+
+    So says the backend (`off`: it does not run), or control.
+    """
 
     condition: ClassVar = Condition.ON_DEAD_NODE
     dataset: DatasetID
     volume: VolumeID
     size: int
     instance: InstanceID
+    off: bool
 
 
 @frozen

@@ -6,6 +6,7 @@ applies only to a configuration in which each edit finds what it expects.
 
 from functools import reduce
 from typing import Generic, TypeVar
+from uuid import UUID
 
 from attrs import evolve, frozen
 from pyrsistent import PMap
@@ -13,23 +14,25 @@ from pyrsistent import PMap
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID
+from flocker.model.ids import DatasetID, NodeID
 from flocker.model.leases import Lease
+from flocker.model.nodes import Node
 from flocker.model.ownership import Ownership
 
-R = TypeVar("R", Dataset, Ownership, Lease)
+R = TypeVar("R", Dataset, Ownership, Lease, Node)
+K = TypeVar("K", bound=UUID)
 
 
 @frozen
 class EditConflict(FlockerError):
     """An edit was decided on another configuration than the one it met."""
 
-    dataset: DatasetID
+    id: UUID
     kind: str
 
     def words(self) -> str:
         """Name the object."""
-        return f"the {self.kind} record of dataset {self.dataset} has changed meanwhile"
+        return f"the {self.kind} record of {self.id} has changed meanwhile"
 
 
 @frozen
@@ -74,7 +77,26 @@ class LeaseEdit(_Edit[Lease]):
         return self._row().dataset
 
 
-Edit = DatasetEdit | OwnershipEdit | LeaseEdit
+@frozen
+class NodeEdit(_Edit[Node]):
+    """What is known of a node goes from `before` to `after`; None is absence."""
+
+    @property
+    def node(self) -> NodeID:
+        """The node it is about."""
+        return self._row().id
+
+    @property
+    def marks(self) -> bool:
+        """Whether the node is marked dead by it, or is so no more."""
+        before = self.before is not None and self.before.is_dead
+        return before != (self.after is not None and self.after.is_dead)
+
+
+OfDataset = DatasetEdit | OwnershipEdit | LeaseEdit
+"""The edits that are about a dataset."""
+
+Edit = OfDataset | NodeEdit
 
 
 @frozen
@@ -91,6 +113,17 @@ class Change:
     def of_datasets(self) -> bool:
         """Whether a dataset changes, not only records about one."""
         return any(isinstance(edit, DatasetEdit) for edit in self.edits)
+
+    @property
+    def datasets(self) -> tuple[DatasetID, ...]:
+        """The datasets that it is about, in the order of their edits."""
+        found = (e.dataset for e in self.edits if not isinstance(e, NodeEdit))
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def nodes(self) -> tuple[NodeEdit, ...]:
+        """The edits of nodes."""
+        return tuple(edit for edit in self.edits if isinstance(edit, NodeEdit))
 
 
 def invert(change: Change) -> Change:
@@ -115,15 +148,17 @@ def between(before: Configuration, after: Configuration) -> Change:
         LeaseEdit(before.leases.get(key), after.leases.get(key))
         for key in _differing(before.leases, after.leases)
     ]
+    nodes = [
+        NodeEdit(before.nodes.get(key), after.nodes.get(key))
+        for key in _differing(before.nodes, after.nodes)
+    ]
     # Volumes are let go before they are taken: two records may exchange theirs.
     gone = [OwnershipEdit(edit.before, None) for edit in records if edit.before]
     come = [OwnershipEdit(None, edit.after) for edit in records if edit.after]
-    return Change((*datasets, *gone, *come, *leases))
+    return Change((*datasets, *gone, *come, *leases, *nodes))
 
 
-def _differing(
-    before: PMap[DatasetID, R], after: PMap[DatasetID, R]
-) -> list[DatasetID]:
+def _differing(before: PMap[K, R], after: PMap[K, R]) -> list[K]:
     keys = {*before.keys(), *after.keys()}
     return sorted(key for key in keys if before.get(key) != after.get(key))
 
@@ -150,6 +185,8 @@ def _invert(edit: Edit) -> Edit:
             return OwnershipEdit(after, before)
         case LeaseEdit(before, after):
             return LeaseEdit(after, before)
+        case NodeEdit(before, after):
+            return NodeEdit(after, before)
 
 
 def _apply_edit(configuration: Configuration, edit: Edit) -> Configuration:
@@ -170,11 +207,12 @@ def _apply_edit(configuration: Configuration, edit: Edit) -> Configuration:
         case LeaseEdit(before, after):
             leases = _put(configuration.leases, edit.dataset, before, after)
             return evolve(configuration, leases=leases)
+        case NodeEdit(before, after):
+            nodes = _put(configuration.nodes, edit.node, before, after)
+            return evolve(configuration, nodes=nodes)
 
 
-def _put(
-    table: PMap[DatasetID, R], key: DatasetID, before: R | None, after: R | None
-) -> PMap[DatasetID, R]:
+def _put(table: PMap[K, R], key: K, before: R | None, after: R | None) -> PMap[K, R]:
     found = table.get(key)
     if found != before:
         kind = type(before or after or found).__name__.lower()

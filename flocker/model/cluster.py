@@ -110,7 +110,8 @@ class Fact:
     """What a node knows of one dataset; the agent reports it when it changes.
 
     `size` is the volume's, in bytes; `doing` is the step under way; `cause` is why the
-    last step failed or what is waited for.
+    last step failed or what is waited for. `off` is the backend's word that `instance`,
+    which has the volume, does not run.
     """
 
     dataset: DatasetID
@@ -124,6 +125,7 @@ class Fact:
     instance: InstanceID | None = None
     doing: Phase | None = None
     cause: Cause | None = None
+    off: bool = False
 
     @property
     def holds(self) -> bool:
@@ -140,7 +142,8 @@ class Fact:
 class Assignment:
     """What an agent is told of one dataset: wish, records, and who else holds it.
 
-    `dataset` is None where the node holds a volume of a dataset nobody knows.
+    `dead` are the machines from which its volume may be taken. `dataset` is None where
+    the node holds a volume of a dataset nobody knows.
     """
 
     id: DatasetID
@@ -148,6 +151,7 @@ class Assignment:
     ownership: Ownership | None = None
     held_by: tuple[NodeID, ...] = ()
     lease: Lease | None = None
+    dead: tuple[InstanceID, ...] = ()
 
 
 @frozen
@@ -192,7 +196,9 @@ class AgentIdentity:
 class NodeSight:
     """What control sees of a node; times are control's steady clock, in seconds.
 
-    `refused` is a sentence about a second agent that was turned away, if one was.
+    `since` is when it came or went, `joined` when it last came; `refused` is a sentence
+    about a second agent that was turned away, if one was. `stood_down` says that it has
+    let go of everything since, because it was marked dead.
     """
 
     identity: AgentIdentity
@@ -200,6 +206,8 @@ class NodeSight:
     last_seen: float
     since: float
     refused: str | None = None
+    joined: float = 0.0
+    stood_down: bool = False
 
 
 @frozen

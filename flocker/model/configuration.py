@@ -1,11 +1,12 @@
-"""All that is wanted of the cluster, and who owns what: the one durable value."""
+"""All that is wanted, who owns what, and which nodes there are: the durable value."""
 
 from attrs import frozen
 from pyrsistent import PMap, pmap
 
 from flocker.model.datasets import Dataset
-from flocker.model.ids import BackendName, DatasetID, VolumeID
+from flocker.model.ids import BackendName, DatasetID, NodeID, VolumeID
 from flocker.model.leases import Lease
+from flocker.model.nodes import NO_NODES, Node
 from flocker.model.ownership import Ownership
 
 _NO_DATASETS: PMap[DatasetID, Dataset] = pmap()
@@ -28,4 +29,5 @@ class Configuration:
     datasets: PMap[DatasetID, Dataset] = _NO_DATASETS
     ownership: PMap[DatasetID, Ownership] = _NO_OWNERSHIP
     leases: PMap[DatasetID, Lease] = _NO_LEASES
+    nodes: PMap[NodeID, Node] = NO_NODES
     volumes: PMap[tuple[BackendName, VolumeID], DatasetID] = _NO_VOLUMES

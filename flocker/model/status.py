@@ -20,6 +20,7 @@ from flocker.model.cluster import (
 from flocker.model.datasets import Dataset
 from flocker.model.ids import NodeID
 from flocker.model.leases import Lease, wanted_on
+from flocker.model.nodes import NO_NODES, DeadMark, Node, find_instance
 
 NEXT_PHASE: Mapping[Condition, Phase] = {
     Condition.UNKNOWN: Phase.UNKNOWN,
@@ -98,8 +99,10 @@ def status(
     facts: Mapping[NodeID, Observed],
     nodes: Mapping[NodeID, NodeSight],
     lease: Lease | None = None,
+    registry: Mapping[NodeID, Node] = NO_NODES,
 ) -> Status:
     """Say what is happening to `dataset`, given every node's fact about it."""
+    facts = _of_the_living(facts, nodes, registry)
     if dataset.destroyed:
         since = dataset.destroyed_at or dataset.asked
         return Status(Phase.DESTROYED, since, dataset.primary)
@@ -109,6 +112,18 @@ def status(
         return _leased(lease, kept)
     if target is None:
         return _on_use(dataset, facts, nodes)
+    return _held_elsewhere(dataset, target, facts, nodes) or _at_target(
+        dataset, target, facts, nodes, registry
+    )
+
+
+def _held_elsewhere(
+    dataset: Dataset,
+    target: NodeID,
+    facts: Mapping[NodeID, Observed],
+    nodes: Mapping[NodeID, NodeSight],
+) -> Status | None:
+    """Say who else has it, or acts on it."""
     holders = _other_holders(target, facts, nodes)
     for holder in holders:
         if nodes[holder].connected:
@@ -116,7 +131,57 @@ def status(
     silent = [holder for holder in holders if facts[holder].fact.holds]
     if silent and not _knows_better(dataset, target, facts, nodes):
         return _holder_silent(nodes[silent[0]], facts[silent[0]])
-    return _at_target(dataset, target, nodes.get(target), facts.get(target))
+    return None
+
+
+def _at_target(
+    dataset: Dataset,
+    target: NodeID,
+    facts: Mapping[NodeID, Observed],
+    nodes: Mapping[NodeID, NodeSight],
+    registry: Mapping[NodeID, Node],
+) -> Status:
+    """Say how far the node is that is to make something of it."""
+    sight, observed = nodes.get(target), facts.get(target)
+    if sight is None or not sight.connected:
+        return _absent(dataset, target, sight, observed, registry.get(target))
+    if observed is None or not _answers(observed, dataset):
+        return Status(Phase.WAITING, dataset.asked, target, NOT_LOOKED_YET)
+    elsewhere = _silent_elsewhere(observed, nodes, registry)
+    if elsewhere is not None:
+        return _holder_silent(elsewhere, observed)
+    return _converging(dataset, target, observed)
+
+
+def _of_the_living(
+    facts: Mapping[NodeID, Observed],
+    nodes: Mapping[NodeID, NodeSight],
+    registry: Mapping[NodeID, Node],
+) -> Mapping[NodeID, Observed]:
+    """Leave out what dead nodes said last; one that is back, standing down, counts."""
+    return {
+        node: observed
+        for node, observed in facts.items()
+        if node not in registry
+        or not registry[node].is_dead
+        or (node in nodes and nodes[node].connected)
+    }
+
+
+def _silent_elsewhere(
+    observed: Observed,
+    nodes: Mapping[NodeID, NodeSight],
+    registry: Mapping[NodeID, Node],
+) -> NodeSight | None:
+    """Give the silent node that has the volume, as another one sees it."""
+    fact = observed.fact
+    if fact.condition is not Condition.ELSEWHERE or fact.doing is not None:
+        return None
+    if fact.backend is None or fact.instance is None:
+        return None
+    node = find_instance(registry, fact.backend, fact.instance)
+    sight = None if node is None else nodes.get(node.id)
+    return None if sight is None or sight.connected else sight
 
 
 def _keeps(
@@ -167,22 +232,20 @@ def _on_use(
     return Status(Phase.WAITING, dataset.asked, None, NOT_IN_USE)
 
 
-def _at_target(
+def _absent(
     dataset: Dataset,
     target: NodeID,
     sight: NodeSight | None,
     observed: Observed | None,
+    known: Node | None,
 ) -> Status:
-    """Say how far the node is that is to make something of it."""
+    """Say why the node that is to make something of it does not."""
+    if known is not None and known.dead is not None and known.is_dead:
+        return _dead(dataset, known, known.dead)
     if sight is None:
-        return Status(
-            Phase.WAITING, dataset.asked, target, _never_seen(dataset, target)
-        )
-    if not sight.connected:
-        return _silent(dataset, sight, observed)
-    if observed is None or not _answers(observed, dataset):
-        return Status(Phase.WAITING, dataset.asked, target, NOT_LOOKED_YET)
-    return _converging(dataset, target, observed)
+        cause = _never_seen(dataset, target)
+        return Status(Phase.WAITING, dataset.asked, target, cause)
+    return _silent(dataset, sight, observed)
 
 
 def _answers(observed: Observed, dataset: Dataset) -> bool:
@@ -239,9 +302,27 @@ def _holder_silent(sight: NodeSight, observed: Observed) -> Status:
     cause = Cause(
         "holder-silent",
         f"node {node} ({host}) has it attached and is not connected",
-        f"bring node {host} or its agent back",
+        f"bring node {host} or its agent back{_or_dead(node)}",
     )
     return Status(Phase.WAITING, sight.since, node, cause, size=observed.fact.size)
+
+
+def _dead(dataset: Dataset, node: Node, mark: DeadMark) -> Status:
+    cause = Cause(
+        "node-dead",
+        f"node {node.id} ({node.host}), where it should be, is marked dead by"
+        f" {mark.by}: {mark.words}",
+        f"start node {node.host} anew{_or_move(dataset)}",
+    )
+    return Status(Phase.WAITING, mark.at, node.id, cause)
+
+
+def _or_dead(node: NodeID) -> str:
+    """Name the way out where a node that has something is away for good."""
+    return (
+        "; or make sure that the machine is off, and say so with"
+        f" flockerctl node dead {node} --i-have-checked"
+    )
 
 
 def _silent(dataset: Dataset, sight: NodeSight, observed: Observed | None) -> Status:
@@ -251,7 +332,7 @@ def _silent(dataset: Dataset, sight: NodeSight, observed: Observed | None) -> St
     if observed is None or not observed.fact.holds:
         cause = Cause("node-silent", words, back + _or_move(dataset))
         return Status(Phase.WAITING, sight.since, node, cause)
-    cause = Cause("node-silent", words, back)
+    cause = Cause("node-silent", words, back + _or_dead(node))
     fact = observed.fact
     return Status(Phase.UNKNOWN, sight.since, node, cause, fact.path, fact.size)
 
@@ -284,7 +365,7 @@ def _failed_or(phase: Phase, cause: Cause | None) -> Phase:
 def _never_seen(dataset: Dataset, node: NodeID) -> Cause:
     return Cause(
         "node-unknown",
-        f"no agent of node {node} has connected since the control service started",
+        f"no agent of node {node} has ever connected",
         f"start the agent of that node{_or_move(dataset)}",
     )
 

@@ -68,10 +68,13 @@ class Statuses:
 
     @endpoint("GET", "/v1/status/nodes", {200: "node_statuses"})
     async def list_nodes(self, call: Call) -> Answer:
-        """List every node that has connected, silent ones too."""
+        """List every node that has ever connected, silent ones too."""
         now = self._now()
         sights = self._observations.nodes.values()
-        return answer(200, [node_status(sight, now) for sight in sights])
+        known = self._operations.configuration.nodes
+        return answer(
+            200, [node_status(s, known.get(s.identity.node), now) for s in sights]
+        )
 
     @endpoint("GET", "/v1/status/nodes/<node_id>", {200: "node_status", 404: "error"})
     async def show_node(self, call: Call, node_id: str) -> Answer:
@@ -80,9 +83,12 @@ class Statuses:
         sight = self._observations.nodes.get(found)
         if sight is None:
             raise NodeNotFound(str(found))
-        return answer(200, node_status(sight, self._now()))
+        known = self._operations.configuration.nodes.get(found)
+        return answer(200, node_status(sight, known, self._now()))
 
     def _status(self, dataset: Dataset) -> Status:
         facts = self._observations.facts(dataset.id)
-        lease = self._operations.configuration.leases.get(dataset.id)
-        return status(dataset, facts, self._observations.nodes, lease)
+        wanted = self._operations.configuration
+        lease = wanted.leases.get(dataset.id)
+        seen = self._observations.nodes
+        return status(dataset, facts, seen, lease, wanted.nodes)

@@ -41,6 +41,7 @@ from flocker.model.ids import (
     VolumeID,
 )
 from flocker.model.leases import USER, Holder, Lease
+from flocker.model.nodes import DeadMark, Evidence, Node
 from flocker.model.ownership import Ownership
 
 _DATASET: Final = 0xDA7A << 112
@@ -197,5 +198,38 @@ def a_sight(
 ) -> NodeSight:
     """Make what control sees of node `node`."""
     return NodeSight(
-        identity=an_identity(node), connected=connected, last_seen=since, since=since
+        identity=an_identity(node),
+        connected=connected,
+        last_seen=since,
+        since=since,
+        joined=since,
+    )
+
+
+def a_node(
+    number: int = 1,
+    *,
+    cordoned: bool = False,
+    dead: DeadMark | None = None,
+    last_seen: float = 500.0,
+) -> Node:
+    """Make the record of node `number`, in the life of `an_identity`."""
+    identity = an_identity(number)
+    return Node(
+        id=identity.node,
+        host=identity.host,
+        era=identity.era,
+        version=identity.version,
+        backends=identity.backends,
+        first_seen=100.0,
+        last_seen=last_seen,
+        cordoned=cordoned,
+        dead=dead,
+    )
+
+
+def a_mark(number: int = 1, evidence: Evidence = Evidence.OPERATOR) -> DeadMark:
+    """Mark the life of node `number` that `an_identity` is in."""
+    return DeadMark(
+        an_identity(number).era, evidence, "alice", "the machine is off", 600.0
     )

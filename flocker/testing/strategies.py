@@ -40,6 +40,7 @@ from flocker.model.ids import (
     VolumeID,
 )
 from flocker.model.leases import Holder, Lease
+from flocker.model.nodes import DeadMark, Evidence, Node
 from flocker.model.ownership import Ownership
 from flocker.testing.builders import dataset_id, node_id
 from flocker.wire.protocol import AgedFact, Report, Slice
@@ -168,6 +169,29 @@ sights: Final[SearchStrategy[NodeSight]] = st.builds(
     last_seen=times,
     since=times,
     refused=_maybe(texts),
+)
+
+marks: Final[SearchStrategy[DeadMark]] = st.builds(
+    DeadMark,
+    era=identities.map(lambda each: each.era),
+    evidence=st.sampled_from(Evidence),
+    by=texts,
+    words=texts,
+    at=times,
+)
+
+registered: Final[SearchStrategy[Node]] = st.builds(
+    Node,
+    id=nodes,
+    host=texts,
+    era=identities.map(lambda each: each.era),
+    version=texts,
+    backends=identities.map(lambda each: each.backends),
+    first_seen=times,
+    last_seen=times,
+    labels=st.dictionaries(texts, texts, max_size=2).map(pmap),
+    cordoned=st.booleans(),
+    dead=_maybe(marks),
 )
 
 slices: Final[SearchStrategy[Slice]] = st.builds(

@@ -7,7 +7,7 @@ server may be newer than its client; phases and conditions stay texts for that r
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_origin
 
-from attrs import frozen
+from attrs import field, frozen
 
 from flocker.model.ids import BackendName, DatasetID, NodeID
 from flocker.wire.json_codec import strict_converter, understand
@@ -35,6 +35,17 @@ class BackendAnswer:
 
 
 @frozen
+class DeadAnswer:
+    """Why a node is marked dead in its life `era`."""
+
+    era: str
+    evidence: str
+    by: str
+    words: str
+    at: str
+
+
+@frozen
 class NodeAnswer:
     """What control knows of a node; `seconds` since it was last heard."""
 
@@ -48,6 +59,10 @@ class NodeAnswer:
     version: str
     backends: tuple[BackendAnswer, ...] = ()
     refused: str | None = None
+    first_seen: str | None = None
+    labels: Mapping[str, str] = field(factory=dict)
+    cordoned: bool = False
+    dead: DeadAnswer | None = None
 
 
 @frozen

@@ -12,7 +12,7 @@ from flocker.model.cluster import Assignment, Fact, Volume
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
 
-PROTOCOL = 1
+PROTOCOL = 2
 """The number of this protocol; both sides must speak the same."""
 
 PART_SIZE = 12 * 1024
@@ -24,11 +24,16 @@ LARGEST_PAYLOAD = 64 * 1024 * 1024
 
 @frozen
 class Slice:
-    """What changed for an agent, or (`full`) all there is for it."""
+    """What changed for an agent, or (`full`) all there is for it.
+
+    With `stand_down` all of it is: let go of everything. It is confirmed when that is
+    done, and nothing else comes before.
+    """
 
     full: bool
     changed: tuple[Assignment, ...] = ()
     gone: tuple[DatasetID, ...] = ()
+    stand_down: bool = False
 
 
 @frozen

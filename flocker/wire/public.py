@@ -12,6 +12,7 @@ from flocker.model.cluster import Cause, Condition, Fact, NodeSight, Observed, V
 from flocker.model.datasets import Dataset
 from flocker.model.ids import NodeID
 from flocker.model.leases import Lease
+from flocker.model.nodes import DeadMark, Node
 from flocker.model.ownership import Ownership
 from flocker.model.status import Status
 
@@ -160,8 +161,11 @@ def _node_of(volume: Volume, nodes: Iterable[NodeSight]) -> str | None:
     return None
 
 
-def node_status(sight: NodeSight, now: float) -> Json:
-    """Write what control knows of a node; `seconds` since it was last heard."""
+def node_status(sight: NodeSight, known: Node | None, now: float) -> Json:
+    """Write what control knows of a node; `seconds` since it was last heard.
+
+    `known` is its record, which one that has just come does not have yet.
+    """
     identity = sight.identity
     return {
         "uuid": str(identity.node),
@@ -177,4 +181,20 @@ def node_status(sight: NodeSight, now: float) -> Json:
             for b in identity.backends
         ],
         "refused": sight.refused,
+        "first_seen": timestamp(sight.joined if known is None else known.first_seen),
+        "labels": {} if known is None else dict(known.labels),
+        "cordoned": known is not None and known.cordoned,
+        "dead": None if known is None else _dead(known.dead),
+    }
+
+
+def _dead(mark: DeadMark | None) -> Json | None:
+    if mark is None:
+        return None
+    return {
+        "era": str(mark.era),
+        "evidence": mark.evidence.value,
+        "by": mark.by,
+        "words": mark.words,
+        "at": timestamp(mark.at),
     }

@@ -177,17 +177,31 @@ class Database:
         marks = [self._value(f"PRAGMA {m}") for m in ("application_id", "user_version")]
         if marks[0] != schema.APPLICATION_ID:
             raise schema.Malformed("it is not a file of Flocker's control service")
-        if marks[1] != schema.FORMAT:
+        if marks[1] != schema.FORMAT and marks[1] not in schema.UPGRADES:
             raise schema.Malformed(
                 f"its format is number {marks[1]}, and this version of Flocker knows"
-                f" number {schema.FORMAT}"
+                f" numbers {min(schema.UPGRADES)} to {schema.FORMAT}"
             )
         damage = self._value("PRAGMA quick_check(1)")
         if damage != "ok":
             raise schema.Malformed(f"it is damaged: {' '.join(str(damage).split())}")
         # Only now, that it is ours: this writes to the file.
         self._connection.execute("PRAGMA journal_mode = WAL")
+        self._upgrade()
         return self._meta()
+
+    def _upgrade(self) -> None:
+        """Take a file of an older format to ours, all the way or not at all."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            found = int(str(self._value("PRAGMA user_version")))
+            for number in range(found, schema.FORMAT):
+                for statement in schema.UPGRADES[number]:
+                    self._connection.execute(statement)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._give_up()
+            raise
 
     def _load(self) -> Configuration:
         self._connection.execute("BEGIN")

@@ -10,28 +10,52 @@ from uuid import UUID
 from attrs import frozen
 from pyrsistent import pmap
 
-from flocker.model.changes import Change, DatasetEdit, Edit, LeaseEdit, OwnershipEdit
+from flocker.model.changes import (
+    Change,
+    DatasetEdit,
+    Edit,
+    LeaseEdit,
+    NodeEdit,
+    OwnershipEdit,
+)
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
-from flocker.model.ids import DatasetID
+from flocker.model.ids import DatasetID, NodeID
 from flocker.model.leases import Lease
+from flocker.model.nodes import Node
 from flocker.model.ownership import Ownership
 from flocker.wire import json_codec
 
 APPLICATION_ID = 0x464C4B52
 """Marks an SQLite file as Flocker's: "FLKR" in ASCII."""
 
-FORMAT = 1
+FORMAT = 2
 """The number of this schema, kept in the file's `user_version`."""
+
+UPGRADES: Mapping[int, tuple[str, ...]] = {
+    1: ("PRAGMA user_version = 2",),
+}
+"""What takes a file of an older format to the next: 2 has rows of the kind ``node``."""
 
 DATASET = "dataset"
 OWNERSHIP = "ownership"
 LEASE = "lease"
+NODE = "node"
 
 KINDS: Mapping[type[Edit], str] = {
     DatasetEdit: DATASET,
     OwnershipEdit: OWNERSHIP,
     LeaseEdit: LEASE,
+    NodeEdit: NODE,
+}
+
+Value = Dataset | Ownership | Lease | Node
+
+VALUES: Mapping[str, type[Value]] = {
+    DATASET: Dataset,
+    OWNERSHIP: Ownership,
+    LEASE: Lease,
+    NODE: Node,
 }
 
 CREATE = (
@@ -101,28 +125,17 @@ def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
     datasets: dict[DatasetID, Dataset] = {}
     ownership: dict[DatasetID, Ownership] = {}
     leases: dict[DatasetID, Lease] = {}
-    for kind, row_id, value in rows:
-        try:
-            found: DatasetID
-            data = value.encode() if isinstance(value, str) else b""
-            if kind == DATASET:
-                dataset = json_codec.decode(Dataset, data)
-                found = dataset.id
-                datasets[found] = dataset
-            elif kind == OWNERSHIP:
-                owned = json_codec.decode(Ownership, data)
-                found = owned.dataset
-                ownership[found] = owned
-            elif kind == LEASE:
-                lease = json_codec.decode(Lease, data)
-                found = lease.dataset
-                leases[found] = lease
-            else:
-                raise Malformed(f"it holds an object of the unknown kind {kind!r}")
-        except json_codec.Undecodable as error:
-            raise Malformed(f"its {kind} {row_id} is {error}") from error
-        if str(found) != row_id:
-            raise Malformed(f"its {kind} {row_id} says that it is {found}")
+    nodes: dict[NodeID, Node] = {}
+    for row in rows:
+        match _read_row(row):
+            case Dataset() as dataset:
+                datasets[dataset.id] = dataset
+            case Ownership() as owned:
+                ownership[owned.dataset] = owned
+            case Lease() as lease:
+                leases[lease.dataset] = lease
+            case Node() as node:
+                nodes[node.id] = node
     volumes = {(own.backend, own.volume): own.dataset for own in ownership.values()}
     if len(volumes) != len(ownership):
         raise Malformed("two of its datasets own the same volume")
@@ -132,13 +145,30 @@ def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
         datasets=pmap(datasets),
         ownership=pmap(ownership),
         leases=pmap(leases),
+        nodes=pmap(nodes),
         volumes=pmap(volumes),
     )
 
 
+def _read_row(row: Row) -> Value:
+    kind, row_id, value = row
+    if kind not in VALUES:
+        raise Malformed(f"it holds an object of the unknown kind {kind!r}")
+    data = value.encode() if isinstance(value, str) else b""
+    try:
+        found = json_codec.decode(VALUES[kind], data)
+    except json_codec.Undecodable as error:
+        raise Malformed(f"its {kind} {row_id} is {error}") from error
+    found_id = found.id if isinstance(found, Dataset | Node) else found.dataset
+    if str(found_id) != row_id:
+        raise Malformed(f"its {kind} {row_id} says that it is {found_id}")
+    return found
+
+
 def _write_edit(edit: Edit) -> Statement:
     kind = KINDS[type(edit)]
+    row_id = str(edit.node if isinstance(edit, NodeEdit) else edit.dataset)
     if edit.after is None:
-        return DROP_OBJECT, (kind, str(edit.dataset))
+        return DROP_OBJECT, (kind, row_id)
     value = json_codec.encode(edit.after).decode()
-    return PUT_OBJECT, (kind, str(edit.dataset), value)
+    return PUT_OBJECT, (kind, row_id, value)

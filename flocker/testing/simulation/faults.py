@@ -211,9 +211,13 @@ class FaultyBlockDevices:
         def detach() -> None:
             service = self.api.service
             volume = service.get(blockdevice_id)
-            self.api.detach_volume(blockdevice_id)
+            device = service.devices.get(blockdevice_id)
+            if volume.attached_to in {None, self.api.instance}:
+                self.api.detach_volume(blockdevice_id)
+                return
+            service.rip(blockdevice_id)
             on = volume.attached_to in service.live
-            self.watch.detaching(volume, self.api.instance, on=on)
+            self.watch.ripped(volume, device, self.api.instance, on=on)
 
         self.faults.call("detach_volume", detach, about=blockdevice_id)
 

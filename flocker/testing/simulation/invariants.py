@@ -11,8 +11,9 @@ from uuid import UUID
 from attrs import define, field
 
 from flocker.model.configuration import Configuration
-from flocker.model.ids import DatasetID, InstanceID, VolumeID
+from flocker.model.ids import DatasetID, Era, InstanceID, VolumeID
 from flocker.model.leases import Lease
+from flocker.model.nodes import Node
 from flocker.testing.fakes.memory_block_devices import (
     Content,
     Device,
@@ -41,6 +42,7 @@ class Invariants:
     written: dict[DatasetID, set[str]] = field(factory=dict)
     forgiven: set[DatasetID] = field(factory=set)
     protected: dict[DatasetID, Machine] = field(factory=dict)
+    dead_eras: set[Era] = field(factory=set)
     _promised: int = 0
     _before: Configuration = field(factory=Configuration)
 
@@ -88,8 +90,14 @@ class Invariants:
             )
         if now.ownership is not before.ownership:
             yield from _ownership(before, now)
+        if now.nodes is not before.nodes:
+            self._marked(now.nodes.values())
         if now.leases is not before.leases:
             yield from self._leases(before.leases, now.leases)
+
+    def _marked(self, nodes: Iterable[Node]) -> None:
+        """Note which lives were said to be over: only these may be robbed."""
+        self.dead_eras.update(n.dead.era for n in nodes if n.dead is not None)
 
     def _leases(
         self, before: Mapping[DatasetID, Lease], now: Mapping[DatasetID, Lease]
@@ -107,7 +115,7 @@ class Invariants:
         for machine in self.machines:
             for path, device in machine.kernel.mounted.items():
                 if not self.is_live(device):
-                    if not self._may_be_ripped(machine, device):
+                    if device.number not in self.watch.vanished:
                         words = f"{device.volume} was ripped from {machine.instance}"
                         yield words
                     continue
@@ -122,9 +130,6 @@ class Invariants:
     def is_live(self, device: Device) -> bool:
         """Whether what is written to a device arrives on its volume."""
         return self.service.devices.get(device.volume) is device
-
-    def _may_be_ripped(self, machine: Machine, device: Device) -> bool:
-        return device.number in self.watch.vanished or self.watch.dead(machine.instance)
 
     def _is_the_dataset(self, path: Path, device: Device) -> Iterable[str]:
         """What is served is the one volume on record (W3: nothing older)."""

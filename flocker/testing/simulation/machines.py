@@ -159,7 +159,7 @@ class Machine:
         self._process = ProcessClock(around.clock)
         self.threads = SimulatedThreads(self._process)
         self.kernel_threads = SimulatedThreads(self._process)
-        self._era = Era(around.unique())
+        self.era = Era(around.unique())
         self._wires: list[Wire] = []
         self.start_agent()
 
@@ -213,7 +213,7 @@ class Machine:
         """Boot."""
         if not self.on:
             self.on = True
-            self._era = Era(self._around.unique())
+            self.era = Era(self._around.unique())
             self._around.service.live.add(self.instance)
             self.start_agent()
 
@@ -254,7 +254,8 @@ class Machine:
             wire.silent = True
 
     def _identity(self) -> Identify:
-        process, era = ProcessID(self._around.unique()), self._era
+        process, era = ProcessID(self._around.unique()), self.era
+        report = BackendReport(DEFAULT_BACKEND, "memory", "block", self.instance)
 
         async def at(host: str) -> AgentIdentity:
             return AgentIdentity(
@@ -264,7 +265,7 @@ class Machine:
                 process=process,
                 host=host,
                 version="simulated",
-                backends=(BackendReport(DEFAULT_BACKEND, "memory", "block"),),
+                backends=(report,),
             )
 
         return at

@@ -6,6 +6,7 @@ from attrs import define, field
 
 from flocker.backends.block_interface import BlockDeviceVolume
 from flocker.model.ids import DatasetID, InstanceID, VolumeID
+from flocker.testing.fakes.memory_block_devices import Device
 
 
 def _nothing_known(about: object) -> bool:
@@ -19,7 +20,7 @@ class Watch:
     `lag` is in seconds: so long after its creation a volume is not listed. `wanted`
     says of a dataset that it must not be destroyed, `dead` of a machine that it may be
     robbed; `spare` are volumes made while the list was not to be trusted; `vanished`
-    are numbers of devices that the world took away.
+    are numbers of devices that were taken away while they may have been in use.
     """
 
     now: Callable[[], float]
@@ -56,9 +57,18 @@ class Watch:
             words = f"{volume.blockdevice_id} was destroyed, and its dataset is wanted"
             self.violations.append(words)
 
-    def detaching(self, volume: BlockDeviceVolume, by: InstanceID, *, on: bool) -> None:
-        """Taking it from another machine that runs is a violation."""
+    def ripped(
+        self,
+        volume: BlockDeviceVolume,
+        device: Device | None,
+        by: InstanceID,
+        *,
+        on: bool,
+    ) -> None:
+        """From a machine that runs it is taken only when its node is marked dead."""
         holder = volume.attached_to
-        if holder is not None and holder != by and on and not self.dead(holder):
+        if device is not None:
+            self.vanished.add(device.number)
+        if holder is not None and on and not self.dead(holder):
             words = f"{by} took {volume.blockdevice_id} from {holder}"
             self.violations.append(words)

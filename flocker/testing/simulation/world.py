@@ -72,7 +72,7 @@ class World:
             random,
             self.clock,
             MemoryBlockDevices(unique=partial(a_uuid, random)),
-            Watch(self.clock.seconds, lag, self._is_wanted),
+            Watch(self.clock.seconds, lag, self._is_wanted, self._is_dead),
             steps_take,
             latency,
         )
@@ -199,6 +199,10 @@ class World:
     def _is_wanted(self, dataset: DatasetID) -> bool:
         return is_wanted(self.configuration, dataset)
 
+    def _is_dead(self, instance: InstanceID) -> bool:
+        found = next(each for each in self.machines if each.instance == instance)
+        return found.era in self.invariants.dead_eras
+
     def _change(self, decide: Decide) -> None:
         assert self.control is not None
         run_now(self.control.operations.change(decide))
@@ -211,7 +215,8 @@ class World:
         seen = self.control.observations
         found = self.configuration.datasets[dataset]
         lease = self.configuration.leases.get(dataset)
-        return status(found, seen.facts(dataset), seen.nodes, lease)
+        registry = self.configuration.nodes
+        return status(found, seen.facts(dataset), seen.nodes, lease, registry)
 
     def is_well(self, dataset: Dataset) -> bool:
         """Whether a dataset is as wanted: gone, or mounted where it should be only."""

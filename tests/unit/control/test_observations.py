@@ -24,7 +24,9 @@ def connected(*nodes: int) -> Observations:
 def test_connected():
     """A node is seen from its connection on."""
     assert connected(1).nodes == {
-        node_id(1): NodeSight(an_identity(1), connected=True, last_seen=NOW, since=NOW)
+        node_id(1): NodeSight(
+            an_identity(1), connected=True, last_seen=NOW, since=NOW, joined=NOW
+        )
     }
 
 

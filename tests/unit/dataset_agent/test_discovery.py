@@ -122,9 +122,18 @@ def test_on_a_live_machine():
 
 
 def test_on_a_dead_machine():
-    """Another machine has it and is off."""
+    """Another machine has it and is off, as the backend says."""
     backend = seen(listed(OTHER), alive=frozenset({ME}))
-    assert found(backend, told()) == states.OnDeadNode(DATASET, VOLUME, SIZE, OTHER)
+    expected = states.OnDeadNode(DATASET, VOLUME, SIZE, OTHER, off=True)
+    assert found(backend, told()) == expected
+
+
+@pytest.mark.parametrize("alive", [None, frozenset({ME, OTHER})])
+def test_on_a_machine_marked_dead(alive):
+    """Control's word is enough; the backend's is told apart from it."""
+    backend = seen(listed(OTHER), alive=alive)
+    expected = states.OnDeadNode(DATASET, VOLUME, SIZE, OTHER, off=False)
+    assert found(backend, evolve(told(), dead=(OTHER,))) == expected
 
 
 def test_here_whoever_is_alive():

@@ -56,8 +56,11 @@ def test_every_situation_is_planned(want, found, assignment):
     elif isinstance(entry, Wait | Refuse):
         assert decision.cause.code == entry.code
     elif isinstance(decision, Waiting):
-        assert decision.cause.code == "held"
-        assert assignment.held_by
+        if decision.cause.code == "held":
+            assert assignment.held_by
+        else:
+            assert decision.cause.code == "not-marked"
+            assert isinstance(found, states.OnDeadNode)
     else:
         assert type(decision) is entry
         assert decision.dataset == found.dataset
@@ -142,9 +145,15 @@ def test_the_way_to_destroyed():
 
 
 def test_dead_machine():
-    """A volume is taken from the machine that is off, and from no other."""
-    found = states.OnDeadNode(DATASET, VOLUME, SIZE, OTHER)
-    assert decided(Want.MOUNTED, found, an_assignment(1)) == Detach(*WHERE, OTHER)
+    """A volume is taken from the machine that control says is dead, and no other."""
+    found = states.OnDeadNode(DATASET, VOLUME, SIZE, OTHER, off=True)
+    told = evolve(an_assignment(1), dead=(OTHER,))
+    assert decided(Want.MOUNTED, found, told) == Detach(*WHERE, OTHER)
+    for dead in ((), ("i-third",)):
+        decision = decided(Want.MOUNTED, found, evolve(told, dead=dead))
+        assert isinstance(decision, Waiting)
+        assert decision.cause.code == "not-marked"
+        assert decision.poll
 
 
 def test_stranded_without_a_volume():

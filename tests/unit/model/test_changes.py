@@ -120,7 +120,7 @@ def test_conflict(edit, kind):
     configuration = a_configuration([a_dataset(1)], [an_ownership(1)])
     with pytest.raises(EditConflict) as caught:
         apply(Change((edit,)), configuration)
-    assert (caught.value.dataset, caught.value.kind) == (edit.dataset, kind)
+    assert (caught.value.id, caught.value.kind) == (edit.dataset, kind)
 
 
 def test_one_volume_is_one_dataset():
@@ -141,10 +141,10 @@ def test_all_or_nothing():
 
 
 def test_conflict_in_words():
-    """The conflict names the record and the dataset."""
+    """The conflict names the record and what it is about."""
     error = EditConflict(dataset_id(1), "ownership")
     assert str(error) == (
-        f"the ownership record of dataset {dataset_id(1)} has changed meanwhile"
+        f"the ownership record of {dataset_id(1)} has changed meanwhile"
     )
 
 

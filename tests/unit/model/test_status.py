@@ -122,7 +122,7 @@ def test_node_unknown():
     assert (found.phase, found.since, found.node) == (Phase.WAITING, 1000.0, HERE)
     assert found.cause == Cause(
         "node-unknown",
-        f"no agent of node {HERE} has connected since the control service started",
+        f"no agent of node {HERE} has ever connected",
         "start the agent of that node, or move the dataset",
     )
 
@@ -209,7 +209,8 @@ def test_silent_holder(here):
         Cause(
             "holder-silent",
             f"node {THERE} (10.0.0.2) has it attached and is not connected",
-            "bring node 10.0.0.2 or its agent back",
+            "bring node 10.0.0.2 or its agent back; or make sure that the machine is"
+            f" off, and say so with flockerctl node dead {THERE} --i-have-checked",
         ),
         size=2**30,
     )

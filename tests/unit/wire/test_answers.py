@@ -20,6 +20,7 @@ from flocker.model.cluster import (
 )
 from flocker.model.datasets import DEFAULT_BACKEND, Dataset
 from flocker.model.ids import DatasetID, Era, InstanceID, NodeID, ProcessID, VolumeID
+from flocker.model.nodes import DeadMark, Evidence, Node
 from flocker.model.ownership import Ownership
 from flocker.model.status import Status
 from flocker.wire.answers import (
@@ -77,6 +78,16 @@ SIGHT = NodeSight(
     last_seen=1.0,
     since=2.0,
 )
+KNOWN = Node(
+    NODE,
+    "10.0.0.1",
+    Era(UUID(int=1)),
+    "2.0",
+    first_seen=1.0,
+    labels=pmap({"rack": "a"}),
+    cordoned=True,
+    dead=DeadMark(Era(UUID(int=1)), Evidence.OPERATOR, "alice", "it burnt", 4.0),
+)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +95,8 @@ SIGHT = NodeSight(
     [
         (DatasetAnswer, dataset_status(DATASET, STATUS, 5.0)),
         (DatasetInFull, FULL),
-        (NodeAnswer, node_status(SIGHT, 5.0)),
+        (NodeAnswer, node_status(SIGHT, KNOWN, 5.0)),
+        (NodeAnswer, node_status(SIGHT, None, 5.0)),
         (ConfiguredAnswer, configured_dataset(DATASET)),
         (VersionAnswer, {"flocker": "2.0"}),
     ],
@@ -102,7 +114,7 @@ def test_newer_server() -> None:
 
 def test_array() -> None:
     """A list of answers is a tuple."""
-    body = json.dumps([node_status(SIGHT, 5.0)] * 2).encode()
+    body = json.dumps([node_status(SIGHT, KNOWN, 5.0)] * 2).encode()
     assert len(read(tuple[NodeAnswer, ...], body)) == 2
 
 

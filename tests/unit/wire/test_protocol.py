@@ -1,4 +1,4 @@
-"""Payloads are cut into boxes and put together again; format 1 is read for ever."""
+"""Payloads are cut into boxes and put together again; every format is read for ever."""
 
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from flocker.model.cluster import (
     Want,
 )
 from flocker.model.datasets import FilesystemKind, Mounting
+from flocker.model.ids import InstanceID
 from flocker.testing.builders import (
     a_dataset,
     a_fact,
@@ -39,9 +40,10 @@ from flocker.wire.protocol import (
     split,
 )
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "agent-protocol" / "1"
+EVERY = Path(__file__).parents[2] / "golden" / "agent-protocol"
+GOLDEN = EVERY / str(PROTOCOL)
 
-RELEASED = {
+RELEASED_1 = {
     "identity.json": an_identity(),
     "slice.json": Slice(
         full=True,
@@ -85,6 +87,26 @@ RELEASED = {
         gone=(dataset_id(3),),
     ),
 }
+
+RELEASED = {
+    **RELEASED_1,
+    "slice.json": evolve(
+        RELEASED_1["slice.json"],
+        changed=(
+            *RELEASED_1["slice.json"].changed,
+            evolve(an_assignment(6), dead=(InstanceID("i-2"),)),
+        ),
+    ),
+    "stand-down.json": Slice(full=True, stand_down=True),
+    "report.json": evolve(
+        RELEASED_1["report.json"],
+        changed=(
+            *RELEASED_1["report.json"].changed,
+            AgedFact(evolve(a_fact(6, Condition.ON_DEAD_NODE), off=True), 2.0),
+        ),
+    ),
+}
+"""What each golden file of the present number holds; those of number 1 have less."""
 
 sizes = st.integers(0, 5 * PART_SIZE) | st.integers(-2, 2).map(
     lambda more: 3 * PART_SIZE + more
@@ -174,20 +196,24 @@ def test_disorder_in_words():
 
 
 def test_released_number():
-    """Golden files are those of the number that is spoken."""
-    assert GOLDEN.name == str(PROTOCOL)
+    """There are golden files of every number that was ever spoken."""
+    numbers = {each.name for each in EVERY.iterdir()}
+    assert numbers == {str(number) for number in range(1, PROTOCOL + 1)}
 
 
-@pytest.mark.parametrize("name", RELEASED)
-def test_released_payloads_are_read(name):
-    """What protocol 1 sends was settled with its release, and is still understood."""
-    value = RELEASED[name]
-    assert decode(type(value), (GOLDEN / name).read_bytes()) == value
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [("1", name) for name in RELEASED_1] + [(str(PROTOCOL), name) for name in RELEASED],
+)
+def test_released_payloads_are_read(number, name):
+    """What a protocol sends was settled with its release, and is still understood."""
+    value = (RELEASED_1 if number == "1" else RELEASED)[name]
+    assert decode(type(value), (EVERY / number / name).read_bytes()) == value
 
 
 @pytest.mark.parametrize("name", RELEASED)
 def test_released_payloads_are_written(name):
-    """What is sent is what protocol 1 has, byte for byte; else it is protocol 2."""
+    """What is sent is what the protocol has, byte for byte; else it is the next one."""
     assert encode(RELEASED[name]) + b"\n" == (GOLDEN / name).read_bytes()
 
 

@@ -163,7 +163,7 @@ def test_in_full():
 
 def test_node_status():
     """What control knows of a node."""
-    assert node_status(a_sight(since=9_999.5), NOW) == {
+    assert node_status(a_sight(since=9_999.5), None, NOW) == {
         "uuid": str(HERE),
         "host": "10.0.0.1",
         "connected": True,
@@ -181,6 +181,10 @@ def test_node_status():
             }
         ],
         "refused": None,
+        "first_seen": "1970-01-01T02:46:39.500+00:00",
+        "labels": {},
+        "cordoned": False,
+        "dead": None,
     }
 
 
@@ -213,10 +217,12 @@ def test_clients_understand(dataset, ownership, facts, nodes, now):
     assert (brief.name, brief.metadata) == (dataset.name, dict(dataset.metadata))
 
 
-@given(strategies.sights, strategies.times)
-def test_clients_understand_nodes(sight, now):
+@given(strategies.sights, st.none() | strategies.registered, strategies.times)
+def test_clients_understand_nodes(sight, known, now):
     """Whatever is known of a node, a client reads what was written."""
-    answer = read(NodeAnswer, sent(node_status(sight, now)))
+    answer = read(NodeAnswer, sent(node_status(sight, known, now)))
+    assert answer.cordoned == (known is not None and known.cordoned)
+    assert (answer.dead is None) == (known is None or known.dead is None)
     assert (answer.uuid, answer.connected, answer.refused) == (
         sight.identity.node,
         sight.connected,

@@ -6,15 +6,25 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from attrs import evolve
 from pyrsistent import pmap
 
 from flocker.control.persistence import schema
 from flocker.control.persistence.database import Database, create
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
 from flocker.model.changes import Change, DatasetEdit, apply
+from flocker.model.cluster import BackendReport
 from flocker.model.configuration import Configuration
-from flocker.model.datasets import Dataset
-from flocker.model.ids import BackendName, DatasetID, NodeID, VolumeID
+from flocker.model.datasets import DEFAULT_BACKEND, Dataset
+from flocker.model.ids import (
+    BackendName,
+    DatasetID,
+    Era,
+    InstanceID,
+    NodeID,
+    VolumeID,
+)
+from flocker.model.nodes import DeadMark, Evidence, Node
 from flocker.model.ownership import Ownership
 
 STORE = UUID(int=3)
@@ -96,15 +106,45 @@ def unreadable(path: Path) -> str:
     return caught.value.why
 
 
+OF_GOLDEN_2 = evolve(
+    OF_GOLDEN,
+    revision=6,
+    nodes=pmap(
+        {
+            NODE: Node(
+                NODE,
+                "10.0.0.1",
+                Era(UUID("0e7a0000-0000-0000-0000-000000000001")),
+                "2.0",
+                (BackendReport(DEFAULT_BACKEND, "loopback", "block", InstanceID("i")),),
+                first_seen=1700000000.25,
+                last_seen=1700000001.5,
+                labels=pmap({"rack": "Käse"}),
+                cordoned=True,
+                dead=DeadMark(
+                    Era(UUID("0e7a0000-0000-0000-0000-000000000001")),
+                    Evidence.OPERATOR,
+                    "alice",
+                    "it burnt",
+                    1700000002.5,
+                ),
+            )
+        }
+    ),
+)
+"""The file of format 1, upgraded, with a node."""
+
 GOLDEN = Path(__file__).parents[3] / "golden" / "store"
 
 
-@pytest.mark.parametrize("name", ["format-1"])
+@pytest.mark.parametrize("name", ["format-1", "format-2"])
 def test_every_format_loads(tmp_path: Path, name: str) -> None:
     """A file of each released format loads for ever, as what was stored in it."""
     path = tmp_path / "configuration.sqlite"
     shutil.copy(GOLDEN / f"{name}.sqlite", path)
-    assert load(path) == OF_GOLDEN
+    expected = OF_GOLDEN if name == "format-1" else OF_GOLDEN_2
+    assert load(path) == expected
+    assert load(path) == expected
 
 
 def test_store_id_stays(path: Path) -> None:
@@ -174,7 +214,7 @@ def test_other_format(path: Path, number: int) -> None:
     """A format that this version does not know is named beside the one it knows."""
     edit(path, f"PRAGMA user_version = {number}")
     assert f"number {number}" in unreadable(path)
-    assert f"number {schema.FORMAT}" in unreadable(path)
+    assert f"to {schema.FORMAT}" in unreadable(path)
 
 
 def test_damaged_pages(path: Path) -> None:

@@ -1,0 +1,40 @@
+"""Whether anything new may come to a node; asked by `datasets` and `leases`."""
+
+from attrs import frozen
+
+from flocker.model.configuration import Configuration
+from flocker.model.errors import FlockerError
+from flocker.model.ids import NodeID
+
+
+@frozen
+class NodeRefuses(FlockerError):
+    """Nothing new may come to a node that is cordoned or dead."""
+
+    node: NodeID
+    host: str
+    how: str
+
+    def words(self) -> str:
+        """Name the node, and what would release it."""
+        release = (
+            f"flockerctl node {'alive' if self.how == 'marked dead' else 'uncordon'}"
+        )
+        return (
+            f"node {self.node} ({self.host}) is {self.how}, so nothing new can be put"
+            f" there; choose another node, or: {release} {self.node}"
+        )
+
+
+def admit(configuration: Configuration, node: NodeID, *, anew: bool = True) -> None:
+    """Raises `NodeRefuses` where nothing new may come. Unknown nodes are welcome.
+
+    What is not there `anew` may stay on a cordoned node, but not on a dead one.
+    """
+    found = configuration.nodes.get(node)
+    if found is None:
+        return
+    if found.is_dead:
+        raise NodeRefuses(node, found.host, "marked dead")
+    if found.cordoned and anew:
+        raise NodeRefuses(node, found.host, "cordoned")

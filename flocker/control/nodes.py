@@ -1,0 +1,138 @@
+"""What users may say of nodes: pure functions from configuration to Change.
+
+A node comes into the registry by its agent's first Hello (`node_upkeep`). To cordon it
+keeps new datasets away (`admission`); to mark it dead lets others take what it had.
+"""
+
+from collections.abc import Callable, Mapping
+
+from attrs import evolve, frozen
+from pyrsistent import pmap
+
+from flocker.model.changes import Change, NodeEdit
+from flocker.model.cluster import NodeSight
+from flocker.model.configuration import Configuration
+from flocker.model.errors import FlockerError
+from flocker.model.ids import NodeID
+from flocker.model.leases import wanted_on
+from flocker.model.nodes import DeadMark, Evidence, Node
+
+Sighted = Callable[[NodeID], NodeSight | None]
+"""Gives what is seen of a node; `Observations.sight`."""
+
+
+@frozen
+class NodeUnknown(FlockerError):
+    """No node of this id has ever connected."""
+
+    node: NodeID
+
+    def words(self) -> str:
+        """Name the node."""
+        return f"there is no node {self.node}; no agent of it has ever connected"
+
+
+@frozen
+class NodeAlive(FlockerError):
+    """A node that is connected cannot be dead."""
+
+    node: NodeID
+    host: str
+
+    def words(self) -> str:
+        """Name the node."""
+        return (
+            f"node {self.node} ({self.host}) is connected, so it is not dead; stop it"
+            " first, or cordon it and move its datasets"
+        )
+
+
+@frozen
+class NodeInUse(FlockerError):
+    """A node cannot be forgotten while anything is wanted of it."""
+
+    node: NodeID
+    why: str
+
+    def words(self) -> str:
+        """Name the node and what is wanted."""
+        return f"node {self.node} cannot be forgotten: {self.why}"
+
+
+def label(
+    configuration: Configuration, node: NodeID, labels: Mapping[str, str | None]
+) -> Change:
+    """Set some labels of a node, and drop those that are None.
+
+    Raises `NodeUnknown`.
+    """
+    found = _found(configuration, node)
+    kept = {**found.labels, **labels}
+    wanted = pmap({key: value for key, value in kept.items() if value is not None})
+    return _become(found, evolve(found, labels=wanted))
+
+
+def cordon(configuration: Configuration, node: NodeID, *, cordoned: bool) -> Change:
+    """Let nothing new come to a node, or let it come again. Raises `NodeUnknown`."""
+    found = _found(configuration, node)
+    return _become(found, evolve(found, cordoned=cordoned))
+
+
+def declare_dead(
+    configuration: Configuration,
+    sighted: Sighted,
+    node: NodeID,
+    mark: tuple[Evidence, str, str],
+    now: float,
+) -> Change:
+    """Mark the life that a silent node was last known in as dead.
+
+    `mark` is the evidence, who gives it and in which words. Raises `NodeUnknown`,
+    `NodeAlive`. One that is marked already stays as it is marked.
+    """
+    found = _found(configuration, node)
+    sight = sighted(node)
+    if sight is not None and sight.connected:
+        raise NodeAlive(node, found.host)
+    if found.is_dead:
+        return Change()
+    evidence, by, words = mark
+    return _become(
+        found, evolve(found, dead=DeadMark(found.era, evidence, by, words, now))
+    )
+
+
+def declare_alive(configuration: Configuration, node: NodeID) -> Change:
+    """Take the mark from a node. Raises `NodeUnknown`.
+
+    What was taken from it meanwhile stays where it is.
+    """
+    found = _found(configuration, node)
+    return _become(found, evolve(found, dead=None))
+
+
+def forget(configuration: Configuration, sighted: Sighted, node: NodeID) -> Change:
+    """Drop a node that will not come back. Raises `NodeUnknown`, `NodeInUse`."""
+    found = _found(configuration, node)
+    sight = sighted(node)
+    if sight is not None and sight.connected:
+        raise NodeInUse(node, f"it ({found.host}) is connected")
+    for dataset in configuration.datasets.values():
+        lease = configuration.leases.get(dataset.id)
+        if not dataset.destroyed and wanted_on(dataset, lease) == node:
+            raise NodeInUse(node, f"dataset {dataset.id} is wanted on it")
+    for lease in configuration.leases.values():
+        if lease.node == node:
+            raise NodeInUse(node, f"dataset {lease.dataset} is leased to it")
+    return Change((NodeEdit(found, None),))
+
+
+def _found(configuration: Configuration, node: NodeID) -> Node:
+    found = configuration.nodes.get(node)
+    if found is None:
+        raise NodeUnknown(node)
+    return found
+
+
+def _become(before: Node, after: Node) -> Change:
+    return Change() if before == after else Change((NodeEdit(before, after),))

@@ -133,6 +133,10 @@ class Faults:
         self.hidden.clear()
         self.doubled = False
 
+    def list_once(self) -> None:
+        """List no volume twice any more."""
+        self.doubled = False
+
     def listed(
         self, volumes: Sequence[BlockDeviceVolume]
     ) -> Sequence[BlockDeviceVolume]:

@@ -77,12 +77,9 @@ class Invariants:
     # W2, and what was answered: nothing goes back.
 
     def _stored(self, before: Configuration, now: Configuration) -> Iterable[str]:
-        for dataset in list(self.written):
-            if not is_wanted(now, dataset):
-                del self.written[dataset]
-        for dataset in list(self.forgiven):
-            if dataset not in now.datasets:
-                self.forgiven.discard(dataset)
+        for dataset in [each for each in self.written if not is_wanted(now, each)]:
+            del self.written[dataset]
+        self.forgiven.intersection_update(now.datasets)
         if now.revision < self._promised:
             yield (
                 f"revision {self._promised} was acknowledged,"

@@ -20,11 +20,11 @@ from flocker.control.operations import Decide
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset, Mounting
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, InstanceID, NodeID
+from flocker.model.ids import DatasetID, InstanceID, NodeID, VolumeID
 from flocker.model.leases import USER, Holder, wanted_on
 from flocker.model.sizes import MEBIBYTE
 from flocker.model.status import Status, status
-from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
+from flocker.testing.fakes.memory_block_devices import Device, MemoryBlockDevices
 from flocker.testing.simulation.clocks import SimulatedClock
 from flocker.testing.simulation.invariants import Invariants, Violated, is_wanted
 from flocker.testing.simulation.machines import (
@@ -79,6 +79,7 @@ class World:
         self.store = Disk(commits_take)
         self.events = 0
         self._writes = 0
+        self._vanished: list[Device] = []
         self.start_control()
         self.machines = [
             Machine(
@@ -138,6 +139,26 @@ class World:
         if self.control is not None:
             self.control.kill()
             self._around.control = None
+
+    def step_control_clock(self, seconds: float) -> None:
+        """Set the wall clock of control's machine; it counts from the next start."""
+        self._around.control_ahead += seconds
+
+    # What happens to storage.
+
+    def vanish(self, volume: VolumeID) -> None:
+        """Let the device of an attached volume vanish, whoever uses it."""
+        device = self.service.devices.pop(volume, None)
+        if device is not None:
+            self.watch.vanished.add(device.number)
+            self._vanished.append(device)
+
+    def _unmount_vanished(self) -> None:
+        """Do what the status asks people to do."""
+        for machine in self.machines:
+            for path, device in list(machine.kernel.mounted.items()):
+                if device in self._vanished:
+                    machine.kernel.unmount(path, None)
 
     # What users do.
 
@@ -225,25 +246,26 @@ class World:
         if lease is not None and mounted == [self.machine(lease.node).instance]:
             return True
         if dataset.deleted:
-            orphaned = self._volumes(dataset.id) and not self.watch.lag
-            return dataset.destroyed and not orphaned
+            left = set(self.volumes_of(dataset.id)) - self.watch.spare
+            return dataset.destroyed and not left
         wanted = wanted_on(dataset, lease)
         if wanted is None:
             return len(mounted) <= 1
         return mounted == [self.machine(wanted).instance]
 
     def mounted_at(self, dataset: DatasetID) -> list[InstanceID]:
-        """Name the machines that have it mounted."""
+        """Name the machines that have it mounted, so that one can write."""
         return [
             machine.instance
             for machine in self.machines
-            for path in machine.kernel.mounted
-            if path.name == str(dataset)
+            for path, device in machine.kernel.mounted.items()
+            if path.name == str(dataset) and self.invariants.is_live(device)
         ]
 
-    def _volumes(self, dataset: DatasetID) -> list[object]:
+    def volumes_of(self, dataset: DatasetID) -> list[VolumeID]:
+        """Name the volumes that say that they are of a dataset."""
         volumes = self.service.volumes.values()
-        return [volume for volume in volumes if volume.dataset_id == dataset]
+        return [v.blockdevice_id for v in volumes if v.dataset_id == dataset]
 
     def ill(self) -> list[str]:
         """Say of each dataset that is not as wanted what its status is."""
@@ -291,6 +313,7 @@ class World:
                 machine.kernel.let_go(device)
             if machine.agent is None:
                 machine.start_agent()
+        self._unmount_vanished()
 
     def settle(self) -> None:
         """Mend everything, and wait until all is as wanted."""

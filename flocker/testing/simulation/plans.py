@@ -98,12 +98,11 @@ def plan(seed: int) -> Plan:
     dice = _Dice(random, shape.machines)
     weighted = [*_USERS, *(each for each in _FAULTS if random.randrange(3))]
     kinds = [kind for kind, weight in weighted for _ in range(weight)]
-    first = _then(random, h.Create(0, dice.machine()))
-    others = (
-        _then(random, random.choice(kinds)(dice))
-        for _ in range(random.randrange(10, 26))
-    )
-    return Plan(seed, shape, (first, *others))
+    steps = [_then(random, h.Create(0, dice.machine()))]
+    for _ in range(random.randrange(12, 30)):
+        what = random.choice(kinds)(dice)
+        steps.extend(what if isinstance(what, tuple) else (_then(random, what),))
+    return Plan(seed, shape, tuple(steps))
 
 
 def _then(random: Random, happening: h.Happening) -> Then:
@@ -225,15 +224,21 @@ def _cordon(dice: _Dice) -> h.Happening:
     return h.Cordon(dice.machine(), dice.one_in(2))
 
 
-def _mark_dead(dice: _Dice) -> h.Happening:
-    return h.MarkDead(dice.machine())
+def _mark_dead(dice: _Dice) -> tuple[Then, ...]:
+    """Somebody says of a silent machine that it is dead, and is right or not."""
+    machine, other = dice.machine(), dice.machine()
+    gone = (h.Partition, h.PowerOff, h.Partition)[dice.random.randrange(3)]
+    begins = _then(dice.random, gone(machine, dice.random.choice((25.0, 70.0))))
+    marked = Then(dice.random.choice((0.0, 21.0)), 2, h.MarkDead(machine))
+    moved = _then(dice.random, h.Move(dice.dataset(), other))
+    return (begins, marked, *((moved,) if dice.one_in(2) else ()))
 
 
 def _mark_alive(dice: _Dice) -> h.Happening:
     return h.MarkAlive(dice.machine())
 
 
-Kind = tuple[Callable[[_Dice], h.Happening], int]
+Kind = tuple[Callable[[_Dice], h.Happening | tuple[Then, ...]], int]
 
 _USERS: tuple[Kind, ...] = (
     (_create, 5),

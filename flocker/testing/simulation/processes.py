@@ -89,7 +89,8 @@ class SimulatedThreads(Threads):
 
     def hang(self) -> None:
         """Let calls that come from now on begin and not end."""
-        self._hung = Deferred()
+        if self._hung is None:
+            self._hung = Deferred()
 
     def go_on(self) -> None:
         """Let the calls that hang do what they should, and end."""

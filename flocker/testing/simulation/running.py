@@ -94,7 +94,7 @@ class Run:
         world, forgiven = self.world, self.world.invariants.forgiven
         return [
             f"{dataset.id}: {world.status(dataset.id)}"
-            for dataset in world.configuration.datasets.values()
+            for dataset in world.known.datasets.values()
             if not world.is_well(dataset)
             and not (dataset.id in forgiven and world.status(dataset.id).cause)
         ]
@@ -118,7 +118,7 @@ class Run:
             self._wordless.clear()
             return
         now = self.world.clock.seconds()
-        for dataset in self.world.configuration.datasets:
+        for dataset in self.world.known.datasets:
             status = self.world.status(dataset)
             settled = status.phase in {Phase.MOUNTED, Phase.DESTROYED}
             if settled or (status.cause is not None and status.cause.words):

@@ -123,6 +123,13 @@ class World:
         """What is stored."""
         return self.store.stored
 
+    @property
+    def known(self) -> Configuration:
+        """What control knows: not what was stored and seemed to have failed."""
+        if self.control is None:
+            return self.store.stored
+        return self.control.operations.configuration
+
     def machine(self, node: NodeID) -> Machine:
         """Find a machine."""
         return next(each for each in self.machines if each.node == node)
@@ -233,15 +240,14 @@ class World:
     def status(self, dataset: DatasetID) -> Status:
         """Say what control says."""
         assert self.control is not None
-        seen = self.control.observations
-        found = self.configuration.datasets[dataset]
-        lease = self.configuration.leases.get(dataset)
-        registry = self.configuration.nodes
-        return status(found, seen.facts(dataset), seen.nodes, lease, registry)
+        seen, known = self.control.observations, self.known
+        found = known.datasets[dataset]
+        lease = known.leases.get(dataset)
+        return status(found, seen.facts(dataset), seen.nodes, lease, known.nodes)
 
     def is_well(self, dataset: Dataset) -> bool:
         """Whether a dataset is as wanted: gone, or mounted where it should be only."""
-        lease = self.configuration.leases.get(dataset.id)
+        lease = self.known.leases.get(dataset.id)
         mounted = self.mounted_at(dataset.id)
         if lease is not None and mounted == [self.machine(lease.node).instance]:
             return True

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from flocker.model.configuration import Configuration
 from flocker.model.ids import DatasetID, Era, InstanceID, VolumeID
@@ -28,6 +28,15 @@ class Violated(AssertionError):
     """Something happened that must never happen."""
 
 
+@frozen
+class Use:
+    """A dataset is mounted where it is leased, in one life of a machine."""
+
+    machine: Machine
+    era: Era
+    device: Device
+
+
 @define
 class Invariants:
     """Knows what was promised to users, and compares it with what is so.
@@ -41,7 +50,7 @@ class Invariants:
     machines: Sequence[Machine]
     written: dict[DatasetID, set[str]] = field(factory=dict)
     forgiven: set[DatasetID] = field(factory=set)
-    protected: dict[DatasetID, Machine] = field(factory=dict)
+    protected: dict[DatasetID, Use] = field(factory=dict)
     dead_eras: set[Era] = field(factory=set)
     _promised: int = 0
     _before: Configuration = field(factory=Configuration)
@@ -157,21 +166,24 @@ class Invariants:
             if dataset in self.protected or dataset in self.forgiven:
                 continue
             machine = next((m for m in self.machines if m.node == lease.node), None)
-            if machine and self._is_mounted(dataset, machine) and machine.at_rest:
-                told = machine.agent and machine.agent.told.get(dataset)
-                if told and told.lease and told.lease.node == machine.node:
-                    self.protected[dataset] = machine
+            if machine is None or not machine.at_rest or machine.agent is None:
+                continue
+            device = _mounted(dataset, machine)
+            told = machine.agent.told.get(dataset)
+            if device is None or told is None or not self.is_live(device):
+                continue
+            if told.lease is not None and told.lease.node == machine.node:
+                self.protected[dataset] = Use(machine, machine.era, device)
 
     def _taken(self) -> Iterable[str]:
-        for dataset, machine in list(self.protected.items()):
+        for dataset, use in list(self.protected.items()):
             lease = self.disk.stored.leases.get(dataset)
-            if lease is None or lease.node != machine.node or not machine.on:
+            over = lease is None or lease.node != use.machine.node
+            if over or use.machine.era != use.era or not self.is_live(use.device):
                 del self.protected[dataset]
-            elif not self._is_mounted(dataset, machine):
-                yield f"{dataset} was taken from {machine.instance}, which leases it"
-
-    def _is_mounted(self, dataset: DatasetID, machine: Machine) -> bool:
-        return any(path.name == str(dataset) for path in machine.kernel.mounted)
+            elif use.machine.on and _mounted(dataset, use.machine) is not use.device:
+                instance = use.machine.instance
+                yield f"{dataset} was taken from {instance}, which leases it"
 
     # In the quiet end.
 
@@ -191,6 +203,13 @@ def is_wanted(configuration: Configuration, dataset: DatasetID) -> bool:
     """Whether a dataset is configured and not deleted."""
     row = configuration.datasets.get(dataset)
     return row is not None and not row.deleted
+
+
+def _mounted(dataset: DatasetID, machine: Machine) -> Device | None:
+    for path, device in machine.kernel.mounted.items():
+        if path.name == str(dataset):
+            return device
+    return None
 
 
 def _ownership(before: Configuration, now: Configuration) -> Iterable[str]:

@@ -65,10 +65,15 @@ class Watch:
         *,
         on: bool,
     ) -> None:
-        """From a machine that runs it is taken only when its node is marked dead."""
+        """While a machine that runs uses it, it goes only if its node is marked dead.
+
+        One that is only attached may go: an agent that has a new life, and is about to
+        use it, waits for whoever is taking it away.
+        """
         holder = volume.attached_to
-        if device is not None:
-            self.vanished.add(device.number)
-        if holder is not None and on and not self.dead(holder):
+        if device is None or holder is None:
+            return
+        if on and device.users and not self.dead(holder):
             words = f"{by} took {volume.blockdevice_id} from {holder}"
             self.violations.append(words)
+        self.vanished.add(device.number)

@@ -70,6 +70,8 @@ class OddError(Exception):
 class Faults:
     """Which calls fail: `once` in order, `always` until taken out; `calls` counts.
 
+    `changes` counts those that change storage.
+
     `always` has names of calls; or names and what a call is about, which is a volume
     or a device: ``"signature /dev/memory/d1"``. Volumes in `hidden` are not listed,
     and with `doubled` each that is listed is so twice. `said` is told of each call
@@ -79,6 +81,7 @@ class Faults:
     once: dict[str, list[Fault]] = field(factory=dict)
     always: set[str] = field(factory=set)
     calls: dict[str, int] = field(factory=dict)
+    changes: int = 0
     hidden: set[VolumeID] = field(factory=set)
     doubled: bool = False
     said: Callable[[str], None] | None = None
@@ -92,6 +95,7 @@ class Faults:
     ) -> T:
         """Do it, or fail as planned."""
         self.calls[name] = self.calls.get(name, 0) + 1
+        self.changes += name in CHANGING
         if self.said is None:
             return self._call(name, do, half, about)
         what = name if about is None else f"{name} {about}"

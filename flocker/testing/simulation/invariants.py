@@ -52,6 +52,7 @@ class Invariants:
     forgiven: set[DatasetID] = field(factory=set)
     protected: dict[DatasetID, Use] = field(factory=dict)
     dead_eras: set[Era] = field(factory=set)
+    _idle: dict[InstanceID, int] = field(factory=dict)
     _promised: int = 0
     _before: Configuration = field(factory=Configuration)
 
@@ -79,6 +80,7 @@ class Invariants:
         wrong.extend(self._mounts())
         wrong.extend(self._lost())
         wrong.extend(self._taken())
+        wrong.extend(self._unasked())
         if wrong:
             raise Violated("; ".join(wrong))
         self._protect()
@@ -139,7 +141,7 @@ class Invariants:
 
     def _is_the_dataset(self, path: Path, device: Device) -> Iterable[str]:
         """What is served is the one volume on record (W3: nothing older)."""
-        dataset = DatasetID(UUID(path.name))
+        dataset = _named(path)
         owner = self.disk.stored.ownership.get(dataset)
         if owner is not None and owner.volume != device.volume:
             yield f"{device.volume} is mounted as {dataset}, which is {owner.volume}"
@@ -185,7 +187,28 @@ class Invariants:
                 instance = use.machine.instance
                 yield f"{dataset} was taken from {instance}, which leases it"
 
+    # Without control an agent changes no storage; what it had begun, it ends.
+
+    def _unasked(self) -> Iterable[str]:
+        for machine in self.machines:
+            if machine.agent is None or machine.agent.informed or not machine.at_rest:
+                _ = self._idle.pop(machine.instance, None)
+                continue
+            changes = machine.faults.changes
+            if changes > self._idle.setdefault(machine.instance, changes):
+                yield f"{machine.instance} changed storage and does not hear control"
+
     # In the quiet end.
+
+    def unrecorded(self) -> list[str]:
+        """Name datasets that are in use, and would be formatted if found blank."""
+        ownership = self.disk.stored.ownership
+        return [
+            f"{path.name} is in use, and nothing is on record that says so"
+            for machine in self.machines
+            for path in machine.kernel.mounted
+            if not ((owner := ownership.get(_named(path))) and owner.acquired)
+        ]
 
     def surplus(self) -> list[str]:
         """Name volumes that are nobody's, though nothing kept them from being found."""
@@ -203,6 +226,10 @@ def is_wanted(configuration: Configuration, dataset: DatasetID) -> bool:
     """Whether a dataset is configured and not deleted."""
     row = configuration.datasets.get(dataset)
     return row is not None and not row.deleted
+
+
+def _named(path: Path) -> DatasetID:
+    return DatasetID(UUID(path.name))
 
 
 def _mounted(dataset: DatasetID, machine: Machine) -> Device | None:

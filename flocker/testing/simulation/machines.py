@@ -109,10 +109,14 @@ class Surroundings:
 
 @define(eq=False)
 class Listened:
-    """An agent, and what it has taken in of what control told it (`session.Agent`)."""
+    """An agent, and what it has taken in of what control told it (`session.Agent`).
+
+    `informed` says whether it may begin anything: it hears control, and was told.
+    """
 
     agent: DatasetAgent
     told: dict[DatasetID, Assignment] = field(factory=dict)
+    informed: bool = False
 
     def talking(self, link: Link) -> None:
         """Pass it on."""
@@ -120,6 +124,7 @@ class Listened:
 
     async def take(self, boot: str, number: int, what: Slice) -> bool:
         """Pass it on, and note it when it was taken."""
+        self.informed = True
         taken = await self.agent.take(boot, number, what)
         if taken:
             if what.full:
@@ -135,6 +140,7 @@ class Listened:
 
     def cut_off(self) -> None:
         """Pass it on."""
+        self.informed = False
         self.agent.cut_off()
 
 

@@ -92,12 +92,13 @@ class Run:
     def _ill(self) -> list[str]:
         """Name what is not as wanted; of what cannot be, that it is not explained."""
         world, forgiven = self.world, self.world.invariants.forgiven
-        return [
+        ill = [
             f"{dataset.id}: {world.status(dataset.id)}"
             for dataset in world.known.datasets.values()
             if not world.is_well(dataset)
             and not (dataset.id in forgiven and world.status(dataset.id).cause)
         ]
+        return ill + world.invariants.unrecorded()
 
     def _advance(self, seconds: float) -> None:
         clock = self.world.clock

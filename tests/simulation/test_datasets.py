@@ -180,7 +180,7 @@ def test_call_fails_once(call: str, fault: Fault) -> None:
     assert world.service.volumes == {}
 
 
-@pytest.mark.parametrize("call", [c for c in CALLS if c != "mounts"])
+@pytest.mark.parametrize("call", CALLS)
 def test_call_fails_always(call: str) -> None:
     """A dataset whose steps never work has a status that says why, and no other."""
     world = started(World())

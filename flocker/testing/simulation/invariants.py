@@ -211,13 +211,22 @@ class Invariants:
         ]
 
     def surplus(self) -> list[str]:
-        """Name volumes that are nobody's, though nothing kept them from being found."""
-        configuration = self.disk.stored
-        recorded = {owner.volume for owner in configuration.ownership.values()}
+        """Name volumes that are nobody's, though nothing kept them from being found.
+
+        One of a dataset that has none on record is found when that is next wanted.
+        """
+        stored = self.disk.stored
+        recorded = {owner.volume for owner in stored.ownership.values()}
+        to_be_found = {
+            each.id
+            for each in stored.datasets.values()
+            if not each.destroyed and each.id not in stored.ownership
+        }
         return [
             f"{name} is left over"
-            for name in self.service.volumes
+            for name, volume in self.service.volumes.items()
             if name not in recorded
+            and volume.dataset_id not in to_be_found
             and (name not in self.watch.spare or self.watch.formatted.get(name))
         ]
 

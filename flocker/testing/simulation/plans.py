@@ -7,7 +7,7 @@ far enough to go wrong in an interesting way.
 from collections.abc import Callable
 from random import Random
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from flocker.testing.simulation import happenings as h
 from flocker.testing.simulation.faults import Fault
@@ -62,27 +62,42 @@ class Plan:
     steps: tuple[Then, ...]
 
 
-@frozen
+@define
 class _Dice:
-    """Chooses what a happening is about."""
+    """Chooses what a happening is about; `places` is where datasets were asked for."""
 
     random: Random
     machines: int
+    places: dict[int, int] = field(factory=dict)
 
     def machine(self) -> int:
         return self.random.randrange(self.machines)
 
     def dataset(self) -> int:
-        return self.random.randrange(DATASETS)
+        """The first is spoken of most, so that its story is a long one."""
+        return self.random.choice((0, 0, 0, 1, 1, 2))
+
+    def place(self, dataset: int) -> int:
+        """Give where a dataset seems to be, or now and then any machine."""
+        if self.one_in(4):
+            return self.machine()
+        return self.places.get(dataset, 0)
+
+    def other(self, machine: int) -> int:
+        return (machine + self.random.randrange(1, self.machines)) % self.machines
 
     def one_in(self, chances: int) -> bool:
         return self.random.randrange(chances) == 0
 
-    def short(self) -> float:
-        return self.random.choice(SHORT)
-
     def long(self) -> float:
         return self.random.choice(LONG)
+
+    def soon(self, happening: h.Happening) -> Then:
+        return _then(self.random, happening)
+
+    def move(self, dataset: int, machine: int, instead: int | None = None) -> h.Move:
+        self.places[dataset] = machine if instead is None else instead
+        return h.Move(dataset, machine, instead)
 
 
 def plan(seed: int) -> Plan:
@@ -98,8 +113,9 @@ def plan(seed: int) -> Plan:
     dice = _Dice(random, shape.machines)
     weighted = [*_USERS, *(each for each in _FAULTS if random.randrange(3))]
     kinds = [kind for kind, weight in weighted for _ in range(weight)]
-    steps = [_then(random, h.Create(0, dice.machine()))]
-    for _ in range(random.randrange(12, 30)):
+    dice.places = {number: dice.machine() for number in range(DATASETS)}
+    steps = [dice.soon(h.Create(0, dice.places[0]))]
+    for _ in range(random.randrange(12, 34)):
         what = random.choice(kinds)(dice)
         steps.extend(what if isinstance(what, tuple) else (_then(random, what),))
     return Plan(seed, shape, tuple(steps))
@@ -119,7 +135,8 @@ def _then(random: Random, happening: h.Happening) -> Then:
 
 
 def _create(dice: _Dice) -> h.Happening:
-    return h.Create(dice.dataset(), dice.machine(), dice.one_in(5), dice.one_in(8))
+    dataset = dice.dataset()
+    return h.Create(dataset, dice.places[dataset], dice.one_in(5), dice.one_in(8))
 
 
 def _write(dice: _Dice) -> h.Happening:
@@ -128,16 +145,29 @@ def _write(dice: _Dice) -> h.Happening:
 
 def _move(dice: _Dice) -> h.Happening:
     instead = dice.machine() if dice.one_in(5) else None
-    return h.Move(dice.dataset(), dice.machine(), instead)
+    return dice.move(dice.dataset(), dice.machine(), instead)
+
+
+def _there_and_back(dice: _Dice) -> tuple[Then, ...]:
+    dataset = dice.dataset()
+    place = dice.places[dataset]
+    away = dice.soon(dice.move(dataset, dice.other(place)))
+    return (away, dice.soon(dice.move(dataset, place)))
 
 
 def _grow(dice: _Dice) -> h.Happening:
     return h.Grow(dice.dataset(), dice.random.randrange(2, 6))
 
 
-def _lease(dice: _Dice) -> h.Happening:
-    expires = dice.random.choice((None, 20.0, 100.0))
-    return h.Lease(dice.dataset(), dice.machine(), expires)
+def _lease(dice: _Dice) -> tuple[Then, ...]:
+    """Somebody leases what is there; somebody else wants it away."""
+    dataset = dice.dataset()
+    expires = dice.random.choice((None, None, 20.0, 100.0))
+    leased = dice.soon(h.Lease(dataset, dice.place(dataset), expires))
+    if dice.one_in(2):
+        return (leased,)
+    asked = dice.move(dataset, dice.machine())
+    return (leased, dice.soon(h.Delete(dataset) if dice.one_in(4) else asked))
 
 
 def _release(dice: _Dice) -> h.Happening:
@@ -215,9 +245,13 @@ def _vanish(dice: _Dice) -> h.Happening:
     return h.Vanish(dice.dataset())
 
 
-def _spoil(dice: _Dice) -> h.Happening:
-    how = dice.random.choice(("destroyed", "emptied", "foreign"))
-    return h.Spoil(dice.dataset(), how)
+def _spoil(dice: _Dice) -> tuple[Then, ...]:
+    """Somebody spoils a volume, perhaps of a machine that is off."""
+    dataset = dice.dataset()
+    how = dice.random.choice(("destroyed", "emptied", "emptied", "foreign"))
+    off = dice.soon(h.PowerOff(dice.place(dataset), 25.0))
+    spoilt = dice.soon(h.Spoil(dataset, how))
+    return (spoilt,) if dice.one_in(3) else (off, spoilt)
 
 
 def _cordon(dice: _Dice) -> h.Happening:
@@ -226,12 +260,15 @@ def _cordon(dice: _Dice) -> h.Happening:
 
 def _mark_dead(dice: _Dice) -> tuple[Then, ...]:
     """Somebody says of a silent machine that it is dead, and is right or not."""
-    machine, other = dice.machine(), dice.machine()
-    gone = (h.Partition, h.PowerOff, h.Partition)[dice.random.randrange(3)]
-    begins = _then(dice.random, gone(machine, dice.random.choice((25.0, 70.0))))
-    marked = Then(dice.random.choice((0.0, 21.0)), 2, h.MarkDead(machine))
-    moved = _then(dice.random, h.Move(dice.dataset(), other))
-    return (begins, marked, *((moved,) if dice.one_in(2) else ()))
+    dataset = dice.dataset()
+    machine, lasts = dice.place(dataset), dice.random.choice((25.0, 70.0))
+    off, cut = h.PowerOff(machine, lasts), h.Partition(machine, lasts)
+    begins = dice.soon(off if dice.one_in(3) else cut)
+    wait = dice.random.choice((0.0, 21.0, 21.0, 21.0))
+    marked = Then(wait, dice.random.randrange(4), h.MarkDead(machine))
+    moved = dice.soon(dice.move(dataset, dice.other(machine)))
+    wrote = dice.soon(h.Write())
+    return (begins, marked, moved, wrote) if dice.one_in(2) else (begins, moved, marked)
 
 
 def _mark_alive(dice: _Dice) -> h.Happening:
@@ -243,7 +280,8 @@ Kind = tuple[Callable[[_Dice], h.Happening | tuple[Then, ...]], int]
 _USERS: tuple[Kind, ...] = (
     (_create, 5),
     (_write, 6),
-    (_move, 8),
+    (_move, 6),
+    (_there_and_back, 2),
     (_grow, 1),
     (_lease, 3),
     (_release, 2),

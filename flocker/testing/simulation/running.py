@@ -20,7 +20,7 @@ LOOK_EVERY: Final = 1.0
 """Seconds between two looks at all statuses."""
 
 WORDLESS: Final = 60.0
-"""Seconds for which a dataset may be under way without a cause that says why."""
+"""Seconds for which a dataset may be in one phase without a cause that says why."""
 
 STAYS_WELL: Final = 3.0
 """Seconds for which all must stay well in the end."""
@@ -61,7 +61,7 @@ class Run:
         self.trace = Trace(self._moment, names)
         self.scene = Scene(self.world, ids, self.trace.say if traced else None)
         self._look_at = LOOK_EVERY
-        self._wordless: dict[DatasetID, float] = {}
+        self._wordless: dict[DatasetID, tuple[Phase, float]] = {}
         if traced:
             for machine in self.world.machines:
                 machine.faults.said = _teller(self.trace, machine.instance)
@@ -85,6 +85,7 @@ class Run:
             if self.world.clock.seconds() > until:
                 raise Violated(f"not well after {QUIET_WITHIN} s: {self._ill()}")
             self._advance(LOOK_EVERY)
+            self.world.obey()
             well_for = 0.0 if self._ill() else well_for + LOOK_EVERY
         if surplus := self.world.invariants.surplus():
             raise Violated("; ".join(surplus))
@@ -124,7 +125,11 @@ class Run:
             settled = status.phase in {Phase.MOUNTED, Phase.DESTROYED}
             if settled or (status.cause is not None and status.cause.words):
                 _ = self._wordless.pop(dataset, None)
-            elif now - self._wordless.setdefault(dataset, now) > WORDLESS:
+                continue
+            phase, since = self._wordless.get(dataset, (None, now))
+            if phase is not status.phase:
+                self._wordless[dataset] = status.phase, now
+            elif now - since > WORDLESS:
                 raise Violated(f"{dataset} does not say why: {status}")
 
     def _moment(self) -> tuple[int, float]:

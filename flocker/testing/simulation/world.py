@@ -24,7 +24,7 @@ from flocker.model.ids import DatasetID, InstanceID, NodeID, VolumeID
 from flocker.model.leases import USER, Holder, wanted_on
 from flocker.model.sizes import MEBIBYTE
 from flocker.model.status import Status, status
-from flocker.testing.fakes.memory_block_devices import Device, MemoryBlockDevices
+from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
 from flocker.testing.simulation.clocks import SimulatedClock
 from flocker.testing.simulation.invariants import Invariants, Violated, is_wanted
 from flocker.testing.simulation.machines import (
@@ -79,7 +79,6 @@ class World:
         self.store = Disk(commits_take)
         self.events = 0
         self._writes = 0
-        self._vanished: list[Device] = []
         self.start_control()
         self.machines = [
             Machine(
@@ -148,8 +147,12 @@ class World:
             self._around.control = None
 
     def step_control_clock(self, seconds: float) -> None:
-        """Set the wall clock of control's machine; it counts from the next start."""
-        self._around.control_ahead += seconds
+        """Set the wall clock of control's machine; it counts from the next start.
+
+        It is not set to before the beginning of time.
+        """
+        ahead = self._around.control_ahead + seconds
+        self._around.control_ahead = max(0.0, ahead)
 
     # What happens to storage.
 
@@ -158,13 +161,18 @@ class World:
         device = self.service.devices.pop(volume, None)
         if device is not None:
             self.watch.vanished.add(device.number)
-            self._vanished.append(device)
 
-    def _unmount_vanished(self) -> None:
-        """Do what the status asks people to do."""
+    def obey(self) -> None:
+        """Do what statuses ask a person to do: unmount what has no device any more."""
+        for dataset in self.known.datasets:
+            cause = self.status(dataset).cause
+            if cause is not None and cause.code == "stranded":
+                self._unmount_stale(dataset)
+
+    def _unmount_stale(self, dataset: DatasetID) -> None:
         for machine in self.machines:
             for path, device in list(machine.kernel.mounted.items()):
-                if device in self._vanished:
+                if path.name == str(dataset) and not self.invariants.is_live(device):
                     machine.kernel.unmount(path, None)
 
     # What users do.
@@ -319,7 +327,6 @@ class World:
                 machine.kernel.let_go(device)
             if machine.agent is None:
                 machine.start_agent()
-        self._unmount_vanished()
 
     def settle(self) -> None:
         """Mend everything, and wait until all is as wanted."""

@@ -196,7 +196,10 @@ def _keeps(
     A silent node may have lost it meanwhile: then other rules know more.
     """
     sight = nodes.get(lease.node)
-    mounted = kept.fact.condition is Condition.MOUNTED
+    fact = kept.fact
+    # What is in its place and cannot be looked at just now is kept as well.
+    stranded = fact.condition is Condition.STRANDED and fact.want is Want.MOUNTED
+    mounted = fact.condition is Condition.MOUNTED or stranded
     heard = sight is not None and sight.connected
     return mounted and heard and (dataset.deleted or lease.node != target)
 

@@ -329,6 +329,15 @@ def test_lease_of_what_is_not_mounted(condition):
     assert status(moved, facts, sights, a_lease()) == status(moved, facts, sights)
 
 
+def test_lease_of_what_cannot_be_looked_at():
+    """What is leased where it is mounted is kept there while its driver fails."""
+    facts = said(here=a_fact(1, Condition.STRANDED, Want.MOUNTED))
+    deleted, sights = a_dataset(1, deleted=True), seen(here=True)
+    cause = status(deleted, facts, sights, a_lease()).cause
+    assert cause is not None
+    assert cause.code == "leased"
+
+
 def test_lease_of_a_dead_node():
     """What its backend took from a dead node is where it is, whoever leased it."""
     facts = said(here=a_fact(), there=a_fact())

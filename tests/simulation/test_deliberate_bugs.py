@@ -24,13 +24,10 @@ from flocker.dataset_agent import (
     transitions,
 )
 from flocker.dataset_agent.agent import DatasetAgent
-from flocker.dataset_agent.filesystems import Busy
 from flocker.dataset_agent.keeping import Keeper
-from flocker.dataset_agent.steps import Create, Format, Unmount
-from flocker.model.changes import OwnershipEdit
+from flocker.dataset_agent.steps import Create, Format
 from flocker.model.cluster import Condition, Want
 from flocker.model.nodes import Node
-from flocker.model.ownership import Ownership
 from flocker.testing.simulation.running import run
 from flocker.testing.simulation.stores import ProcessStore
 
@@ -157,20 +154,6 @@ def detaches_without_looking(patch: Patch) -> None:
 
 
 @bug(found_by=0)
-def detaches_what_is_busy(patch: Patch) -> None:
-    """What is busy is given up: the agent says that it is unmounted."""
-
-    def unmount(step, rig):
-        try:
-            rig.filesystems.unmount(step.path, step.device)
-        except Busy:
-            rig.filesystems.kernel.mounted.pop(step.path)
-        return performing.DONE
-
-    _performs(patch, Unmount, unmount)
-
-
-@bug(found_by=0)
 def acts_without_control(patch: Patch) -> None:
     """An agent that lost control goes on with what it was told last."""
     patch.setattr(DatasetAgent, "cut_off", lambda self: self._reporting.talk_to(None))
@@ -183,35 +166,19 @@ def forgets_who_may_act(patch: Patch) -> None:
 
 
 @bug(found_by=0)
-def a_second_volume_is_registered(patch: Patch) -> None:
-    """A volume that turns up later takes the place of the one on record."""
+def serves_any_volume(patch: Patch) -> None:
+    """A volume that says that it is of a dataset is taken for the one on record."""
+    discover = keeping.discover
 
-    def register(dataset, ownership, facts):
-        for node in sorted(facts):
-            fact = facts[node].fact
-            known = None if ownership is None else ownership.volume
-            if fact.volume is not None and fact.volume != known:
-                after = Ownership(dataset.id, fact.backend, fact.volume)
-                return OwnershipEdit(ownership, after)
-        return None
-
-    patch.setattr(upkeep, "_register", register)
-    patch.setattr(discovery, "discover", _discover_any(discovery.discover))
-    patch.setattr(keeping, "discover", _discover_any(discovery.discover))
-
-
-def _discover_any(discover):
     def careless(dataset, assignment, seen, observation, place):
-        bare = assignment
         listed = seen.volumes.get(dataset, ())
         if assignment is not None and assignment.ownership is not None and listed:
-            last = listed[-1].blockdevice_id
-            bare = evolve(
-                assignment, ownership=evolve(assignment.ownership, volume=last)
-            )
-        return discover(dataset, bare, seen, observation, place)
+            last = min(volume.blockdevice_id for volume in listed)
+            ownership = evolve(assignment.ownership, volume=last)
+            assignment = evolve(assignment, ownership=ownership)
+        return discover(dataset, assignment, seen, observation, place)
 
-    return careless
+    patch.setattr(keeping, "discover", careless)
 
 
 @bug(found_by=0)
@@ -273,18 +240,19 @@ def nobody_looks_when_a_node_falls_silent(patch: Patch) -> None:
 
     This one was real: the simulation found it on the day it went event by event.
     """
-    patch.setattr(Observations, "may_act_on", _empty_when_gone)
 
+    def disconnected(self, connection):
+        node, seen = connection.identity.node, self._observations
+        if self.connection_of(node) is not connection:
+            return
+        self._told[node].connection = None
+        acting = seen.may_act_on(node)
+        with self._telling_of_holders(acting.union(seen.reported_by(node))):
+            touched = seen.disconnected(node, self._now())
+            seen.acts_no_more(node, acting)
+        self._operations.heard_of(touched, (node,))
 
-_may_act_on = Observations.may_act_on
-
-
-def _empty_when_gone(self, node):
-    found = _may_act_on(self, node)
-    if self._nodes[node].connected:
-        return found
-    self.acts_no_more(node, found)
-    return set()
+    patch.setattr(Agents, "disconnected", disconnected)
 
 
 def _performs(patch: Patch, step: type, how: Callable) -> None:

@@ -163,7 +163,9 @@ def _mark_dead(what: h.MarkDead, scene: Scene) -> None:
 
 @do.register
 def _mark_alive(what: h.MarkAlive, scene: Scene) -> None:
-    scene.ask(partial(nodes.declare_alive, node=scene.machine(what.machine).node))
+    machine = scene.machine(what.machine)
+    scene.world.invariants.pardoned.add(machine.era)
+    scene.ask(partial(nodes.declare_alive, node=machine.node))
 
 
 # What happens to processes and machines.

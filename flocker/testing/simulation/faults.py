@@ -66,6 +66,10 @@ class OddError(Exception):
     """What a driver raises that was written in a hurry."""
 
 
+def _always() -> bool:
+    return True
+
+
 @define
 class Faults:
     """Which calls fail: `once` in order, `always` until taken out; `calls` counts.
@@ -74,8 +78,8 @@ class Faults:
 
     `always` has names of calls; or names and what a call is about, which is a volume
     or a device: ``"signature /dev/memory/d1"``. Volumes in `hidden` are not listed,
-    and with `doubled` each that is listed is so twice. `said` is told of each call
-    that changes storage, or fails.
+    and with `doubled` each that is listed is so twice. `heard` says whether control can
+    hear of what is done; `said` is told of each call that changes storage, or fails.
     """
 
     once: dict[str, list[Fault]] = field(factory=dict)
@@ -84,6 +88,7 @@ class Faults:
     changes: int = 0
     hidden: set[VolumeID] = field(factory=set)
     doubled: bool = False
+    heard: Callable[[], bool] = _always
     said: Callable[[str], None] | None = None
 
     def call(
@@ -172,7 +177,8 @@ class FaultyBlockDevices:
 
         def create() -> BlockDeviceVolume:
             made = self.api.create_volume(dataset_id, size)
-            self.watch.created(made, trusted=not self.faults.hidden)
+            trusted = self.faults.heard() and not self.faults.hidden
+            self.watch.created(made, trusted=trusted)
             return made
 
         return self.faults.call("create_volume", create)

@@ -13,7 +13,6 @@ from attrs import define, field, frozen
 from flocker.model.configuration import Configuration
 from flocker.model.ids import DatasetID, Era, InstanceID, VolumeID
 from flocker.model.leases import Lease
-from flocker.model.nodes import Node
 from flocker.testing.fakes.memory_block_devices import (
     Content,
     Device,
@@ -41,7 +40,8 @@ class Use:
 class Invariants:
     """Knows what was promised to users, and compares it with what is so.
 
-    `forgiven` are datasets with whose volumes the world did what nobody can mend.
+    `forgiven` are datasets with whose volumes the world did what nobody can mend;
+    `pardoned` are lives of which somebody took the mark off that they were over.
     """
 
     service: MemoryBlockDevices
@@ -52,6 +52,7 @@ class Invariants:
     forgiven: set[DatasetID] = field(factory=set)
     protected: dict[DatasetID, Use] = field(factory=dict)
     dead_eras: set[Era] = field(factory=set)
+    pardoned: set[Era] = field(factory=set)
     _idle: dict[InstanceID, int] = field(factory=dict)
     _promised: int = 0
     _before: Configuration = field(factory=Configuration)
@@ -99,13 +100,22 @@ class Invariants:
         if now.ownership is not before.ownership:
             yield from _ownership(before, now)
         if now.nodes is not before.nodes:
-            self._marked(now.nodes.values())
+            yield from self._marked(before, now)
         if now.leases is not before.leases:
             yield from self._leases(before.leases, now.leases)
 
-    def _marked(self, nodes: Iterable[Node]) -> None:
-        """Note which lives were said to be over: only these may be robbed."""
-        self.dead_eras.update(n.dead.era for n in nodes if n.dead is not None)
+    def _marked(self, before: Configuration, now: Configuration) -> Iterable[str]:
+        """Only a life that was said to be over may be robbed, until it stood down."""
+        nodes = now.nodes.values()
+        self.dead_eras.update(node.dead.era for node in nodes if node.dead is not None)
+        for machine in self.machines:
+            was, node = before.nodes.get(machine.node), now.nodes.get(machine.node)
+            mark = None if was is None else was.dead
+            if mark is None or node is None or node.dead is not None:
+                continue
+            stood_down = mark.era == machine.era and mark.era not in self.pardoned
+            if stood_down and machine.kernel.mounted:
+                yield f"{machine.instance} has stood down, and has something mounted"
 
     def _leases(
         self, before: Mapping[DatasetID, Lease], now: Mapping[DatasetID, Lease]

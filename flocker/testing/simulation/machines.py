@@ -152,7 +152,7 @@ class Machine:
     ) -> None:
         self.node = node
         self.instance = instance
-        self.faults = Faults()
+        self.faults = Faults(heard=self._is_heard)
         self.kernel = MemoryFilesystems(around.service)
         self.partitioned = False
         self.on = True
@@ -254,6 +254,9 @@ class Machine:
     def heal(self) -> None:
         """Let new connections come about."""
         self.partitioned = False
+
+    def _is_heard(self) -> bool:
+        return any(not (wire.client.mute or wire.client.over) for wire in self._wires)
 
     def _silence(self) -> None:
         for wire in self._wires:

@@ -155,6 +155,29 @@ def _there_and_back(dice: _Dice) -> tuple[Then, ...]:
     return (away, dice.soon(dice.move(dataset, place)))
 
 
+def _interrupted(dice: _Dice) -> tuple[Then, ...]:
+    """What a machine has begun hangs, or its agent dies, and others go on."""
+    dataset = dice.random.choice((1, 2)) if dice.one_in(2) else dice.dataset()
+    machine = dice.places[dataset]
+    first: h.Happening = h.Create(dataset, machine)
+    if dice.one_in(2):
+        first = dice.move(dataset, dice.other(machine))
+    second: h.Happening = h.Hang(
+        machine, dice.random.choice((20.0, 130.0)), kernel=False
+    )
+    if dice.one_in(3):
+        second = h.KillAgent(machine, 0.0)
+    steps = [dice.soon(first), Then(0.0, dice.random.randrange(1, 30), second)]
+    if dice.one_in(2):
+        steps.append(dice.soon(h.Partition(machine, 70.0)))
+    if dice.one_in(2):
+        steps.append(Then(21.0, 0, h.MarkDead(machine)))
+    steps.append(dice.soon(dice.move(dataset, dice.other(machine))))
+    if dice.one_in(3):
+        steps.append(dice.soon(h.Delete(dataset)))
+    return tuple(steps)
+
+
 def _grow(dice: _Dice) -> h.Happening:
     return h.Grow(dice.dataset(), dice.random.randrange(2, 6))
 
@@ -305,9 +328,10 @@ _FAULTS: tuple[Kind, ...] = (
     (_unlisted, 2),
     (_use, 2),
     (_vanish, 1),
-    (_spoil, 1),
+    (_spoil, 2),
     (_cordon, 1),
     (_mark_dead, 4),
     (_mark_alive, 1),
+    (_interrupted, 4),
 )
 """What is done in two plans of three each."""

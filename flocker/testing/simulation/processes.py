@@ -88,7 +88,7 @@ class SimulatedThreads(Threads):
         self.most_at_once = 0
 
     def hang(self) -> None:
-        """Let calls that come from now on begin and not end."""
+        """Let calls that have had no effect yet, and new ones, hang."""
         if self._hung is None:
             self._hung = Deferred()
 
@@ -108,12 +108,14 @@ class SimulatedThreads(Threads):
         """Call after a while; give its result, or raise what it raises, later."""
         self.running += 1
         self.most_at_once = max(self.most_at_once, self.running)
+        # A killed process never comes back from a pause: what is open here stays so.
+        await self._pause()
         if self._hung is not None:
             over: Deferred[None] = Deferred()
             _ = self._hung.addCallback(_pass_on, over)
             await over
-        # A killed process never comes back from a pause: what is open here stays so.
-        await self._pause()
+            if self._time.killed:
+                await self._time.sleep(0)
         try:
             result = call(*args, **kwargs)
         except Exception:

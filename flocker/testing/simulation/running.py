@@ -9,6 +9,7 @@ from attrs import frozen
 
 from flocker.model.cluster import Phase
 from flocker.model.ids import DatasetID
+from flocker.model.status import NOT_LOOKED_YET
 from flocker.testing.simulation.doing import Scene, do
 from flocker.testing.simulation.invariants import Violated
 from flocker.testing.simulation.machines import a_uuid
@@ -96,10 +97,16 @@ class Run:
         ill = [
             f"{dataset.id}: {world.status(dataset.id)}"
             for dataset in world.known.datasets.values()
-            if not world.is_well(dataset)
-            and not (dataset.id in forgiven and world.status(dataset.id).cause)
+            if not self._is_seen(dataset.id)
+            or not (world.is_well(dataset) or dataset.id in forgiven)
         ]
         return ill + world.invariants.unrecorded()
+
+    def _is_seen(self, dataset: DatasetID) -> bool:
+        """Say whether its status says how it is, or why not."""
+        status = self.world.status(dataset)
+        settled = status.phase in {Phase.MOUNTED, Phase.DESTROYED}
+        return settled or (status.cause is not None and status.cause != NOT_LOOKED_YET)
 
     def _advance(self, seconds: float) -> None:
         clock = self.world.clock

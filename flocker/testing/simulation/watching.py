@@ -19,7 +19,8 @@ class Watch:
 
     `lag` is in seconds: so long after its creation a volume is not listed. `wanted`
     says of a dataset that it must not be destroyed, `dead` of a machine that it may be
-    robbed; `spare` are volumes made while the list was not to be trusted; `vanished`
+    robbed; `spare` are volumes made while lists were not to be trusted, or by a machine
+    that control could not hear; `vanished`
     are numbers of devices that were taken away while they may have been in use.
     """
 

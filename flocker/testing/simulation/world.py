@@ -166,7 +166,7 @@ class World:
         """Do what statuses ask a person to do: unmount what has no device any more."""
         for dataset in self.known.datasets:
             cause = self.status(dataset).cause
-            if cause is not None and cause.code == "stranded":
+            if cause is not None and cause.code in {"stranded", "leased"}:
                 self._unmount_stale(dataset)
 
     def _unmount_stale(self, dataset: DatasetID) -> None:

@@ -72,8 +72,13 @@ class ControlProcess:
         self.ends: list[End] = []
 
     def kill(self) -> None:
-        """End it, as ``kill -9`` does."""
+        """End it, as ``kill -9`` does.
+
+        Who waits for a turn to write must not get it when the garbage collector ends
+        the one who has it.
+        """
         self.clock.kill()
+        vars(self.operations)["_turn"].waiting.clear()
         for end in self.ends:
             end.vanish()
 

@@ -166,6 +166,8 @@ def _run(it: Run, seed: int, *, traced: bool) -> Result:
     except Violated as error:
         violation = str(error)
         it.trace.say(f"VIOLATED: {violation}")
+    finally:
+        it.world.end()
     world = it.world
     lines = tuple(it.trace.lines)
     return Result(seed, violation, world.events, world.clock.seconds(), lines)

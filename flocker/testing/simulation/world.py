@@ -328,6 +328,12 @@ class World:
             if machine.agent is None:
                 machine.start_agent()
 
+    def end(self) -> None:
+        """Kill everybody, so that nothing happens any more."""
+        self.stop_control()
+        for machine in self.machines:
+            machine.kill_agent()
+
     def settle(self) -> None:
         """Mend everything, and wait until all is as wanted."""
         self.mend()

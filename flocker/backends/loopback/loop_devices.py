@@ -160,6 +160,14 @@ class LoopDevices:
                 return
         raise LoopDeviceBusy(device, "is held open by a process")
 
+    def unbind_at_last_close(self, device: Path, file: FileIdentity) -> None:
+        """Let the kernel take the device from its file when nobody has it open."""
+        with _opened(device, os.O_RDONLY) as descriptor:
+            status = _status(descriptor)
+            if status is not None and status.file == file:
+                fcntl.ioctl(descriptor, _CLR_FD)
+        self._hints.pop(file, None)
+
     def fit(self, device: Path, file: FileIdentity) -> None:
         """Make the device as large as its file is now; it may be in use.
 

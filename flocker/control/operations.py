@@ -209,6 +209,9 @@ class Operations:
         self.placement.follow(change, after)
         for dataset in change.datasets:
             self._note_deadline(dataset)
+        for edit in change.nodes:
+            if edit.after is None:
+                self.observations.forget(edit.node)
         self._set_alarm()
         for listener in self._listeners:
             listener.changed(change, after)

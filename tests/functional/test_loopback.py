@@ -210,13 +210,16 @@ def test_dead_node_with_device(scratch, api):
 
 
 def test_dead_node_with_device_held_open(scratch, api):
-    """What somebody uses without a filesystem cannot be cut off, and stays."""
+    """Who uses a device without a filesystem is cut off as well."""
     other = node(scratch, "node-2")
     volume = attached(other)
     device = other.get_device_path(volume.blockdevice_id)
-    with device.open("rb"), pytest.raises(VolumeBusy, match="mounted nowhere"):
+    with device.open("r+b", buffering=0) as opened:
         api.detach_volume(volume.blockdevice_id)
-    assert loops_of(file_of(scratch, volume)) == [device]
+        assert opened.read(512) == b""
+        with pytest.raises(OSError, match="No space left on device"):
+            opened.write(b"x" * 512)
+    assert loops_of(file_of(scratch, volume)) == []
 
 
 WRITER = """

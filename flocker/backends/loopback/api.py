@@ -7,8 +7,8 @@ crash at any point the volume is in one place, at worst without its device, and 
 
 Note [Detaching another's volume]: its file may be taken only if nobody writes to it any
 more. Loop devices are common to all nodes of one kernel, so there we can look: a device
-that nobody uses is unbound, one that is mounted is cut off (Note [Cut off] in
-`cutting`), one that is used otherwise keeps its file. About another machine that shares
+that nobody uses is unbound, any other is cut off (Note [Cut off] in `loop_devices`), so
+that its writes fail as those of a disk that is gone. About another machine that shares
 the directory over a network we know nothing: refused.
 
 Note [Growing]: first the file grows, durably, then our loop device is told. A kill in
@@ -35,7 +35,6 @@ from flocker.backends.block_interface import (
     UnknownVolume,
     VolumeBusy,
 )
-from flocker.backends.loopback.cutting import NotCutOff, shut_down
 from flocker.backends.loopback.directory import StoredVolume, VolumeDirectory
 from flocker.backends.loopback.loop_devices import (
     FileIdentity,
@@ -308,7 +307,7 @@ class LoopbackBlockDevices:
             )
 
     def _cut_off(self, stored: StoredVolume) -> None:
-        """Let nobody write to it any more; see Note [Cut off] in `cutting`."""
+        """Let nobody write to it any more."""
         device = self._loop_of(stored)
         if device is None:
             return
@@ -316,12 +315,7 @@ class LoopbackBlockDevices:
         try:
             self._loops.unbind(device, identity)
         except LoopDeviceBusy:
-            try:
-                shut_down(device, device.stat().st_rdev)
-            except NotCutOff as error:
-                raise VolumeBusy(stored.file.volume, str(error)) from error
-            self._directory.replace(stored)
-            self._loops.unbind_at_last_close(device, identity)
+            self._loops.cut_off(device, identity)
 
     def _refuse_if_remote(self, stored: StoredVolume) -> None:
         if not is_local(self._mountinfo.read_text(), stored.path.stat().st_dev):

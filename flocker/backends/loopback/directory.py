@@ -19,7 +19,6 @@ from uuid import UUID
 
 from attrs import define, field, frozen
 
-from flocker.backends.loopback.cutting import replace_by_copy
 from flocker.backends.loopback.translate import (
     ForeignDirectory,
     VolumeFile,
@@ -266,14 +265,6 @@ class VolumeDirectory:
         with _explained(stored.path, what):
             os.truncate(stored.path, size)
             _sync(stored.path)
-
-    def replace(self, stored: StoredVolume) -> None:
-        """Make of the file a copy that nobody has open, durably; hold the lock.
-
-        Raises `StorageFailed`.
-        """
-        with _explained(self.top, f"copy {stored.file.volume}"):
-            replace_by_copy(stored.path)
 
     def remove(self, stored: StoredVolume) -> None:
         """Destroy the file, durably; hold the lock. Raises `StorageFailed`."""

@@ -146,7 +146,7 @@ class Agents:
         ):
             touched = self._observations.disconnected(node, self._now())
             self._observations.acts_no_more(node, acting)
-        self._operations.heard_of(touched, (node,))
+        self._operations.heard_of(touched | acting, (node,))
 
     def reported(self, connection: AgentConnection, report: Report) -> None:
         """An agent has said what it sees; words of an old connection are void."""

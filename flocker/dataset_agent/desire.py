@@ -1,6 +1,6 @@
 """What this node should make of a dataset."""
 
-from flocker.dataset_agent.states import Discovered, Mounted
+from flocker.dataset_agent.states import Discovered, path_of
 from flocker.model.cluster import Assignment, Want
 from flocker.model.ids import NodeID
 from flocker.model.leases import wanted_on
@@ -18,7 +18,8 @@ def want(
     A node that stands down lets go of everything.
 
     What control did not speak of is left alone: it may be somebody's only copy. A
-    lease keeps a dataset that is mounted here, whatever else is wanted.
+    lease keeps what is mounted in the dataset's place here, whatever else is wanted;
+    also when its device cannot be looked at just now.
     """
     if standing_down:
         return Want.AWAY
@@ -26,7 +27,7 @@ def want(
         return Want.LEFT_ALONE
     dataset, lease = assignment.dataset, assignment.lease
     leased_here = lease is not None and lease.node == node
-    if leased_here and isinstance(found, Mounted):
+    if leased_here and path_of(found) is not None:
         return Want.MOUNTED
     wanted = wanted_on(dataset, lease)
     if wanted is None:

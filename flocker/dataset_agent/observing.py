@@ -32,6 +32,7 @@ from flocker.dataset_agent.rig import Backend, Rig
 from flocker.model.cluster import Cause
 from flocker.model.errors import FlockerError
 from flocker.model.ids import (
+    BackendName,
     DatasetID,
     InstanceID,
     NotAnIdentifier,
@@ -95,21 +96,22 @@ class Observer:
     async def look(self, what: Looking) -> Sight:
         """Look once. A backend that fails is `Unseen`; what was known stays known.
 
-        Raises what reading the mount table raises.
+        So it is while the kernel's mount table cannot be read.
         """
-        mounts = await self._rig.threads.run(self._rig.filesystems.mounts)
         name = self._backend.name
         try:
-            sight = await self._backend.threads.run(self._look, what, mounts)
+            mounts = await self._rig.threads.run(self._rig.filesystems.mounts)
+        except Exception as error:  # noqa: BLE001  (a kernel out of files, a driver's)
+            logging.failure("flocker:mounts:failed", Failure())
+            return _unseen(name, {}, f"the kernel's mount table was not read: {error}")
+        try:
+            return await self._backend.threads.run(self._look, what, mounts)
         except FlockerError as error:
             words = f"backend {name} does not answer: {error}"
         except Exception as error:  # noqa: BLE001  (drivers raise what they like)
             logging.failure("flocker:backend:failed", Failure(), backend=name)
             words = f"backend {name} failed: {type(error).__name__}: {error}"
-        else:
-            return sight
-        unseen = Unseen(Cause("backend-failed", words))
-        return Sight(Observation({name: unseen}, mounts), unseen)
+        return _unseen(name, mounts, words)
 
     def _look(self, what: Looking, mounts: Mounts) -> Sight:
         """Ask the driver; in one of its threads."""
@@ -148,6 +150,11 @@ class Observer:
         self._listed, self._mounted = listed, mounted
         observation = Observation({self._backend.name: seen}, mounts, mounted.points)
         return Sight(observation, seen, looked, mounted.at.keys())
+
+
+def _unseen(name: BackendName, mounts: Mounts, words: str) -> Sight:
+    unseen = Unseen(Cause("backend-failed", words))
+    return Sight(Observation({name: unseen}, mounts), unseen)
 
 
 def _list(backend: Backend, before: _Listed) -> _Listed:

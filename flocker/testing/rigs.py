@@ -14,9 +14,9 @@ from flocker.testing.simulation.faults import (
     Faults,
     FaultyBlockDevices,
     FaultyFilesystems,
-    Watch,
 )
 from flocker.testing.simulation.processes import ProcessClock, SimulatedThreads
+from flocker.testing.simulation.watching import Watch
 
 HERE = InstanceID("i-1")
 

@@ -110,6 +110,18 @@ def test_deleted_on_the_way() -> None:
     assert world.service.volumes == {}
 
 
+def test_deleted_while_a_node_falls_silent() -> None:
+    """A dataset is destroyed though a node fell silent that was to let it go."""
+    world = started(World())
+    one, two = world.machines
+    dataset = world.create(one)
+    world.move(dataset, two)
+    one.partition()
+    world.delete(dataset)
+    world.settle()
+    assert world.status(dataset).phase is Phase.DESTROYED
+
+
 def test_update_lost_with_its_connection() -> None:
     """What an agent was told while its connection died, it is told again."""
     world = started(World())
@@ -168,7 +180,7 @@ def test_call_fails_once(call: str, fault: Fault) -> None:
     assert world.service.volumes == {}
 
 
-@pytest.mark.parametrize("call", [c for c in CALLS if c != "mounts"])
+@pytest.mark.parametrize("call", CALLS)
 def test_call_fails_always(call: str) -> None:
     """A dataset whose steps never work has a status that says why, and no other."""
     world = started(World())

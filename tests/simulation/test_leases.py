@@ -72,6 +72,22 @@ def test_moved_and_deleted() -> None:
     assert world.service.volumes == {}
 
 
+def test_deleted_while_the_driver_fails() -> None:
+    """A leased dataset stays mounted, also while nobody can say what is mounted."""
+    world = started()
+    one, _ = world.machines
+    dataset = with_dataset(world, one)
+    world.advance(1.0)
+    one.faults.always.add("get_device_path")
+    world.delete(dataset)
+    world.advance(60.0)
+    assert world.mounted_at(dataset) == ["i-1"]
+    one.faults.clear()
+    world.release(dataset)
+    world.settle()
+    assert world.service.volumes == {}
+
+
 def test_expires() -> None:
     """A lease that ends by itself lets go at once."""
     world = started()

@@ -108,6 +108,12 @@ class MemoryBlockDevices:
         """Leave what an attach leaves that was cut short: no device appeared."""
         self.volumes[volume] = evolve(self.get(volume), attached_to=instance)
 
+    def rip(self, volume: VolumeID) -> None:
+        """Take a volume away, whoever uses it, as a cloud does from a dead machine."""
+        with self.lock:
+            _ = self.devices.pop(volume, None)
+            self.volumes[volume] = evolve(self.get(volume), attached_to=None)
+
     def half_grow(self, volume: VolumeID, size: int) -> None:
         """Leave what a growing leaves that was cut short: the device is as before."""
         self.volumes[volume] = evolve(self.get(volume), size=size)

@@ -46,9 +46,11 @@ class MemoryFilesystems:
         self._device(device).users.append(holder.words())
 
     def let_go(self, device: Path) -> None:
-        """End what `hold` began."""
+        """End what `hold` began; the device may be gone."""
+        found = self.service.device_at(device)
         for holder in self.held.pop(device, []):
-            self._device(device).users.remove(holder.words())
+            if found is not None:
+                found.users.remove(holder.words())
 
     def crash(self) -> None:
         """Forget all mounts and holders, as a machine does that is switched off."""

@@ -12,6 +12,7 @@ from flocker.backends.block_interface import (
     BlockDeviceVolume,
     IBlockDeviceAPI,
     ICloudAPI,
+    IGrowingBlockDeviceAPI,
 )
 from flocker.dataset_agent.filesystems import IFilesystems
 from flocker.dataset_agent.holders import Holder
@@ -21,8 +22,24 @@ from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, InstanceID, VolumeID
 from flocker.testing.fakes.memory_block_devices import MemoryCloudNode
 from flocker.testing.fakes.memory_filesystems import MemoryFilesystems
+from flocker.testing.simulation.watching import Watch
 
 T = TypeVar("T")
+
+CHANGING = frozenset(
+    {
+        "create_volume",
+        "attach_volume",
+        "detach_volume",
+        "destroy_volume",
+        "grow_volume",
+        "make",
+        "mount",
+        "unmount",
+        "grow",
+    }
+)
+"""The calls that change storage."""
 
 
 class Fault(Enum):
@@ -53,13 +70,21 @@ class OddError(Exception):
 class Faults:
     """Which calls fail: `once` in order, `always` until taken out; `calls` counts.
 
+    `changes` counts those that change storage.
+
     `always` has names of calls; or names and what a call is about, which is a volume
-    or a device: ``"signature /dev/memory/d1"``.
+    or a device: ``"signature /dev/memory/d1"``. Volumes in `hidden` are not listed,
+    and with `doubled` each that is listed is so twice. `said` is told of each call
+    that changes storage, or fails.
     """
 
     once: dict[str, list[Fault]] = field(factory=dict)
     always: set[str] = field(factory=set)
     calls: dict[str, int] = field(factory=dict)
+    changes: int = 0
+    hidden: set[VolumeID] = field(factory=set)
+    doubled: bool = False
+    said: Callable[[str], None] | None = None
 
     def call(
         self,
@@ -70,6 +95,26 @@ class Faults:
     ) -> T:
         """Do it, or fail as planned."""
         self.calls[name] = self.calls.get(name, 0) + 1
+        self.changes += name in CHANGING
+        if self.said is None:
+            return self._call(name, do, half, about)
+        what = name if about is None else f"{name} {about}"
+        try:
+            result = self._call(name, do, half, about)
+        except Exception as error:
+            self.said(f"{what}: {type(error).__name__}: {error}")
+            raise
+        if name in CHANGING:
+            self.said(what)
+        return result
+
+    def _call(
+        self,
+        name: str,
+        do: Callable[[], T],
+        half: Callable[[], object] | None,
+        about: object,
+    ) -> T:
         if name in self.always or f"{name} {about}" in self.always:
             raise Broken(name)
         planned = self.once.get(name)
@@ -89,27 +134,23 @@ class Faults:
         """Let everything work again."""
         self.once.clear()
         self.always.clear()
+        self.hidden.clear()
+        self.doubled = False
+
+    def list_once(self) -> None:
+        """List no volume twice any more."""
+        self.doubled = False
+
+    def listed(
+        self, volumes: Sequence[BlockDeviceVolume]
+    ) -> Sequence[BlockDeviceVolume]:
+        """Make of a true list what is listed."""
+        if self.hidden:
+            volumes = [v for v in volumes if v.blockdevice_id not in self.hidden]
+        return [*volumes, *volumes] if self.doubled else volumes
 
 
-@define
-class Watch:
-    """What must never happen, and what is counted, over the whole world.
-
-    `lag` is in seconds: so long after its creation a volume is not listed.
-    """
-
-    now: Callable[[], float]
-    lag: float = 0.0
-    made: dict[VolumeID, float] = field(factory=dict)
-    formatted: dict[VolumeID, int] = field(factory=dict)
-    violations: list[str] = field(factory=list)
-
-    def listed(self, volume: BlockDeviceVolume) -> bool:
-        """Whether the service lists it yet."""
-        return self.now() >= self.made.get(volume.blockdevice_id, 0.0) + self.lag
-
-
-@implementer(IBlockDeviceAPI, ICloudAPI)
+@implementer(IBlockDeviceAPI, ICloudAPI, IGrowingBlockDeviceAPI)
 @define(eq=False)
 class FaultyBlockDevices:
     """The driver of one machine."""
@@ -131,16 +172,27 @@ class FaultyBlockDevices:
 
         def create() -> BlockDeviceVolume:
             made = self.api.create_volume(dataset_id, size)
-            self.watch.made[made.blockdevice_id] = self.watch.now()
+            self.watch.created(made, trusted=not self.faults.hidden)
             return made
 
         return self.faults.call("create_volume", create)
 
     def destroy_volume(self, blockdevice_id: VolumeID) -> None:
-        """Destroy."""
+        """Destroy; what is still wanted must not be."""
+
+        def destroy() -> None:
+            volume = self.api.service.get(blockdevice_id)
+            self.api.destroy_volume(blockdevice_id)
+            self.watch.destroying(volume)
+
+        self.faults.call("destroy_volume", destroy, about=blockdevice_id)
+
+    def grow_volume(self, blockdevice_id: VolumeID, size: int) -> None:
+        """Grow, or only the volume and not its device."""
         self.faults.call(
-            "destroy_volume",
-            lambda: self.api.destroy_volume(blockdevice_id),
+            "grow_volume",
+            lambda: self.api.grow_volume(blockdevice_id, size),
+            lambda: self.api.service.half_grow(blockdevice_id, size),
             about=blockdevice_id,
         )
 
@@ -166,20 +218,23 @@ class FaultyBlockDevices:
 
         def detach() -> None:
             service = self.api.service
-            holder = service.get(blockdevice_id).attached_to
-            if holder not in {None, self.api.instance} and holder in service.live:
-                words = f"{self.api.instance} took {blockdevice_id} from {holder}"
-                self.watch.violations.append(words)
-            self.api.detach_volume(blockdevice_id)
+            volume = service.get(blockdevice_id)
+            device = service.devices.get(blockdevice_id)
+            if volume.attached_to in {None, self.api.instance}:
+                self.api.detach_volume(blockdevice_id)
+                return
+            service.rip(blockdevice_id)
+            on = volume.attached_to in service.live
+            self.watch.ripped(volume, device, self.api.instance, on=on)
 
         self.faults.call("detach_volume", detach, about=blockdevice_id)
 
     def list_volumes(self) -> Sequence[BlockDeviceVolume]:
         """List what is listed yet."""
         found = self.faults.call("list_volumes", self.api.list_volumes)
-        if not self.watch.lag:
-            return found
-        return [volume for volume in found if self.watch.listed(volume)]
+        if self.watch.lag:
+            found = [volume for volume in found if self.watch.listed(volume)]
+        return self.faults.listed(found)
 
     def get_device_path(self, blockdevice_id: VolumeID) -> Path:
         """Ask."""
@@ -224,8 +279,8 @@ class FaultyFilesystems:
             self.kernel.make(device, kind)
             found = self.kernel.service.device_at(device)
             assert found is not None
-            formatted = self.watch.formatted
-            formatted[found.volume] = formatted.get(found.volume, 0) + 1
+            held_data = bool(found.content.files)
+            self.watch.made_filesystem(found.volume, held_data=held_data)
 
         self.faults.call("make", make, about=device)
 

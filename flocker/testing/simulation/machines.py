@@ -3,9 +3,8 @@
 from random import Random
 from uuid import UUID
 
-from attrs import define
+from attrs import define, field
 from twisted.internet.interfaces import ITransport
-from twisted.internet.task import Clock
 
 from flocker.control.agent_protocol import AgentFactory
 from flocker.control.agents import Agents
@@ -13,25 +12,33 @@ from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
 from flocker.convergence.dialling import ControlUnreachable, Identify, greet
 from flocker.convergence.link import Hearer, Link
-from flocker.convergence.session import make_session
+from flocker.convergence.session import Agent, make_session
 from flocker.dataset_agent.agent import DatasetAgent
 from flocker.dataset_agent.rig import Backend, Rig
-from flocker.model.cluster import AgentIdentity, BackendReport, Role
-from flocker.model.configuration import Configuration
+from flocker.model.cluster import AgentIdentity, Assignment, BackendReport, Role, Volume
 from flocker.model.datasets import DEFAULT_BACKEND
-from flocker.model.ids import Era, InstanceID, NodeID, ProcessID
+from flocker.model.ids import (
+    BackendName,
+    DatasetID,
+    Era,
+    InstanceID,
+    NodeID,
+    ProcessID,
+)
 from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
 from flocker.testing.fakes.memory_filesystems import MemoryFilesystems
-from flocker.testing.fakes.stores import MemoryStore
+from flocker.testing.simulation.clocks import SimulatedClock
 from flocker.testing.simulation.faults import (
     Faults,
     FaultyBlockDevices,
     FaultyFilesystems,
-    Watch,
 )
 from flocker.testing.simulation.processes import ProcessClock, SimulatedThreads
+from flocker.testing.simulation.stores import Disk, ProcessStore
+from flocker.testing.simulation.watching import Watch
 from flocker.testing.simulation.wires import LATENCY, End, Wire
 from flocker.wire.connection import ENDED
+from flocker.wire.protocol import Slice
 
 
 def a_uuid(random: Random) -> UUID:
@@ -47,15 +54,18 @@ def _node_of(transport: ITransport) -> NodeID:
 class ControlProcess:
     """One life of the control service, on the configuration that was stored."""
 
-    def __init__(
-        self, clock: Clock, store: MemoryStore, stored: Configuration, boot: UUID
-    ) -> None:
-        self.clock = ProcessClock(clock)
+    def __init__(self, around: "Surroundings", disk: Disk) -> None:
+        self.clock = ProcessClock(around.clock, around.control_ahead)
         self.observations = Observations()
+        store = ProcessStore(disk, self.clock, around.random.random)
         self.operations = Operations(
-            store, stored, self.observations, self.clock, Timing(self.clock.seconds)
+            store,
+            disk.stored,
+            self.observations,
+            self.clock,
+            Timing(self.clock.seconds),
         )
-        self.agents = Agents(self.operations, boot, self.clock)
+        self.agents = Agents(self.operations, around.unique(), self.clock)
         self.factory = AgentFactory(
             self.agents, self.observations, _node_of, self.clock, "simulated"
         )
@@ -72,19 +82,66 @@ class ControlProcess:
 class Surroundings:
     """What the machines of a world share; all chance comes from `random`.
 
-    `steps_take` is how long a driver's or kernel's call takes at most, in seconds.
+    `steps_take` is how long a driver's or kernel's call takes at most, `latency` how
+    long a message does, both in seconds. `control_ahead` are the seconds by which the
+    wall clock of control's machine is ahead when it starts.
     """
 
     random: Random
-    clock: Clock
+    clock: SimulatedClock
     service: MemoryBlockDevices
     watch: Watch
     steps_take: float
+    latency: float = LATENCY
+    control_ahead: float = 0.0
     control: ControlProcess | None = None
 
     def unique(self) -> UUID:
         """Make an id."""
         return a_uuid(self.random)
+
+    def pace(self) -> float:
+        """Give the seconds that a message takes."""
+        if self.latency <= LATENCY:
+            return LATENCY
+        return LATENCY + (self.latency - LATENCY) * self.random.random()
+
+
+@define(eq=False)
+class Listened:
+    """An agent, and what it has taken in of what control told it (`session.Agent`).
+
+    `informed` says whether it may begin anything: it hears control, and was told.
+    """
+
+    agent: DatasetAgent
+    told: dict[DatasetID, Assignment] = field(factory=dict)
+    informed: bool = False
+
+    def talking(self, link: Link) -> None:
+        """Pass it on."""
+        self.agent.talking(link)
+
+    async def take(self, boot: str, number: int, what: Slice) -> bool:
+        """Pass it on, and note it when it was taken."""
+        self.informed = True
+        taken = await self.agent.take(boot, number, what)
+        if taken:
+            if what.full:
+                self.told.clear()
+            for gone in what.gone:
+                self.told.pop(gone, None)
+            self.told.update((each.id, each) for each in what.changed)
+        return taken
+
+    async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
+        """Pass it on."""
+        return await self.agent.volumes(backend)
+
+    def cut_off(self) -> None:
+        """Pass it on."""
+        self.informed = False
+        self.agent.cut_off()
 
 
 class Machine:
@@ -99,7 +156,7 @@ class Machine:
         self.kernel = MemoryFilesystems(around.service)
         self.partitioned = False
         self.on = True
-        self.agent: DatasetAgent | None = None
+        self.agent: Listened | None = None
         self._around = around
         self._driver = FaultyBlockDevices(
             around.service.cloud_node(instance), self.faults, around.watch
@@ -107,7 +164,8 @@ class Machine:
         self._filesystems = FaultyFilesystems(self.kernel, self.faults, around.watch)
         self._process = ProcessClock(around.clock)
         self.threads = SimulatedThreads(self._process)
-        self._era = Era(around.unique())
+        self.kernel_threads = SimulatedThreads(self._process)
+        self.era = Era(around.unique())
         self._wires: list[Wire] = []
         self.start_agent()
 
@@ -120,11 +178,12 @@ class Machine:
         chance = self._around.random.random
         longest = self._around.steps_take
         self.threads = SimulatedThreads(process, chance, longest)
-        kernel = SimulatedThreads(process, chance, longest)
+        self.kernel_threads = SimulatedThreads(process, chance, longest)
         backend = Backend(
             DEFAULT_BACKEND, "memory", "block", self._driver, self.threads
         )
-        rig = Rig(self.node, {backend.name: backend}, self._filesystems, kernel)
+        backends = {backend.name: backend}
+        rig = Rig(self.node, backends, self._filesystems, self.kernel_threads)
         agent = DatasetAgent(rig, process, chance)
         identity = self._identity()
 
@@ -136,8 +195,9 @@ class Machine:
                 raise ControlUnreachable("control", 4524, str(error)) from error
             return link
 
-        self.agent = agent
-        make_session(dial, agent, process, chance).start()
+        self.agent = listened = Listened(agent)
+        session_agent: Agent = listened
+        make_session(dial, session_agent, process, chance).start()
 
     def kill_agent(self) -> None:
         """End the agent, as ``kill -9`` does."""
@@ -159,14 +219,37 @@ class Machine:
         """Boot."""
         if not self.on:
             self.on = True
-            self._era = Era(self._around.unique())
+            self.era = Era(self._around.unique())
             self._around.service.live.add(self.instance)
             self.start_agent()
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is being asked of the driver or the kernel."""
+        return not (self.threads.running or self.kernel_threads.running)
 
     def partition(self) -> None:
         """Cut it off from control."""
         self.partitioned = True
         self._silence()
+
+    def mute(self, *, control: bool) -> None:
+        """Lose what it sends to control, or what control sends to it."""
+        self.partitioned = True
+        for wire in self._wires:
+            (wire.server if control else wire.client).mute = True
+
+    def stall(self, seconds: float) -> None:
+        """Hold back for a while what is sent from now on, either way."""
+        until = self._around.clock.seconds() + seconds
+        for wire in self._wires:
+            for end in (wire.client, wire.server):
+                end.held_until = max(end.held_until, until)
+
+    def cut(self) -> None:
+        """Break its connections."""
+        for wire in self._wires:
+            wire.cut()
 
     def heal(self) -> None:
         """Let new connections come about."""
@@ -177,7 +260,7 @@ class Machine:
             wire.silent = True
 
     def _identity(self) -> Identify:
-        process, era = ProcessID(self._around.unique()), self._era
+        process, era = ProcessID(self._around.unique()), self.era
         report = BackendReport(DEFAULT_BACKEND, "memory", "block", self.instance)
 
         async def at(host: str) -> AgentIdentity:
@@ -194,12 +277,13 @@ class Machine:
         return at
 
     async def _connect(self, process: ProcessClock, hearer: Hearer) -> Link:
-        await process.sleep(LATENCY)
+        await process.sleep(self._around.pace())
         control = self._around.control
         if control is None or self.partitioned:
             raise ControlUnreachable("control", 4524, "nobody answers")
-        wire = Wire(self._around.clock, self.node, f"host-{self.instance}")
-        self._wires = [each for each in self._wires if not each.client.over]
+        around = self._around
+        wire = Wire(around.clock, self.node, f"host-{self.instance}", around.pace)
+        self._wires = [each for each in self._wires if not each.over]
         self._wires.append(wire)
         control.ends.append(wire.server)
         link = Link(hearer, process)

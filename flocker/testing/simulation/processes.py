@@ -5,7 +5,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from flocker.runtime.threads import Threads
@@ -18,16 +17,22 @@ Chance = Callable[[], float]
 
 @implementer(IReactorTime)
 class ProcessClock:
-    """The world's clock as one process uses it; after `kill` it never calls again."""
+    """The world's clock as one process uses it; after `kill` it never calls again.
 
-    def __init__(self, clock: Clock) -> None:
+    `ahead` are the seconds by which it differs from the world's.
+    """
+
+    def __init__(self, clock: IReactorTime, ahead: float = 0.0) -> None:
         self._clock = clock
+        self._ahead = ahead
         self._calls: list[IDelayedCall] = []
+        self._look_again = 16
         self.killed = False
 
     def seconds(self) -> float:
-        """Give the world's time."""
-        return self._clock.seconds()
+        """Give the time."""
+        now: float = self._clock.seconds()
+        return now + self._ahead
 
     def callLater(
         self,
@@ -38,11 +43,13 @@ class ProcessClock:
     ) -> IDelayedCall:
         """Call later, if the process lives then."""
         made: IDelayedCall = self._clock.callLater(delay, callable, *args, **kwargs)
-        self._calls = [each for each in self._calls if each.active()]
         if self.killed:
             made.cancel()
-        else:
-            self._calls.append(made)
+            return made
+        self._calls.append(made)
+        if len(self._calls) > self._look_again:
+            self._calls = self.getDelayedCalls()
+            self._look_again = 16 + 2 * len(self._calls)
         return made
 
     def getDelayedCalls(self) -> list[IDelayedCall]:
@@ -82,7 +89,8 @@ class SimulatedThreads(Threads):
 
     def hang(self) -> None:
         """Let calls that come from now on begin and not end."""
-        self._hung = Deferred()
+        if self._hung is None:
+            self._hung = Deferred()
 
     def go_on(self) -> None:
         """Let the calls that hang do what they should, and end."""
@@ -98,20 +106,27 @@ class SimulatedThreads(Threads):
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call after a while; give its result, or raise what it raises, later."""
+        self.running += 1
+        self.most_at_once = max(self.most_at_once, self.running)
         if self._hung is not None:
             over: Deferred[None] = Deferred()
             _ = self._hung.addCallback(_pass_on, over)
             await over
-        if not self._longest:
-            return call(*args, **kwargs)
-        self.running += 1
-        self.most_at_once = max(self.most_at_once, self.running)
-        await self._time.sleep(self._chance() * self._longest / 2)
+        # A killed process never comes back from a pause: what is open here stays so.
+        await self._pause()
         try:
-            return call(*args, **kwargs)
-        finally:
-            await self._time.sleep(self._chance() * self._longest / 2)
+            result = call(*args, **kwargs)
+        except Exception:
+            await self._pause()
             self.running -= 1
+            raise
+        await self._pause()
+        self.running -= 1
+        return result
+
+    async def _pause(self) -> None:
+        if self._longest:
+            await self._time.sleep(self._chance() * self._longest / 2)
 
 
 def _pass_on(result: None, to: Deferred[None]) -> None:

@@ -1,12 +1,15 @@
-"""Connections without sockets: what is written arrives after a while, in order."""
+"""Connections without sockets: what is written arrives after a while, in order.
+
+As on TCP nothing arrives twice or out of order: it comes late, or nothing comes any
+more.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IProtocol, ITransport
-from twisted.internet.task import Clock
+from twisted.internet.interfaces import IProtocol, IReactorTime, ITransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -18,15 +21,48 @@ LATENCY = 0.001
 """Seconds that everything takes to the other end."""
 
 
-class Wire:
-    """A connection of two protocols; `silent` swallows all that is under way."""
+Pace = Callable[[], float]
 
-    def __init__(self, clock: Clock, node: NodeID, client_host: str) -> None:
+
+def at_once() -> float:
+    """Take the least time."""
+    return LATENCY
+
+
+class Wire:
+    """A connection of two protocols; `pace` gives the seconds something takes."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        node: NodeID,
+        client_host: str,
+        pace: Pace = at_once,
+    ) -> None:
         self.clock = clock
-        self.silent = False
+        self.pace = pace
         self.client = End(self, node, IPv4Address("TCP", client_host, 0))
         self.server = End(self, node, IPv4Address("TCP", "control", 4524))
         self.client.other, self.server.other = self.server, self.client
+
+    @property
+    def over(self) -> bool:
+        """Whether neither side has it open."""
+        return self.client.over and self.server.over
+
+    @property
+    def silent(self) -> bool:
+        """Whether all is lost that is under way or sent."""
+        return self.client.mute and self.server.mute
+
+    @silent.setter
+    def silent(self, mute: bool) -> None:
+        self.client.mute = self.server.mute = mute
+
+    def cut(self) -> None:
+        """End it for both sides."""
+        for end in (self.client, self.server):
+            _ = self.clock.callLater(0, end.ended, ConnectionLost())
 
     def connect(self, client: IProtocol, server: IProtocol) -> None:
         """Connect both ends."""
@@ -37,7 +73,11 @@ class Wire:
 
 @implementer(ITransport)
 class End:
-    """One end of a wire; `node` is in the certificate of the client."""
+    """One end of a wire; `node` is in the certificate of the client.
+
+    While it is `mute`, nothing of what it sends arrives; `held_until` is when the first
+    of what it sends now may arrive, in seconds.
+    """
 
     other: "End"
     protocol: IProtocol
@@ -47,6 +87,8 @@ class End:
         self.node = node
         self.address = address
         self.over = False
+        self.mute = False
+        self.held_until = 0.0
 
     def write(self, data: bytes) -> None:
         """Send."""
@@ -94,7 +136,10 @@ class End:
 
     def _arrives(self, what: Callable[[T], None], argument: T) -> None:
         def deliver() -> None:
-            if not self.wire.silent:
+            if not self.mute:
                 what(argument)
 
-        _ = self.wire.clock.callLater(LATENCY, deliver)
+        clock = self.wire.clock
+        now: float = clock.seconds()
+        self.held_until = max(self.held_until, now + self.wire.pace())
+        _ = clock.callLater(self.held_until - now, deliver)

@@ -13,35 +13,32 @@ from uuid import UUID
 from attrs import frozen
 from pyrsistent import pmap
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from flocker.control import datasets, leases
 from flocker.control.operations import Decide
-from flocker.model.cluster import Phase
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset, Mounting
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, InstanceID, NodeID
+from flocker.model.ids import DatasetID, InstanceID, NodeID, VolumeID
 from flocker.model.leases import USER, Holder, wanted_on
 from flocker.model.sizes import MEBIBYTE
 from flocker.model.status import Status, status
-from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
-from flocker.testing.fakes.stores import MemoryStore
-from flocker.testing.simulation.faults import Watch
+from flocker.testing.fakes.memory_block_devices import Device, MemoryBlockDevices
+from flocker.testing.simulation.clocks import SimulatedClock
+from flocker.testing.simulation.invariants import Invariants, Violated, is_wanted
 from flocker.testing.simulation.machines import (
     ControlProcess,
     Machine,
     Surroundings,
     a_uuid,
 )
+from flocker.testing.simulation.stores import Disk
+from flocker.testing.simulation.watching import Watch
+from flocker.testing.simulation.wires import LATENCY
 
 QUIET_WITHIN = 400.0
 """Seconds after the last fault within which all must be as wanted."""
-
-
-class Violated(AssertionError):
-    """Something happened that must never happen."""
 
 
 @frozen
@@ -53,24 +50,36 @@ class Written:
 
 
 class World:
-    """A cluster of `size` machines; all chance comes from `seed`."""
+    """A cluster of `size` machines; all chance comes from `seed`.
+
+    Times are the longest, in seconds: `steps_take` for a driver's or kernel's call,
+    `lag` for a new volume to be listed, `latency` for a message, `commits_take` for
+    the store.
+    """
 
     def __init__(
-        self, size: int = 2, seed: int = 0, steps_take: float = 0.0, lag: float = 0.0
+        self,
+        size: int = 2,
+        seed: int = 0,
+        steps_take: float = 0.0,
+        lag: float = 0.0,
+        latency: float = LATENCY,
+        commits_take: float = 0.0,
     ) -> None:
-        self.clock = Clock()
+        self.clock = SimulatedClock()
         random = Random(seed)
         self._around = Surroundings(
             random,
             self.clock,
             MemoryBlockDevices(unique=partial(a_uuid, random)),
-            Watch(self.clock.seconds, lag),
+            Watch(self.clock.seconds, lag, self._is_wanted, self._is_dead),
             steps_take,
+            latency,
         )
-        self.store = MemoryStore()
-        self.written: set[Written] = set()
-        self._kept: dict[DatasetID, Machine] = {}
+        self.store = Disk(commits_take)
         self.events = 0
+        self._writes = 0
+        self._vanished: list[Device] = []
         self.start_control()
         self.machines = [
             Machine(
@@ -80,6 +89,9 @@ class World:
             )
             for number in range(size)
         ]
+        self.invariants = Invariants(
+            self.service, self.store, self.watch, self.machines
+        )
 
     @property
     def control(self) -> ControlProcess | None:
@@ -97,9 +109,26 @@ class World:
         return self._around.watch
 
     @property
+    def written(self) -> set[Written]:
+        """What must be there, as users were told."""
+        return {
+            Written(dataset, name)
+            for dataset, names in self.invariants.written.items()
+            if self._is_wanted(dataset)
+            for name in names
+        }
+
+    @property
     def configuration(self) -> Configuration:
         """What is stored."""
         return self.store.stored
+
+    @property
+    def known(self) -> Configuration:
+        """What control knows: not what was stored and seemed to have failed."""
+        if self.control is None:
+            return self.store.stored
+        return self.control.operations.configuration
 
     def machine(self, node: NodeID) -> Machine:
         """Find a machine."""
@@ -110,15 +139,33 @@ class World:
     def start_control(self) -> None:
         """Start control anew; the process before is killed."""
         self.stop_control()
-        self._around.control = ControlProcess(
-            self.clock, self.store, self.store.stored, self._around.unique()
-        )
+        self._around.control = ControlProcess(self._around, self.store)
 
     def stop_control(self) -> None:
         """Kill control."""
         if self.control is not None:
             self.control.kill()
             self._around.control = None
+
+    def step_control_clock(self, seconds: float) -> None:
+        """Set the wall clock of control's machine; it counts from the next start."""
+        self._around.control_ahead += seconds
+
+    # What happens to storage.
+
+    def vanish(self, volume: VolumeID) -> None:
+        """Let the device of an attached volume vanish, whoever uses it."""
+        device = self.service.devices.pop(volume, None)
+        if device is not None:
+            self.watch.vanished.add(device.number)
+            self._vanished.append(device)
+
+    def _unmount_vanished(self) -> None:
+        """Do what the status asks people to do."""
+        for machine in self.machines:
+            for path, device in list(machine.kernel.mounted.items()):
+                if device in self._vanished:
+                    machine.kernel.unmount(path, None)
 
     # What users do.
 
@@ -150,35 +197,39 @@ class World:
     def purge(self, dataset: DatasetID) -> None:
         """Forget it; what was written into it is gone."""
         self._change(partial(datasets.purge, dataset=dataset))
-        self.written = {each for each in self.written if each.dataset != dataset}
 
     def lease(
         self, dataset: DatasetID, machine: Machine, seconds: float | None = None
     ) -> None:
-        """Have it stay on a machine; from now on it must, if it is in use there."""
-        settled = self.status(dataset).phase is Phase.MOUNTED
+        """Have it stay on a machine."""
         expires = None if seconds is None else self.clock.seconds() + seconds
         holder = Holder(USER, expires)
         node = machine.node
         self._change(partial(leases.acquire, dataset=dataset, node=node, holder=holder))
-        if settled and self.mounted_at(dataset) == [machine.instance]:
-            self._kept[dataset] = machine
 
     def release(self, dataset: DatasetID) -> None:
         """Let it go."""
         self._change(partial(leases.release, dataset=dataset))
 
     def write(self) -> None:
-        """Write into every dataset that is where it should be."""
+        """Write wherever something is mounted; what the kernel takes is promised."""
         for machine in self.machines:
-            for path in machine.kernel.mounted:
+            for path, device in machine.kernel.mounted.items():
+                if not self.invariants.is_live(device):
+                    continue
                 dataset = DatasetID(UUID(path.name))
-                wanted = self.configuration.datasets.get(dataset)
-                lease = self.configuration.leases.get(dataset)
-                if wanted is not None and wanted_on(wanted, lease) == machine.node:
-                    name = f"{len(self.written)}-from-{machine.instance}"
-                    machine.kernel.files(path)[name] = name.encode()
-                    self.written.add(Written(dataset, name))
+                self._writes += 1
+                name = f"{self._writes}-from-{machine.instance}"
+                machine.kernel.files(path)[name] = name.encode()
+                if is_wanted(self.configuration, dataset):
+                    self.invariants.wrote(dataset, name)
+
+    def _is_wanted(self, dataset: DatasetID) -> bool:
+        return is_wanted(self.configuration, dataset)
+
+    def _is_dead(self, instance: InstanceID) -> bool:
+        found = next(each for each in self.machines if each.instance == instance)
+        return found.era in self.invariants.dead_eras
 
     def _change(self, decide: Decide) -> None:
         assert self.control is not None
@@ -189,38 +240,38 @@ class World:
     def status(self, dataset: DatasetID) -> Status:
         """Say what control says."""
         assert self.control is not None
-        seen = self.control.observations
-        found = self.configuration.datasets[dataset]
-        lease = self.configuration.leases.get(dataset)
-        registry = self.configuration.nodes
-        return status(found, seen.facts(dataset), seen.nodes, lease, registry)
+        seen, known = self.control.observations, self.known
+        found = known.datasets[dataset]
+        lease = known.leases.get(dataset)
+        return status(found, seen.facts(dataset), seen.nodes, lease, known.nodes)
 
     def is_well(self, dataset: Dataset) -> bool:
         """Whether a dataset is as wanted: gone, or mounted where it should be only."""
-        lease = self.configuration.leases.get(dataset.id)
+        lease = self.known.leases.get(dataset.id)
         mounted = self.mounted_at(dataset.id)
         if lease is not None and mounted == [self.machine(lease.node).instance]:
             return True
         if dataset.deleted:
-            orphaned = self._volumes(dataset.id) and not self.watch.lag
-            return dataset.destroyed and not orphaned
+            left = set(self.volumes_of(dataset.id)) - self.watch.spare
+            return dataset.destroyed and not left
         wanted = wanted_on(dataset, lease)
         if wanted is None:
             return len(mounted) <= 1
         return mounted == [self.machine(wanted).instance]
 
     def mounted_at(self, dataset: DatasetID) -> list[InstanceID]:
-        """Name the machines that have it mounted."""
+        """Name the machines that have it mounted, so that one can write."""
         return [
             machine.instance
             for machine in self.machines
-            for path in machine.kernel.mounted
-            if path.name == str(dataset)
+            for path, device in machine.kernel.mounted.items()
+            if path.name == str(dataset) and self.invariants.is_live(device)
         ]
 
-    def _volumes(self, dataset: DatasetID) -> list[object]:
+    def volumes_of(self, dataset: DatasetID) -> list[VolumeID]:
+        """Name the volumes that say that they are of a dataset."""
         volumes = self.service.volumes.values()
-        return [volume for volume in volumes if volume.dataset_id == dataset]
+        return [v.blockdevice_id for v in volumes if v.dataset_id == dataset]
 
     def ill(self) -> list[str]:
         """Say of each dataset that is not as wanted what its status is."""
@@ -234,18 +285,16 @@ class World:
 
     def step(self) -> None:
         """Let the next event happen, if there is one. Raises `Violated`."""
-        calls = self.clock.getDelayedCalls()
-        due = min((call.getTime() for call in calls), default=self.clock.seconds())
-        self.clock.advance(max(0.0, due - self.clock.seconds()))
+        _ = self.clock.step()
         self.events += 1
-        self.check()
+        self.invariants.check()
 
     def advance(self, seconds: float) -> None:
         """Let time go by."""
         until = self.clock.seconds() + seconds
-        while any(call.getTime() <= until for call in self.clock.getDelayedCalls()):
+        while (due := self.clock.next_due()) is not None and due <= until:
             self.step()
-        self.clock.advance(max(0.0, until - self.clock.seconds()))
+        self.clock.pass_until(until)
 
     def advance_until(self, reached: Callable[[], bool], within: float) -> None:
         """Let time go by until something is so. Raises `Violated` if it never is."""
@@ -257,77 +306,25 @@ class World:
 
     def mend(self) -> None:
         """End all faults."""
+        self.store.mend()
         if self.control is None:
             self.start_control()
         for machine in self.machines:
             machine.faults.clear()
             machine.heal()
+            machine.threads.go_on()
+            machine.kernel_threads.go_on()
             machine.power_on()
             for device in list(machine.kernel.held):
                 machine.kernel.let_go(device)
             if machine.agent is None:
                 machine.start_agent()
+        self._unmount_vanished()
 
     def settle(self) -> None:
         """Mend everything, and wait until all is as wanted."""
         self.mend()
         self.advance_until(lambda: not self.ill(), QUIET_WITHIN)
-        self.check()
-
-    # Invariants.
-
-    def check(self) -> None:
-        """Raise `Violated` if anything is as it must never be."""
-        wrong = [
-            *self.watch.violations,
-            *self._twice_formatted(),
-            *self._mounts(),
-            *self._taken(),
-        ]
-        if wrong:
-            raise Violated(f"at {self.clock.seconds():.3f} s: {'; '.join(wrong)}")
-
-    def _twice_formatted(self) -> list[str]:
-        return [
-            f"{volume} was formatted {times} times"
-            for volume, times in self.watch.formatted.items()
-            if times > 1
-        ]
-
-    def _mounts(self) -> list[str]:
-        wrong = []
-        by_dataset: dict[str, list[InstanceID]] = {}
-        for machine in self.machines:
-            for path, device in machine.kernel.mounted.items():
-                by_dataset.setdefault(path.name, []).append(machine.instance)
-                if self.service.devices.get(device.volume) is not device:
-                    wrong.append(f"{device.volume} was ripped from {machine.instance}")
-                lost = {
-                    each.name
-                    for each in self.written
-                    if str(each.dataset) == path.name
-                    and each.name not in device.content.files
-                }
-                if lost:
-                    wrong.append(f"{path.name} has lost {sorted(lost)}")
-        wrong.extend(
-            f"{dataset} is mounted at {instances}"
-            for dataset, instances in by_dataset.items()
-            if len(instances) > 1
-        )
-        return wrong
-
-    def _taken(self) -> list[str]:
-        """Name what was leased where it was in use, and is not there any more."""
-        for dataset, machine in dict(self._kept).items():
-            lease = self.configuration.leases.get(dataset)
-            if lease is None or lease.node != machine.node or not machine.on:
-                del self._kept[dataset]
-        return [
-            f"{dataset} was taken from {machine.instance}, which leases it"
-            for dataset, machine in self._kept.items()
-            if machine.instance not in self.mounted_at(dataset)
-        ]
 
 
 def run_now(work: Coroutine[Any, Any, object]) -> None:

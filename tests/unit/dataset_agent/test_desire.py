@@ -4,7 +4,14 @@ import pytest
 from attrs import evolve
 
 from flocker.dataset_agent.desire import want
-from flocker.dataset_agent.states import Attached, Blank, Detached, Missing, Mounted
+from flocker.dataset_agent.states import (
+    Attached,
+    Blank,
+    Detached,
+    Missing,
+    Mounted,
+    Stranded,
+)
 from flocker.model.cluster import Want
 from flocker.model.datasets import Mounting
 from flocker.testing.builders import a_dataset, a_lease, an_assignment, node_id
@@ -69,6 +76,12 @@ def test_unheard_of(found):
 def test_leased_here(assignment):
     """What is mounted here and leased here stays, whatever else is wanted."""
     assert want(assignment, HERE, MOUNTED) is Want.MOUNTED
+
+
+def test_leased_and_not_to_be_looked_at():
+    """A lease also keeps what is mounted while its device cannot be looked at."""
+    stranded = Stranded(DATASET, VOLUME, PLACE, "I/O error")
+    assert want(told(1, leased=1, deleted=True), HERE, stranded) is Want.MOUNTED
 
 
 @pytest.mark.parametrize("found", NOT_MOUNTED)

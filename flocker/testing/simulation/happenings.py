@@ -1,0 +1,247 @@
+"""What may happen to a simulated cluster: values; `doing` does them.
+
+Machines and datasets are named by number; times are in seconds.
+"""
+
+from attrs import frozen
+
+from flocker.testing.simulation.faults import Fault
+
+# What users and operators do.
+
+
+@frozen
+class Create:
+    """Ask for a dataset; twice at once, if `twice`; one that was, to be anew."""
+
+    dataset: int
+    machine: int
+    on_use: bool = False
+    twice: bool = False
+
+
+@frozen
+class Write:
+    """Write into everything that is mounted."""
+
+
+@frozen
+class Move:
+    """Ask for a move; then, with no time between, for one to `instead`."""
+
+    dataset: int
+    machine: int
+    instead: int | None = None
+
+
+@frozen
+class Grow:
+    """Ask for a larger dataset."""
+
+    dataset: int
+    mebibytes: int
+
+
+@frozen
+class Lease:
+    """Lease a dataset to a machine, for good or for some time."""
+
+    dataset: int
+    machine: int
+    expires_in: float | None = None
+
+
+@frozen
+class Release:
+    """End a lease."""
+
+    dataset: int
+
+
+@frozen
+class Delete:
+    """Delete a dataset."""
+
+    dataset: int
+
+
+@frozen
+class Purge:
+    """Forget a dataset."""
+
+    dataset: int
+
+
+@frozen
+class Cordon:
+    """Keep new datasets away from a machine, or let them come."""
+
+    machine: int
+    cordoned: bool
+
+
+@frozen
+class MarkDead:
+    """Say that a machine is dead, be it true or not."""
+
+    machine: int
+
+
+@frozen
+class MarkAlive:
+    """Take that back."""
+
+    machine: int
+
+
+# What happens to processes and machines.
+
+
+@frozen
+class KillAgent:
+    """Kill an agent; its supervisor starts it again after a while."""
+
+    machine: int
+    down: float
+
+
+@frozen
+class KillControl:
+    """Kill control, whose wall clock has been stepped when it starts again."""
+
+    down: float
+    step: float = 0.0
+
+
+@frozen
+class PowerOff:
+    """Switch a machine off, and on again."""
+
+    machine: int
+    down: float
+
+
+# What happens to the network.
+
+
+@frozen
+class Partition:
+    """Cut a machine off; one way only, if `mute` names who is not heard."""
+
+    machine: int
+    lasts: float
+    mute: str | None = None
+
+
+@frozen
+class Stall:
+    """Hold back what a machine and control say to each other."""
+
+    machine: int
+    lasts: float
+
+
+@frozen
+class Cut:
+    """Break a machine's connection."""
+
+    machine: int
+
+
+# What happens to the store.
+
+
+@frozen
+class StoreFails:
+    """Let no commit work for a while."""
+
+    lasts: float
+
+
+@frozen
+class StoreUnanswered:
+    """Let the next commit work, and its answer be lost."""
+
+
+# What happens to storage.
+
+
+@frozen
+class CallFails:
+    """A call fails: once in a way, or always for a while."""
+
+    machine: int
+    call: str
+    how: Fault
+    lasts: float | None = None
+
+
+@frozen
+class Hang:
+    """The driver, or the kernel, answers nothing for a while."""
+
+    machine: int
+    lasts: float
+    kernel: bool
+
+
+@frozen
+class Unlisted:
+    """A machine's driver lists a dataset's volumes not, or all of them twice."""
+
+    machine: int
+    dataset: int
+    lasts: float
+    twice: bool
+
+
+@frozen
+class Use:
+    """Somebody uses what is mounted on a machine."""
+
+    machine: int
+    lasts: float
+
+
+@frozen
+class Vanish:
+    """The device of a dataset vanishes from the machine that has it."""
+
+    dataset: int
+
+
+@frozen
+class Spoil:
+    """Somebody destroys a dataset's volume, empties it, or puts a signature on it."""
+
+    dataset: int
+    how: str
+
+
+Happening = (
+    Create
+    | Write
+    | Move
+    | Grow
+    | Lease
+    | Release
+    | Delete
+    | Purge
+    | Cordon
+    | MarkDead
+    | MarkAlive
+    | KillAgent
+    | KillControl
+    | PowerOff
+    | Partition
+    | Stall
+    | Cut
+    | StoreFails
+    | StoreUnanswered
+    | CallFails
+    | Hang
+    | Unlisted
+    | Use
+    | Vanish
+    | Spoil
+)

@@ -1,0 +1,254 @@
+"""What must never be so in a simulated world; looked at after every event.
+
+W1 to W5 are those of the architecture. What costs more than a few comparisons is looked
+at only when what it depends on has changed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from uuid import UUID
+
+from attrs import define, field, frozen
+
+from flocker.model.configuration import Configuration
+from flocker.model.ids import DatasetID, Era, InstanceID, VolumeID
+from flocker.model.leases import Lease
+from flocker.model.nodes import Node
+from flocker.testing.fakes.memory_block_devices import (
+    Content,
+    Device,
+    MemoryBlockDevices,
+)
+from flocker.testing.simulation.machines import Machine
+from flocker.testing.simulation.stores import Disk
+from flocker.testing.simulation.watching import Watch
+
+
+class Violated(AssertionError):
+    """Something happened that must never happen."""
+
+
+@frozen
+class Use:
+    """A dataset is mounted where it is leased, in one life of a machine."""
+
+    machine: Machine
+    era: Era
+    device: Device
+
+
+@define
+class Invariants:
+    """Knows what was promised to users, and compares it with what is so.
+
+    `forgiven` are datasets with whose volumes the world did what nobody can mend.
+    """
+
+    service: MemoryBlockDevices
+    disk: Disk
+    watch: Watch
+    machines: Sequence[Machine]
+    written: dict[DatasetID, set[str]] = field(factory=dict)
+    forgiven: set[DatasetID] = field(factory=set)
+    protected: dict[DatasetID, Use] = field(factory=dict)
+    dead_eras: set[Era] = field(factory=set)
+    _idle: dict[InstanceID, int] = field(factory=dict)
+    _promised: int = 0
+    _before: Configuration = field(factory=Configuration)
+
+    def wrote(self, dataset: DatasetID, name: str) -> None:
+        """A user's write was acknowledged."""
+        self.written.setdefault(dataset, set()).add(name)
+
+    def acknowledged(self, revision: int) -> None:
+        """Control has answered that all up to a revision is stored."""
+        self._promised = max(self._promised, revision)
+
+    def forgive(self, dataset: DatasetID) -> None:
+        """The world took a dataset's data: nothing is expected of it any more."""
+        self.forgiven.add(dataset)
+        _ = self.written.pop(dataset, None)
+        _ = self.protected.pop(dataset, None)
+
+    def check(self) -> None:
+        """Raise `Violated` if anything is as it must never be."""
+        stored = self.disk.stored
+        wrong = list(self.watch.violations)
+        if stored is not self._before:
+            wrong.extend(self._stored(self._before, stored))
+            self._before = stored
+        wrong.extend(self._mounts())
+        wrong.extend(self._lost())
+        wrong.extend(self._taken())
+        wrong.extend(self._unasked())
+        if wrong:
+            raise Violated("; ".join(wrong))
+        self._protect()
+
+    # W2, and what was answered: nothing goes back.
+
+    def _stored(self, before: Configuration, now: Configuration) -> Iterable[str]:
+        for dataset in [each for each in self.written if not is_wanted(now, each)]:
+            del self.written[dataset]
+        self.forgiven.intersection_update(now.datasets)
+        if now.revision < self._promised:
+            yield (
+                f"revision {self._promised} was acknowledged,"
+                f" and {now.revision} is stored"
+            )
+        if now.ownership is not before.ownership:
+            yield from _ownership(before, now)
+        if now.nodes is not before.nodes:
+            self._marked(now.nodes.values())
+        if now.leases is not before.leases:
+            yield from self._leases(before.leases, now.leases)
+
+    def _marked(self, nodes: Iterable[Node]) -> None:
+        """Note which lives were said to be over: only these may be robbed."""
+        self.dead_eras.update(n.dead.era for n in nodes if n.dead is not None)
+
+    def _leases(
+        self, before: Mapping[DatasetID, Lease], now: Mapping[DatasetID, Lease]
+    ) -> Iterable[str]:
+        """A lease goes from node to node only by being none's."""
+        for dataset, lease in before.items():
+            after = now.get(dataset)
+            if after is not None and after.node != lease.node:
+                yield f"{dataset}'s lease went from {lease.node} to {after.node}"
+
+    # W1 and W3: who can write, and on what.
+
+    def _mounts(self) -> Iterable[str]:
+        writable: dict[str, InstanceID] = {}
+        for machine in self.machines:
+            for path, device in machine.kernel.mounted.items():
+                if not self.is_live(device):
+                    if device.number not in self.watch.vanished:
+                        words = f"{device.volume} was ripped from {machine.instance}"
+                        yield words
+                    continue
+                if path.name in writable:
+                    yield (
+                        f"{path.name} is mounted at {writable[path.name]}"
+                        f" and {machine.instance}"
+                    )
+                writable[path.name] = machine.instance
+                yield from self._is_the_dataset(path, device)
+
+    def is_live(self, device: Device) -> bool:
+        """Whether what is written to a device arrives on its volume."""
+        return self.service.devices.get(device.volume) is device
+
+    def _is_the_dataset(self, path: Path, device: Device) -> Iterable[str]:
+        """What is served is the one volume on record (W3: nothing older)."""
+        dataset = _named(path)
+        owner = self.disk.stored.ownership.get(dataset)
+        if owner is not None and owner.volume != device.volume:
+            yield f"{device.volume} is mounted as {dataset}, which is {owner.volume}"
+
+    # W4: what was acknowledged is on the volume.
+
+    def _lost(self) -> Iterable[str]:
+        for dataset, names in self.written.items():
+            owner = self.disk.stored.ownership.get(dataset)
+            content = None if owner is None else self._content(owner.volume)
+            if content is None:
+                yield f"{dataset} holds data, and no volume is on record that exists"
+            elif not names <= content.files.keys():
+                lost = sorted(names - content.files.keys())
+                yield f"{dataset} has lost {lost}"
+
+    def _content(self, volume: VolumeID) -> Content | None:
+        return self.service.contents.get(volume)
+
+    # Leases: what an agent knows to be leased where it is mounted stays there.
+
+    def _protect(self) -> None:
+        for dataset, lease in self.disk.stored.leases.items():
+            if dataset in self.protected or dataset in self.forgiven:
+                continue
+            machine = next((m for m in self.machines if m.node == lease.node), None)
+            if machine is None or not machine.at_rest or machine.agent is None:
+                continue
+            device = _mounted(dataset, machine)
+            told = machine.agent.told.get(dataset)
+            if device is None or told is None or not self.is_live(device):
+                continue
+            if told.lease is not None and told.lease.node == machine.node:
+                self.protected[dataset] = Use(machine, machine.era, device)
+
+    def _taken(self) -> Iterable[str]:
+        for dataset, use in list(self.protected.items()):
+            lease = self.disk.stored.leases.get(dataset)
+            over = lease is None or lease.node != use.machine.node
+            if over or use.machine.era != use.era or not self.is_live(use.device):
+                del self.protected[dataset]
+            elif use.machine.on and _mounted(dataset, use.machine) is not use.device:
+                instance = use.machine.instance
+                yield f"{dataset} was taken from {instance}, which leases it"
+
+    # Without control an agent changes no storage; what it had begun, it ends.
+
+    def _unasked(self) -> Iterable[str]:
+        for machine in self.machines:
+            if machine.agent is None or machine.agent.informed or not machine.at_rest:
+                _ = self._idle.pop(machine.instance, None)
+                continue
+            changes = machine.faults.changes
+            if changes > self._idle.setdefault(machine.instance, changes):
+                yield f"{machine.instance} changed storage and does not hear control"
+
+    # In the quiet end.
+
+    def unrecorded(self) -> list[str]:
+        """Name datasets that are in use, and would be formatted if found blank."""
+        ownership = self.disk.stored.ownership
+        return [
+            f"{path.name} is in use, and nothing is on record that says so"
+            for machine in self.machines
+            for path in machine.kernel.mounted
+            if not ((owner := ownership.get(_named(path))) and owner.acquired)
+        ]
+
+    def surplus(self) -> list[str]:
+        """Name volumes that are nobody's, though nothing kept them from being found."""
+        configuration = self.disk.stored
+        recorded = {owner.volume for owner in configuration.ownership.values()}
+        return [
+            f"{name} is left over"
+            for name in self.service.volumes
+            if name not in recorded
+            and (name not in self.watch.spare or self.watch.formatted.get(name))
+        ]
+
+
+def is_wanted(configuration: Configuration, dataset: DatasetID) -> bool:
+    """Whether a dataset is configured and not deleted."""
+    row = configuration.datasets.get(dataset)
+    return row is not None and not row.deleted
+
+
+def _named(path: Path) -> DatasetID:
+    return DatasetID(UUID(path.name))
+
+
+def _mounted(dataset: DatasetID, machine: Machine) -> Device | None:
+    for path, device in machine.kernel.mounted.items():
+        if path.name == str(dataset):
+            return device
+    return None
+
+
+def _ownership(before: Configuration, now: Configuration) -> Iterable[str]:
+    inverse = {(o.backend, o.volume): o.dataset for o in now.ownership.values()}
+    if len(inverse) != len(now.ownership) or inverse != dict(now.volumes):
+        yield "a volume is on record for two datasets, or is not found by its name"
+    for dataset, was in before.ownership.items():
+        owner = now.ownership.get(dataset)
+        if owner is None:
+            if dataset in now.datasets:
+                yield f"{dataset} has no volume on record any more"
+        elif owner.volume != was.volume:
+            yield f"{dataset} was {was.volume} and is {owner.volume} now"
+        elif was.acquired and not owner.acquired:
+            yield f"{dataset} is taken for empty, and held data"

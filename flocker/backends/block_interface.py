@@ -82,6 +82,17 @@ class UnknownInstanceID(FlockerError):
 
 
 @frozen
+class LivenessUnknown(FlockerError):
+    """The backend cannot tell which instances run; nothing follows from that."""
+
+    why: str
+
+    def words(self) -> str:
+        """Give the reason."""
+        return f"which machines run is not known: {self.why}"
+
+
+@frozen
 class BlockDeviceVolume:
     """One volume as the backend lists it; `size` in bytes."""
 
@@ -124,6 +135,9 @@ class IBlockDeviceAPI(Interface):
     def detach_volume(blockdevice_id: VolumeID) -> None:
         """Take the volume from whatever instance has it; return once its device went.
 
+        Another instance is asked for only when its node was marked dead. From the
+        return on it cannot write to the volume, though it should run after all.
+
         Raises `UnknownVolume`, `UnattachedVolume`, `VolumeBusy`.
         """
 
@@ -143,7 +157,10 @@ class ICloudAPI(Interface):
     """What a driver may add that knows which machines run."""
 
     def list_live_nodes() -> Collection[InstanceID]:
-        """Name the instances that run; one that is absent is surely off."""
+        """Name the instances that run; one that is absent is surely off.
+
+        Raises `LivenessUnknown` rather than leave one out that may run.
+        """
 
     def start_node(node_id: InstanceID) -> None:
         """Try to start an instance; for tests."""

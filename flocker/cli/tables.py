@@ -139,6 +139,18 @@ def _id(identifier: object, *, long: bool) -> str:
 
 
 def _contact(node: NodeAnswer) -> Text:
+    if is_dead(node):
+        return Text("standing down" if node.connected else "dead", style="red")
+    contact = _heard(node)
+    return contact + Text(", cordoned", style="yellow") if node.cordoned else contact
+
+
+def is_dead(node: NodeAnswer) -> bool:
+    """Say whether a node is marked dead in the life that it was last seen in."""
+    return node.dead is not None and node.dead.era == node.era
+
+
+def _heard(node: NodeAnswer) -> Text:
     if not node.connected:
         return Text(f"silent for {duration(node.seconds)}", style="red")
     if node.seconds >= QUIET_AFTER:

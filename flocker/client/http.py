@@ -193,6 +193,30 @@ class HTTPFlockerClient:
             path += f"?{urlencode({'holder': holder})}"
         return await self._ask("DELETE", path, None, LeaseAnswer)
 
+    async def tell_node(
+        self,
+        node: NodeID,
+        labels: Mapping[str, str | None],
+        *,
+        cordoned: bool | None = None,
+    ) -> NodeAnswer:
+        """Set labels of a node, cordon it or not any more."""
+        body = _given(labels=dict(labels) or None, cordoned=cordoned)
+        return await self._ask("POST", _of_node(node), body, NodeAnswer)
+
+    async def declare_dead(self, node: NodeID, by: str, why: str | None) -> NodeAnswer:
+        """Say that a node is dead."""
+        body = {"i_have_checked": True, "by": by, **_given(why=why)}
+        return await self._ask("POST", f"{_of_node(node)}/dead", body, NodeAnswer)
+
+    async def declare_alive(self, node: NodeID) -> NodeAnswer:
+        """Take that back."""
+        return await self._ask("DELETE", f"{_of_node(node)}/dead", None, NodeAnswer)
+
+    async def forget_node(self, node: NodeID) -> NodeAnswer:
+        """Forget a node."""
+        return await self._ask("DELETE", _of_node(node), None, NodeAnswer)
+
     async def volumes(self) -> VolumesAnswer:
         """Ask backends for their volumes that no dataset is."""
         return await self._get("/v1/status/volumes", VolumesAnswer)
@@ -256,6 +280,10 @@ class HTTPFlockerClient:
         self, ask: Callable[[Route], Awaitable[T]], *, changes: bool = False
     ) -> tuple[Route, T]:
         return await somewhere(self._routes, self._clock, ask, changes=changes)
+
+
+def _of_node(node: NodeID) -> str:
+    return f"/v1/configuration/nodes/{node}"
 
 
 def _given(**wishes: object) -> dict[str, object]:

@@ -249,6 +249,23 @@ class IFlockerClient(Interface):
     def node_of_era(era: Era) -> Awaitable[NodeID]:
         """Ask which node is in its life `era`, its kernel's boot id."""
 
+    def tell_node(
+        node: NodeID,
+        labels: Mapping[str, str | None],
+        *,
+        cordoned: bool | None = None,
+    ) -> Awaitable[NodeAnswer]:
+        """Set labels of a node (None drops one), cordon it or not any more."""
+
+    def declare_dead(node: NodeID, by: str, why: str | None) -> Awaitable[NodeAnswer]:
+        """Say that a node is dead, having checked it: others take what it had."""
+
+    def declare_alive(node: NodeID) -> Awaitable[NodeAnswer]:
+        """Take that back."""
+
+    def forget_node(node: NodeID) -> Awaitable[NodeAnswer]:
+        """Forget a node of which nothing is wanted."""
+
     def volumes() -> Awaitable[VolumesAnswer]:
         """Ask backends for their volumes that no dataset is."""
 

@@ -21,12 +21,18 @@ from flocker.control.slices import (
     wanted_where,
 )
 from flocker.model.changes import Change, NodeEdit
-from flocker.model.cluster import AgentIdentity, Volume
+from flocker.model.cluster import AgentIdentity, Fact, Volume
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
 from flocker.model.ids import BackendName, DatasetID, InstanceID, NodeID
+from flocker.model.nodes import find_instance
 from flocker.runtime import logging
+from flocker.runtime.crash_points import crash_point
 from flocker.wire.protocol import Report, Slice
+
+BEFORE_TELLING = crash_point("before telling")
+TOLD = crash_point("told")
+HEARD = crash_point("heard")
 
 
 class Clock(Protocol):
@@ -159,6 +165,27 @@ class Agents:
                 touched = self._observations.edit(node, facts, report.gone, now)
         self.heard(connection)
         self._operations.heard_of(touched)
+        HEARD()
+        self._doubt([aged.fact for aged in report.changed if aged.fact.off])
+
+    def _doubt(self, facts: Iterable[Fact]) -> None:
+        """Ask nodes for a sign of life of which a backend says that they are off.
+
+        Otherwise a machine without power would count as connected for some time.
+        """
+        nodes = self._operations.configuration.nodes
+        for fact in facts:
+            if fact.backend is None or fact.instance is None:
+                continue
+            node = find_instance(nodes, fact.backend, fact.instance)
+            connection = None if node is None else self.connection_of(node.id)
+            if connection is not None:
+                _ = Deferred.fromCoroutine(self._ask_for_life(connection))
+
+    async def _ask_for_life(self, connection: AgentConnection) -> None:
+        if not await connection.lives():
+            connection.abort("its backend says that it is off, and it does not answer")
+            self.disconnected(connection)
 
     def heard(self, connection: AgentConnection) -> None:
         """An agent has shown that it lives."""
@@ -273,6 +300,7 @@ class Agents:
         self, node: NodeID, number: int, what: Slice, connection: AgentConnection
     ) -> bool | None:
         """Send a slice; None when the connection is over, or is ended for it."""
+        BEFORE_TELLING()
         try:
             with logging.action(
                 "flocker:control:tell",
@@ -282,6 +310,7 @@ class Agents:
                 gone=[str(each) for each in what.gone],
             ):
                 applied = await connection.update(self.boot, number, what)
+                TOLD()
         except ConnectionGone:
             return None
         except FlockerError as error:

@@ -188,7 +188,9 @@ class Events:
 
 def _named(node: Node | None) -> object:
     """Give what users say of a node, and of its death."""
-    return None if node is None else (node.labels, node.cordoned, node.dead)
+    if node is None:
+        return {}, False, None
+    return dict(node.labels), node.cordoned, node.dead
 
 
 def _about(dataset: DatasetID, value: Json | None) -> Json:

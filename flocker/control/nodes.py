@@ -59,23 +59,25 @@ class NodeInUse(FlockerError):
         return f"node {self.node} cannot be forgotten: {self.why}"
 
 
-def label(
-    configuration: Configuration, node: NodeID, labels: Mapping[str, str | None]
+def tell(
+    configuration: Configuration,
+    node: NodeID,
+    labels: Mapping[str, str | None],
+    *,
+    cordoned: bool | None = None,
 ) -> Change:
-    """Set some labels of a node, and drop those that are None.
+    """Set some labels, dropping those that are None; cordon it, or not any more.
 
     Raises `NodeUnknown`.
     """
     found = _found(configuration, node)
     kept = {**found.labels, **labels}
-    wanted = pmap({key: value for key, value in kept.items() if value is not None})
-    return _become(found, evolve(found, labels=wanted))
-
-
-def cordon(configuration: Configuration, node: NodeID, *, cordoned: bool) -> Change:
-    """Let nothing new come to a node, or let it come again. Raises `NodeUnknown`."""
-    found = _found(configuration, node)
-    return _become(found, evolve(found, cordoned=cordoned))
+    wanted = evolve(
+        found,
+        labels=pmap({key: value for key, value in kept.items() if value is not None}),
+        cordoned=found.cordoned if cordoned is None else cordoned,
+    )
+    return _become(found, wanted)
 
 
 def declare_dead(

@@ -115,6 +115,11 @@ class Observations:
             )
             self._nodes.setdefault(node.id, sight)
 
+    def forget(self, node: NodeID) -> None:
+        """A node that is not connected was dropped from the registry."""
+        self._forget(node)
+        self._nodes.pop(node, None)
+
     def sight(self, node: NodeID) -> NodeSight | None:
         """What is seen of a node."""
         return self._nodes.get(node)

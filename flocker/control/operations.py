@@ -22,6 +22,10 @@ from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID
 from flocker.runtime import logging, metrics
+from flocker.runtime.crash_points import crash_point
+
+DECIDED = crash_point("decided")
+COMMITTED = crash_point("committed")
 
 Decide = Callable[[Configuration], Change]
 
@@ -189,9 +193,11 @@ class Operations:
                 datasets=[str(dataset) for dataset in change.datasets],
                 nodes=[str(edit.node) for edit in change.nodes],
             ):
+                DECIDED()
                 try:
                     with metrics.commit():
                         await self._store.commit(change, before.revision)
+                    COMMITTED()
                 except RevisionConflict:
                     await self._catch_up()
                     continue
@@ -209,6 +215,9 @@ class Operations:
         self.placement.follow(change, after)
         for dataset in change.datasets:
             self._note_deadline(dataset)
+        for edit in change.nodes:
+            if edit.after is None:
+                self.observations.forget(edit.node)
         self._set_alarm()
         for listener in self._listeners:
             listener.changed(change, after)

@@ -12,8 +12,12 @@ from flocker.model.cluster import Fact
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
 from flocker.runtime import logging
+from flocker.runtime.crash_points import crash_point
 from flocker.wire.connection import ENDED
 from flocker.wire.protocol import AgedFact, Report
+
+BEFORE_REPORT = crash_point("before report")
+AFTER_REPORT = crash_point("after report")
 
 
 class ReportLink(Protocol):
@@ -86,7 +90,9 @@ class Reporting:
             self._told.update((aged.fact.dataset, aged.fact) for aged in report.changed)
             for dataset in report.gone:
                 del self._told[dataset]
+            BEFORE_REPORT()
             await link.report(report)
+            AFTER_REPORT()
 
     def _next(self) -> Report:
         """Take the news; all that is known, where nothing was told yet."""

@@ -39,6 +39,7 @@ from flocker.model.ids import NodeID
 from flocker.restapi.app import World, app_resource, site
 from flocker.runtime import logging
 from flocker.runtime.clock import SteadyClock
+from flocker.runtime.descriptors import Watch
 from flocker.runtime.listening import listen
 from flocker.runtime.main import Stop, run_service
 from flocker.runtime.reactor import IReactor
@@ -47,6 +48,9 @@ from flocker.runtime.settings import run_program, standard_options
 
 DAY = 24 * 3600.0
 """Seconds."""
+
+FILES_EVERY = 1.0
+"""Seconds between two looks at how many files are open."""
 
 STATUS_EVERY = 5.0
 """Seconds between two looks at what `systemctl status` is told."""
@@ -225,6 +229,9 @@ async def _serve(
         revision=operations.configuration.revision,
     )
     _tell(reactor, operations)
+    watching = LoopingCall(Watch().look)
+    watching.clock = reactor
+    _ = watching.start(FILES_EVERY)
     return operations, (rest_port, agent_port)
 
 

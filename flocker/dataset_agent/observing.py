@@ -17,6 +17,7 @@ from flocker.backends.block_interface import (
     BlockDeviceVolume,
     ICloudAPI,
     IGrowingBlockDeviceAPI,
+    LivenessUnknown,
     UnattachedVolume,
     UnknownVolume,
 )
@@ -214,7 +215,12 @@ def _alive(
     if all(volume.attached_to in {None, instance} for volume in volumes):
         return None
     cloud: ICloudAPI | None = ICloudAPI(backend.api, None)
-    return None if cloud is None else frozenset(cloud.list_live_nodes())
+    if cloud is None:
+        return None
+    try:
+        return frozenset(cloud.list_live_nodes())
+    except LivenessUnknown:
+        return None
 
 
 def _devices(

@@ -6,6 +6,7 @@ be the volume's, and nobody may use what is to be taken away.
 
 from functools import singledispatch
 from pathlib import Path
+from typing import get_args
 
 from flocker.backends.block_interface import (
     AlreadyAttachedVolume,
@@ -32,8 +33,12 @@ from flocker.dataset_agent.steps import (
 from flocker.model.cluster import Cause
 from flocker.model.ids import VolumeID
 from flocker.runtime import logging
+from flocker.runtime.crash_points import crash_point
 
 DONE = Done()
+
+BEFORE = {step: crash_point(f"before {step.__name__}") for step in get_args(Step)}
+AFTER = {step: crash_point(f"after {step.__name__}") for step in get_args(Step)}
 
 
 async def perform(step: Step, rig: Rig) -> Outcome:
@@ -41,7 +46,10 @@ async def perform(step: Step, rig: Rig) -> Outcome:
     threads = rig.threads
     if not isinstance(step, Unmount):
         threads = rig.backends[step.backend].threads
-    return await threads.run(_perform_or_wait, step, rig)
+    BEFORE[type(step)]()
+    outcome = await threads.run(_perform_or_wait, step, rig)
+    AFTER[type(step)]()
+    return outcome
 
 
 def _perform_or_wait(step: Step, rig: Rig) -> Outcome:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from flocker.control.admission import NodeRefuses
 from flocker.control.asking import BackendUnanswered
 from flocker.control.datasets import (
     DatasetDeleted,
@@ -17,6 +18,7 @@ from flocker.control.datasets import (
     TooSmallForFilesystem,
 )
 from flocker.control.leases import LeaseHeld, LeaseNotFound
+from flocker.control.nodes import NodeAlive, NodeInUse, NodeUnknown
 from flocker.control.operations import TooContended
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
 from flocker.control.volumes import VolumeClaimed, VolumeNotFound, VolumeOfAnother
@@ -118,7 +120,7 @@ class NodeNotFound(FlockerError):
 
     def words(self) -> str:
         """Name the node."""
-        return f"no agent of a node {self.node} has connected since control started"
+        return f"no agent of a node {self.node} has ever connected"
 
 
 @frozen
@@ -141,12 +143,16 @@ STATUS: Mapping[type[FlockerError], int] = {
     EraNotFound: 404,
     LeaseNotFound: 404,
     NodeNotFound: 404,
+    NodeUnknown: 404,
     PathNotFound: 404,
     VolumeNotFound: 404,
     DatasetDeleted: 405,
     MethodNotAllowed: 405,
     DatasetExists: 409,
     LeaseHeld: 409,
+    NodeAlive: 409,
+    NodeInUse: 409,
+    NodeRefuses: 409,
     NotDestroyedYet: 409,
     ShrinkRefused: 409,
     VolumeClaimed: 409,

@@ -9,6 +9,7 @@ from flocker.control.persistence.interface import StoreUnavailable, StoreUnreada
 from flocker.restapi.answers import Answer, answer
 from flocker.restapi.endpoint import Call, endpoint
 from flocker.restapi.errors import TRY_AGAIN
+from flocker.runtime.descriptors import count
 
 OK = "ok"
 
@@ -24,12 +25,18 @@ class Health:
 
     @endpoint("GET", "/v1/health", {200: "health", 503: "health"})
     async def show_health(self, call: Call) -> Answer:
-        """Say of store, agents and upkeep whether all is well, or what is not.
+        """Say of store, agents, upkeep and files whether all is well, or what is not.
 
         The store is written to, so a probe costs what a change costs.
         """
         store, upkeep = await self._store(), self._upkeep()
-        found = {"store": store, "agents": self._agents(), "upkeep": upkeep}
+        files = count()
+        found = {
+            "store": store,
+            "agents": self._agents(),
+            "upkeep": upkeep,
+            "files": files.words() if files.scarce else OK,
+        }
         if store == upkeep == OK:
             return answer(200, found)
         return answer(503, found, TRY_AGAIN)

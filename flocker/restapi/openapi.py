@@ -23,13 +23,14 @@ from flocker.restapi.events import LAST_EVENT_ID, EventStreams
 from flocker.restapi.health import Health
 from flocker.restapi.leases import Leases
 from flocker.restapi.metrics import Metrics
+from flocker.restapi.node_registry import NodeRegistry
 from flocker.restapi.nodes import Nodes
 from flocker.restapi.status import Statuses
 from flocker.restapi.volumes import Volumes
 
 Json = dict[str, Any]
 
-SCHEMAS: Final = ("answers", "datasets", "leases")
+SCHEMAS: Final = ("answers", "datasets", "leases", "nodes")
 """The files of ``schemas/``; a name stands in one of them only."""
 
 ERROR: Final = "error"
@@ -86,6 +87,7 @@ ROOMS: Final[tuple[type, ...]] = (
     Metrics,
     Datasets,
     Leases,
+    NodeRegistry,
     Nodes,
     Statuses,
     Volumes,

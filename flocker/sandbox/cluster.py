@@ -7,7 +7,9 @@ from pathlib import Path
 
 from attrs import frozen
 
+from flocker.backends.loopback.machines import LiveMachines
 from flocker.model.errors import FlockerError
+from flocker.model.ids import InstanceID
 from flocker.sandbox import network
 from flocker.sandbox.blueprint import flocker_programs
 from flocker.sandbox.furnishing import furnish
@@ -159,6 +161,8 @@ def kill(sandbox: Sandbox, machine: MachineName) -> None:
         if running(sandbox.layout, machine) is None:
             raise MachineOff(machine)
         pull_plug(sandbox.layout, machine)
+        if machine != CONTROL:
+            _machines(sandbox.layout).is_off(InstanceID(machine))
 
 
 def start(
@@ -171,8 +175,14 @@ def start(
         pull_plug(sandbox.layout, machine)
         if machine != CONTROL:
             network.add_node(sandbox.layout, machine)
+            _machines(sandbox.layout).runs(InstanceID(machine))
         switch_on(sandbox.layout, machine, runs)
         return await_boot(sandbox.layout, machine)
+
+
+def _machines(layout: Layout) -> LiveMachines:
+    """Give what the backend knows of the machines."""
+    return LiveMachines(layout.volumes)
 
 
 @contextmanager
@@ -208,6 +218,7 @@ def _make(layout: Layout, nodes: int, now: datetime, say: Say, runs: Programs) -
     network.add_switch(layout)
     for node in node_names(nodes):
         network.add_node(layout, node)
+        _machines(layout).runs(InstanceID(node))
     make_mount_root()
     say("starting the machines")
     for machine in machine_names(nodes):

@@ -13,6 +13,7 @@ from uuid import uuid4
 from attrs import frozen
 
 from flocker.model.errors import FlockerError
+from flocker.runtime.crash_points import VARIABLE
 from flocker.runtime.process import DEFAULT_ENVIRONMENT, run_sync
 from flocker.sandbox import network
 from flocker.sandbox.blueprint import Blueprint, Program, write_blueprint
@@ -88,6 +89,13 @@ def same_code() -> dict[str, str]:
     return {} if found is None else {"PYTHONPATH": found}
 
 
+def crashing(layout: Layout, machine: MachineName) -> dict[str, str]:
+    """Let a test kill programs at `flocker.runtime.crash_points`, where it says so."""
+    if "FLOCKER_SANDBOX_CRASHES" not in os.environ:
+        return {}
+    return {VARIABLE: str(layout.machine(machine) / "crash-at")}
+
+
 def client_environment(layout: Layout) -> dict[str, str]:
     """Say where `flockerctl` finds the control service."""
     return {
@@ -118,7 +126,11 @@ def switch_on(layout: Layout, machine: MachineName, runs: Programs) -> None:
     plan = disk / "machine.json"
     write_blueprint(plan, blueprint)
     log = layout.logs(machine) / "machine.log"
-    environment = {"PATH": search_path(DEFAULT_ENVIRONMENT["PATH"]), **same_code()}
+    environment = {
+        "PATH": search_path(DEFAULT_ENVIRONMENT["PATH"]),
+        **same_code(),
+        **crashing(layout, machine),
+    }
     namespaces = [*_NAMESPACES, "--fork", "--kill-child", "--propagation=slave"]
     run_sync(
         [

@@ -69,18 +69,6 @@ def test_node_loses_power(cluster: LiveCluster) -> None:
     assert cluster.read(ONE, path / "file") == "kept"
 
 
-def test_dead_nodes_dataset_moves_back_only_with_it(cluster: LiveCluster) -> None:
-    """A volume that a dead node holds is not mounted elsewhere before it is free."""
-    dataset = cluster.create(ONE)
-    cluster.mounted(dataset, ONE)
-    cluster.kill(ONE)
-    cluster.move(dataset, TWO)
-    waits = await_status(cluster, dataset, lambda status: status.cause is not None)
-    assert waits.phase != "mounted"
-    cluster.start(ONE)
-    assert cluster.mounted(dataset, TWO)
-
-
 def test_agent_is_killed(cluster: LiveCluster) -> None:
     """An agent that dies leaves the mount in place, and goes on when it is back."""
     dataset = cluster.create(ONE)

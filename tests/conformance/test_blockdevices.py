@@ -12,8 +12,9 @@ from flocker.backends.block_interface import (
     IGrowingBlockDeviceAPI,
 )
 from flocker.backends.caching import CachingBlockDevices
+from flocker.backends.loopback.machines import LiveMachines
 from flocker.backends.registry import build
-from flocker.model.ids import ClusterID
+from flocker.model.ids import ClusterID, InstanceID
 from flocker.testing.conformance.blockdevices import (
     BlockDeviceConformance,
     HalfDoneAttach,
@@ -96,15 +97,16 @@ class TestCaching(TestMemoryCloud):
 
 
 @needs_root
-class TestLoopback(RealDevices, TwoMachines, HalfDoneAttach, HalfDoneGrow):
+class TestLoopback(
+    RealDevices, TwoMachines, HalfDoneAttach, HalfDoneGrow, KnowsLiveNodes
+):
     """Real files, real loop devices."""
-
-    detaches_from_elsewhere = False
 
     @pytest.fixture(autouse=True)
     def _root(self):
         with scratch_directory() as root:
             self.root = root
+            LiveMachines(root).runs(InstanceID("node-1"))
             yield
 
     def node(self, instance: str) -> IBlockDeviceAPI:

@@ -119,9 +119,16 @@ def find(log: Path, kind: str) -> Mapping[str, Any] | None:
 
 @contextmanager
 def running(
-    data: Path, certificates: Path, *, stop: signal.Signals = signal.SIGTERM
+    data: Path,
+    certificates: Path,
+    *,
+    stop: signal.Signals = signal.SIGTERM,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Control]:
-    """A service on this directory, until the end of the block."""
+    """A service on this directory, until the end of the block.
+
+    It has `environment` besides ours.
+    """
     log = data.parent / f"{data.name}.log"
     log.unlink(missing_ok=True)
     options = ["-d", data, "-c", certificates, "-p", PORT, "-a", PORT]
@@ -131,6 +138,7 @@ def running(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, **(environment or {})},
     ) as process:
         try:
             yield Control(process, certificates, _started(process, log), log)

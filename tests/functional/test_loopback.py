@@ -19,6 +19,7 @@ from flocker.backends.loopback.loop_devices import (
     LoopDevices,
     NoLoopDevice,
 )
+from flocker.backends.loopback.machines import LiveMachines
 from flocker.dataset_agent.filesystems import Filesystems
 from flocker.model.ids import ClusterID, DatasetID, InstanceID
 from flocker.testing.loop_devices import bound_file, scratch_directory, sweep
@@ -202,10 +203,78 @@ def test_bound_by_somebody_else(scratch, api):
 
 
 def test_dead_node_with_device(scratch, api):
-    """A volume is not taken from a node whose loop device still exists here."""
+    """A device that a dead node left behind, and nobody uses, is unbound."""
     volume = attached(node(scratch, "node-2"))
-    with pytest.raises(VolumeBusy, match="node-2"):
+    api.detach_volume(volume.blockdevice_id)
+    assert loops_of(file_of(scratch, volume)) == []
+
+
+def test_dead_node_with_device_held_open(scratch, api):
+    """Who uses a device without a filesystem is cut off as well."""
+    other = node(scratch, "node-2")
+    volume = attached(other)
+    device = other.get_device_path(volume.blockdevice_id)
+    with device.open("r+b", buffering=0) as opened:
         api.detach_volume(volume.blockdevice_id)
+        assert opened.read(512) == b""
+        with pytest.raises(OSError, match="No space left on device"):
+            opened.write(b"x" * 512)
+    assert loops_of(file_of(scratch, volume)) == []
+
+
+WRITER = """
+import os, sys, time
+path = sys.argv[1]
+with open(path + "/synced", "wb") as file:
+    file.write(b"kept"); file.flush(); os.fsync(file.fileno())
+file = open(path + "/late", "wb")
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    file.write(b"from the old node"); file.flush(); os.fsync(file.fileno())
+    print("written")
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_cut_off(scratch, api, kind):
+    """A writer that was declared dead fails, and nothing of it comes after the cut."""
+    size = 2**24 if kind == "ext4" else 300 * 2**20
+    other, place = node(scratch, "node-2"), scratch / "place"
+    volume = attached(other, size)
+    old = other.get_device_path(volume.blockdevice_id)
+    subprocess.run([f"mkfs.{kind}", "-q", old], check=True)
+    place.mkdir()
+    script = 'mount "$1" "$2" && exec "$3" -c "$4" "$2"'
+    inside = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh"]
+    with subprocess.Popen(
+        [*inside, old, place, sys.executable, WRITER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as writer:
+        assert writer.stdout.readline() == "ready\n"
+        api.detach_volume(volume.blockdevice_id)
+        api.attach_volume(volume.blockdevice_id, ME)
+        new = api.get_device_path(volume.blockdevice_id)
+        assert new != old
+        if kind != "xfs":  # this one refuses a second mount while the first lasts
+            subprocess.run(["mount", new, place], check=True)
+            (place / "new").write_text("mine")
+        said, _ = writer.communicate("go\n")
+    assert said == "Input/output error\n"
+    if kind == "xfs":
+        subprocess.run(["mount", new, place], check=True)
+        (place / "new").write_text("mine")
+    assert (place / "synced").read_bytes() == b"kept"
+    assert (place / "new").read_text() == "mine"
+    assert not (place / "late").exists() or (place / "late").read_bytes() == b""
+    subprocess.run(["umount", place], check=True)
+    check = {"ext4": ["e2fsck", "-fn"], "xfs": ["xfs_repair", "-n"]}[kind]
+    subprocess.run([*check, new], check=True, capture_output=True)
+    assert loops_of(file_of(scratch, volume)) == [new]
 
 
 def test_dead_node_without_device(scratch, api):
@@ -228,7 +297,10 @@ def test_dead_node_on_shared_storage(scratch, api, tmp_path):
     nothing = tmp_path / "mountinfo"
     nothing.write_text("")
     careful = LoopbackBlockDevices(
-        VolumeDirectory(scratch / str(CLUSTER)), ME, mountinfo=nothing
+        VolumeDirectory(scratch / str(CLUSTER)),
+        ME,
+        LiveMachines(scratch),
+        mountinfo=nothing,
     )
     with pytest.raises(VolumeBusy, match="another machine"):
         careful.detach_volume(volume.blockdevice_id)
@@ -261,7 +333,10 @@ def test_no_loop_device(scratch, api):
     """A machine that can bind no loop device does not keep the volume from others."""
     volume = api.create_volume(DatasetID(uuid4()), SIZE)
     without = LoopbackBlockDevices(
-        VolumeDirectory(scratch / str(CLUSTER)), ME, loops=LoopDevices(dev=scratch)
+        VolumeDirectory(scratch / str(CLUSTER)),
+        ME,
+        LiveMachines(scratch),
+        loops=LoopDevices(dev=scratch),
     )
     with pytest.raises(NoLoopDevice):
         without.attach_volume(volume.blockdevice_id, ME)

@@ -5,20 +5,18 @@ rename of the file decides who has a volume; the loop device follows it. So afte
 crash at any point the volume is in one place, at worst without its device, and the next
 `attach_volume` (or `detach_volume`) of the same instance finishes the work.
 
-Note [Detaching another's volume]: its file may be taken only if no kernel has a loop
-device for it, or two would write to it. Loop devices are common to all nodes of one
-kernel, so there we can look; about another machine that shares the directory over a
-network we know nothing. Therefore: refused if this kernel has a loop device for the
-file (a live node, or a dead one whose devices were not cleaned up), and refused if the
-directory is not on a local filesystem. What remains is an instance of this machine that
-is gone with its device, after a reboot for instance.
+Note [Detaching another's volume]: its file may be taken only if nobody writes to it any
+more. Loop devices are common to all nodes of one kernel, so there we can look: a device
+that nobody uses is unbound, any other is cut off (Note [Cut off] in `loop_devices`), so
+that its writes fail as those of a disk that is gone. About another machine that shares
+the directory over a network we know nothing: refused.
 
 Note [Growing]: first the file grows, durably, then our loop device is told. A kill in
 between leaves a device smaller than its volume, which the same call again makes good.
 The device of another instance is left to that instance.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -30,6 +28,7 @@ from flocker.backends.block_interface import (
     BlockDeviceVolume,
     CannotShrink,
     IBlockDeviceAPI,
+    ICloudAPI,
     IGrowingBlockDeviceAPI,
     UnattachedVolume,
     UnknownInstanceID,
@@ -43,6 +42,7 @@ from flocker.backends.loopback.loop_devices import (
     LoopDevices,
     NoLoopDevice,
 )
+from flocker.backends.loopback.machines import LiveMachines
 from flocker.backends.loopback.translate import SECTOR, is_instance_name, is_local
 from flocker.model.errors import FlockerError
 from flocker.model.ids import ClusterID, DatasetID, InstanceID, VolumeID
@@ -115,7 +115,8 @@ def make_loopback(
     me = InstanceID(compute_instance_id) or stable_instance_id()
     directory = VolumeDirectory(Path(root_path) / str(cluster_id))
     directory.open()
-    return LoopbackBlockDevices(directory, me, allocation_unit)
+    machines = LiveMachines(Path(root_path))
+    return LoopbackBlockDevices(directory, me, machines, allocation_unit)
 
 
 def _as_volume(stored: StoredVolume) -> BlockDeviceVolume:
@@ -127,13 +128,14 @@ def _as_volume(stored: StoredVolume) -> BlockDeviceVolume:
     )
 
 
-@implementer(IBlockDeviceAPI, IGrowingBlockDeviceAPI)
+@implementer(IBlockDeviceAPI, ICloudAPI, IGrowingBlockDeviceAPI)
 @define(eq=False)
 class LoopbackBlockDevices:
     """The volumes of one cluster, seen from the instance `me`."""
 
     _directory: VolumeDirectory
     _me: InstanceID
+    _machines: LiveMachines
     _unit: int = SECTOR
     _loops: LoopDevices = field(factory=LoopDevices)
     _unique: Callable[[], UUID] = uuid4
@@ -202,7 +204,8 @@ class LoopbackBlockDevices:
             if stored.attached_to == self._me:
                 self._unbind(stored)
             else:
-                self._refuse_if_alive(stored)
+                self._refuse_if_remote(stored)
+                self._cut_off(stored)
             self._directory.flush(stored.path)
             self._directory.move(stored, None)
 
@@ -220,6 +223,17 @@ class LoopbackBlockDevices:
                 self._directory.grow(stored, size)
             if stored.attached_to == self._me:
                 self._fit(stored)
+
+    def list_live_nodes(self) -> Collection[InstanceID]:
+        """Name the instances that run, where somebody keeps that true.
+
+        Raises `LivenessUnknown`; see `flocker.backends.loopback.machines`.
+        """
+        return self._machines.names()
+
+    def start_node(self, node_id: InstanceID) -> None:
+        """Take an instance for one that runs."""
+        self._machines.runs(node_id)
 
     def list_volumes(self) -> Sequence[BlockDeviceVolume]:
         """List every file once, with one scan a directory."""
@@ -292,11 +306,18 @@ class LoopbackBlockDevices:
                 stored.file.volume, f"{device} is bound to it, though it is unattached"
             )
 
-    def _refuse_if_alive(self, stored: StoredVolume) -> None:
+    def _cut_off(self, stored: StoredVolume) -> None:
+        """Let nobody write to it any more."""
         device = self._loop_of(stored)
-        if device is not None:
-            why = f"instance {stored.attached_to} has it as {device}"
-            raise VolumeBusy(stored.file.volume, why)
+        if device is None:
+            return
+        identity = FileIdentity.of(stored.path.stat())
+        try:
+            self._loops.unbind(device, identity)
+        except LoopDeviceBusy:
+            self._loops.cut_off(device, identity)
+
+    def _refuse_if_remote(self, stored: StoredVolume) -> None:
         if not is_local(self._mountinfo.read_text(), stored.path.stat().st_dev):
             why = (
                 f"instance {stored.attached_to} has it and may be another machine; only"

@@ -8,6 +8,13 @@ only marks it to be cleared at its last close. So we open it exclusively (which 
 in any mount namespace forbids), clear it, and ask it for its status through the same
 descriptor: ENXIO proves that we were the only one and that it is gone. Otherwise the
 mark is taken off again and the caller hears that the device is open.
+
+Note [Cut off]: a cloud that detaches a disk by force lets the old machine's writes
+fail. For a loop device the same is done by an offset behind the end of its file, which
+leaves it no capacity: the kernel finishes what is in flight, and every later request,
+from whatever mount namespace, is beyond the end of the device. What was synced is in
+the file. The device goes at its last close. Ours have no offset, so one with an offset
+is none that has the file.
 """
 
 import errno
@@ -30,6 +37,7 @@ _SET_CAPACITY = 0x4C07
 _CONFIGURE = 0x4C0A
 _GET_FREE = 0x4C82
 _AUTOCLEAR = 4
+_BEHIND_EVERY_END = 1 << 62
 # struct loop_info64 of linux/loop.h: device, inode, rdevice, offset, size limit,
 # number, two fields of encryption, flags, name of the file, the rest.
 _INFO = struct.Struct("=5Q4I64s112s")
@@ -83,13 +91,24 @@ class _Status:
     """The part of ``struct loop_info64`` that matters here; `raw` is all of it."""
 
     file: FileIdentity
+    offset: int
     flags: int
     raw: bytes
 
     @classmethod
     def parse(cls, raw: bytes) -> "_Status":
         fields = _INFO.unpack(raw)
-        return cls(FileIdentity(fields[0], fields[1]), fields[8], raw)
+        return cls(FileIdentity(fields[0], fields[1]), fields[3], fields[8], raw)
+
+    @property
+    def is_cut_off(self) -> bool:
+        return self.offset > 0
+
+    def cut_off(self) -> "_Status":
+        fields = list(_INFO.unpack(self.raw))
+        fields[3] = _BEHIND_EVERY_END
+        fields[8] |= _AUTOCLEAR
+        return self.parse(_INFO.pack(*fields))
 
     def without_autoclear(self) -> "_Status":
         fields = list(_INFO.unpack(self.raw))
@@ -159,6 +178,14 @@ class LoopDevices:
                 self._hints.pop(file, None)
                 return
         raise LoopDeviceBusy(device, "is held open by a process")
+
+    def cut_off(self, device: Path, file: FileIdentity) -> None:
+        """Let all I/O on a device fail that somebody uses; see Note [Cut off]."""
+        with _opened(device, os.O_RDONLY) as descriptor:
+            status = _status(descriptor)
+            if status is not None and status.file == file and not status.is_cut_off:
+                fcntl.ioctl(descriptor, _SET_STATUS64, status.cut_off().raw)
+        self._hints.pop(file, None)
 
     def fit(self, device: Path, file: FileIdentity) -> None:
         """Make the device as large as its file is now; it may be in use.
@@ -253,4 +280,4 @@ class LoopDevices:
             if error.errno in {errno.ENXIO, errno.ENOENT}:
                 return None
             raise
-        return None if status is None else status.file
+        return None if status is None or status.is_cut_off else status.file

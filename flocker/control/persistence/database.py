@@ -147,7 +147,8 @@ class Database:
         with _translated(self.path):
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-                self._connection.execute(schema.TOUCH)
+                for statement in schema.TOUCH:
+                    self._connection.execute(statement)
                 self._connection.execute("COMMIT")
             except BaseException:
                 self._give_up()

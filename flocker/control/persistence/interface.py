@@ -46,7 +46,10 @@ class StoreUnreadable(FlockerError):
 
     def words(self) -> str:
         """Name the store and the cause."""
-        return f"the configuration store {self.where} cannot be used: {self.why}"
+        return (
+            f"the configuration store {self.where} cannot be used: {self.why}; it is"
+            " left as it is (flocker-control restore brings a backup in its place)"
+        )
 
 
 class IConfigurationStore(Interface):

@@ -100,11 +100,13 @@ class MemoryControl:
             version=__version__,
             backends=(BackendReport(DEFAULT_BACKEND, "memory", "block"),),
         )
-        _ = self.observations.connected(identity, self.clock.seconds())
+        touched = self.observations.connected(identity, self.clock.seconds())
+        self.operations.heard_of(touched, (node,))
 
     def disconnected(self, node: NodeID) -> None:
         """A node's agent is not heard any more."""
-        _ = self.observations.disconnected(node, self.clock.seconds())
+        touched = self.observations.disconnected(node, self.clock.seconds())
+        self.operations.heard_of(touched, (node,))
 
     def says(self, node: NodeID, fact: Fact) -> None:
         """A node's agent reports something new of one dataset."""

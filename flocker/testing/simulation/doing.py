@@ -143,7 +143,7 @@ def _purge(what: h.Purge, scene: Scene) -> None:
 @do.register
 def _cordon(what: h.Cordon, scene: Scene) -> None:
     node = scene.machine(what.machine).node
-    scene.ask(partial(nodes.cordon, node=node, cordoned=what.cordoned))
+    scene.ask(partial(nodes.tell, node=node, labels={}, cordoned=what.cordoned))
 
 
 @do.register

@@ -20,7 +20,7 @@ def test_health(run: Run, control: MemoryControl) -> None:
     result = run("health")
     assert (result.exit_code, result.stdout) == (
         0,
-        "PART    STATE\nstore   ok\nagents  ok\nupkeep  ok\n",
+        "PART    STATE\nstore   ok\nagents  ok\nupkeep  ok\nfiles   ok\n",
     )
     control.disconnected(NODE)
     result = run("health", "-o", "json")
@@ -29,6 +29,7 @@ def test_health(run: Run, control: MemoryControl) -> None:
         "store": "ok",
         "agents": f"not connected: {NODE} (10.0.0.1)",
         "upkeep": "ok",
+        "files": "ok",
     }
 
 

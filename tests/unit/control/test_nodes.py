@@ -46,7 +46,7 @@ def test_labelled():
     """Labels are set and dropped one by one; the others stay."""
     node = evolve(a_node(1), labels=pmap({"rack": "a", "disk": "fast"}))
     wanted = {"rack": None, "zone": "b"}
-    after = apply(nodes.label(knowing(node), node.id, wanted), knowing(node))
+    after = apply(nodes.tell(knowing(node), node.id, wanted), knowing(node))
     assert after.nodes[node.id].labels == {"disk": "fast", "zone": "b"}
     assert after.datasets_revision == 0
 
@@ -55,9 +55,9 @@ def test_labelled():
 def test_cordoned(cordoned):
     """A node is cordoned, or not any more; again changes nothing."""
     before = knowing(evolve(a_node(1), cordoned=not cordoned))
-    after = apply(nodes.cordon(before, node_id(1), cordoned=cordoned), before)
+    after = apply(nodes.tell(before, node_id(1), {}, cordoned=cordoned), before)
     assert after.nodes[node_id(1)].cordoned is cordoned
-    assert not nodes.cordon(after, node_id(1), cordoned=cordoned)
+    assert not nodes.tell(after, node_id(1), {}, cordoned=cordoned)
 
 
 def test_marked_dead():
@@ -89,8 +89,7 @@ def test_alive():
 def test_unknown():
     """Nothing can be said of a node that was never seen."""
     for say in (
-        lambda: nodes.label(knowing(), node_id(1), {}),
-        lambda: nodes.cordon(knowing(), node_id(1), cordoned=True),
+        lambda: nodes.tell(knowing(), node_id(1), {}, cordoned=True),
         lambda: nodes.declare_dead(knowing(), silent, node_id(1), MARK, 1.0),
         lambda: nodes.declare_alive(knowing(), node_id(1)),
         lambda: nodes.forget(knowing(), silent, node_id(1)),

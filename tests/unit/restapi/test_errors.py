@@ -19,9 +19,11 @@ from flocker.restapi.errors import (
 
 # What users of the API can meet is defined in these; operations keeps conflicts.
 SOURCES = {
+    "flocker.control.admission",
     "flocker.control.asking",
     "flocker.control.datasets",
     "flocker.control.leases",
+    "flocker.control.nodes",
     "flocker.control.operations",
     "flocker.control.persistence.interface",
     "flocker.control.volumes",

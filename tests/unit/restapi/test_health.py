@@ -10,7 +10,7 @@ from flocker.restapi.health import MOST_NAMED
 
 A = NodeID(UUID("5d7a0000-0000-4000-8000-00000000000a"))
 HEALTH = "/v1/health"
-WELL = {"store": "ok", "agents": "ok", "upkeep": "ok"}
+WELL = {"store": "ok", "agents": "ok", "upkeep": "ok", "files": "ok"}
 DATASET = "11c50000-0000-4000-8000-00000000abcd"
 
 

@@ -1,6 +1,7 @@
 """One run of the simulation: a plan is done, faults end, and all must come well."""
 
 import gc
+import traceback
 from collections.abc import Callable
 from random import Random
 from typing import Final
@@ -166,6 +167,9 @@ def _run(it: Run, seed: int, *, traced: bool) -> Result:
     except Violated as error:
         violation = str(error)
         it.trace.say(f"VIOLATED: {violation}")
+    except Exception as error:  # noqa: BLE001  (whatever is raised is a fault of ours)
+        violation = f"{type(error).__name__}: {error}"
+        it.trace.say(f"RAISED: {violation}\n{traceback.format_exc()}")
     finally:
         it.world.end()
     world = it.world

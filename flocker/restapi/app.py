@@ -22,6 +22,7 @@ from flocker.control.events import Events
 from flocker.control.operations import Operations
 from flocker.model.errors import FlockerError
 from flocker.restapi.about import About
+from flocker.restapi.channel import Channel
 from flocker.restapi.datasets import Datasets
 from flocker.restapi.endpoint import Service, answer_failure, serve, write
 from flocker.restapi.errors import (
@@ -91,7 +92,9 @@ def site(resource: IResource, reactor: IReactorTime) -> Site:
     Bodies are JSON whatever their Content-Type says, and only so much of one is kept
     as shows that it is too long.
     """
-    return Site(resource, _Request, reactor=reactor, parsePOSTFormSubmission=False)
+    served = Site(resource, _Request, reactor=reactor, parsePOSTFormSubmission=False)
+    served.protocol = Channel  # type: ignore[method-assign, assignment]
+    return served
 
 
 class _Request(Request):

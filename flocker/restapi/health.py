@@ -55,7 +55,7 @@ class Health:
     def _agents(self) -> str:
         sights = self._operations.observations.nodes.values()
         if not sights:
-            return "no agent has connected since control started"
+            return "no agent has ever connected"
         silent = sorted(
             f"{sight.identity.node} ({sight.identity.host})"
             for sight in sights

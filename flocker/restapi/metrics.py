@@ -21,7 +21,7 @@ class Metrics:
             Gauge("flocker_datasets", "Datasets by phase.", "phase", self._datasets),
             Gauge(
                 "flocker_agents",
-                "Agents that have connected since control started.",
+                "Agents of the nodes that control knows.",
                 "state",
                 self._agents,
             ),

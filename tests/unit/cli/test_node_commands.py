@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Callable
+from uuid import UUID
 
 from click.testing import Result
 
-from flocker.model.ids import DatasetID
+from flocker.model.ids import DatasetID, NodeID
+from flocker.testing.fakes.memory_control import MemoryControl
 
 Run = Callable[..., Result]
+
+NODE = NodeID(UUID("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"))
 
 
 def test_node_list_is_list_nodes(run: Run) -> None:
@@ -40,3 +44,46 @@ def test_show_json(run: Run, dataset: DatasetID) -> None:
 def test_show_unknown(run: Run) -> None:
     """A node that is not there has its own status."""
     assert run("node", "show", "c").exit_code == 4
+
+
+def test_labels(run: Run) -> None:
+    """Labels are set, and KEY- takes one away."""
+    assert run("node", "label", "a", "rack=a", "disk=ssd").exit_code == 0
+    found = json.loads(run("node", "label", "a", "disk-", "-o", "json").stdout)
+    assert found["labels"] == {"rack": "a"}
+    assert run("node", "label", "a", "rack").exit_code == 2
+
+
+def test_cordon(run: Run) -> None:
+    """A cordoned node is listed as such until it is not."""
+    run("node", "cordon", "a")
+    assert "connected, cordoned" in run("node", "list").stdout
+    run("node", "uncordon", "a")
+    assert "cordoned" not in run("node", "list").stdout
+
+
+def test_dead_unchecked(run: Run, control: MemoryControl) -> None:
+    """Who has not looked is told what to look at, and nothing is marked."""
+    control.disconnected(NODE)
+    result = run("node", "dead", "a")
+    assert result.exit_code == 2
+    assert "powered off" in result.stderr
+    assert json.loads(run("node", "show", "a", "-o", "json").stdout)["dead"] is None
+
+
+def test_dead_and_alive(run: Run, control: MemoryControl) -> None:
+    """A dead node is shown with the reason; alive takes it back."""
+    control.disconnected(NODE)
+    assert run("node", "dead", "a", "--i-have-checked", "--why", "burnt").exit_code == 0
+    assert "dead" in run("node", "list").stdout
+    assert ": burnt." in run("node", "show", "a").stdout
+    run("node", "alive", "a")
+    assert "dead" not in run("node", "list").stdout
+
+
+def test_forget(run: Run, control: MemoryControl) -> None:
+    """A node is forgotten once it is not connected."""
+    assert run("node", "forget", "a").exit_code == 5
+    control.disconnected(NODE)
+    assert run("node", "forget", "a").exit_code == 0
+    assert run("node", "show", "a").exit_code == 4

@@ -4,13 +4,15 @@ Both sides ping every `PING_EVERY` seconds; one that hears nothing for `DEAD_AFT
 seconds aborts the connection, whatever TCP believes.
 """
 
+from pathlib import Path
+
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import LoopingCall
-from twisted.protocols.amp import AMP, Command
+from twisted.protocols.amp import AMP, ASK, AmpBox, Command, RemoteAmpError
 from twisted.python.failure import Failure
 
 from flocker.runtime import logging
@@ -28,6 +30,16 @@ ENDED = (ConnectionClosed, SSL.Error)
 side, lost, aborted, or broken off by TLS."""
 
 
+def _raised_by_amp(error: BaseException) -> bool:
+    """Say whether the arguments of a command could not be read."""
+    place = error.__traceback__
+    if place is None or isinstance(error, RemoteAmpError):
+        return False
+    while place.tb_next is not None:
+        place = place.tb_next
+    return Path(place.tb_frame.f_code.co_filename).name == "amp.py"
+
+
 class Connection(AMP):
     """One end of a connection, with its keep-alive and its payloads in parts."""
 
@@ -36,6 +48,7 @@ class Connection(AMP):
         self.clock = clock
         self.heard_at = clock.seconds()
         self.alive = False
+        self.ended = False
         self._assembler = Assembler()
         self._pinging = LoopingCall(self._ping)
         self._pinging.clock = clock
@@ -68,8 +81,28 @@ class Connection(AMP):
             what = f"{type(error).__name__}: {error}"
             self.abort(f"it does not speak AMP: {what[:LONGEST_WHY]}")
 
+    def dispatchCommand(self, box: AmpBox) -> Deferred[AmpBox]:
+        """Carry out a command; a box that is none ends the connection, in one line.
+
+        AMP would log each with a traceback, as a fault of ours.
+        """
+        answer: Deferred[AmpBox] = super().dispatchCommand(box)
+        return answer.addErrback(self._malformed, asked=ASK in box)
+
+    def _malformed(self, failure: Failure, *, asked: bool) -> AmpBox:
+        error = failure.value
+        assert error is not None  # noqa: S101  (for mypy: a Failure has one)
+        if asked and not self.ended and not _raised_by_amp(error):
+            raise error
+        what = f"{type(error).__name__}: {error}"
+        self.abort(f"it sent what is no command: {what[:LONGEST_WHY]}")
+        return AmpBox()
+
     def abort(self, why: str) -> None:
         """End the connection now, without waiting for what was not sent."""
+        if self.ended:
+            return
+        self.ended = True
         logging.message("flocker:connection:abort", why=why, peer=self.peer())
         abort = getattr(self.transport, "abortConnection", None)
         if abort is not None:

@@ -136,7 +136,7 @@ def test_huge_body(api) -> None:
     """A body beyond the limit is 413, and only so much of it is kept as shows that."""
     protocol, _ = api.dial()
     protocol.dataReceived(post(b" " * 3 * LARGEST_BODY)[: 2 * LARGEST_BODY])
-    (request,) = protocol._channel.requests
+    (request,) = protocol.requests
     assert len(request.content.getvalue()) == LARGEST_BODY + 1
     assert api.raw(post(b" " * 3 * LARGEST_BODY)).code == 413
 

@@ -15,25 +15,26 @@ from attrs import define, frozen
 from zope.interface import Interface, implementer
 
 from flocker.backends.devices import device_at, device_number, device_size
-from flocker.dataset_agent import kinds, mount_points
-from flocker.dataset_agent.holders import (
+from flocker.dataset_agent import kinds
+from flocker.dataset_agent.signatures import Signature, probe
+from flocker.model.datasets import FilesystemKind
+from flocker.model.errors import FlockerError
+from flocker.runtime import mount_points
+from flocker.runtime.holders import (
     Holder,
     Namespace,
     enumerate_words,
     other_namespaces,
     users,
 )
-from flocker.dataset_agent.mount_points import BadMountPoint
-from flocker.dataset_agent.mount_table import (
+from flocker.runtime.mount_points import BadMountPoint
+from flocker.runtime.mount_table import (
     Mount,
     by_device,
     parse_mountinfo,
     seen_at,
     staying,
 )
-from flocker.dataset_agent.signatures import Signature, probe
-from flocker.model.datasets import FilesystemKind
-from flocker.model.errors import FlockerError
 from flocker.runtime.process import ProcessFailed, run_sync
 
 _MOUNTINFO = Path("/proc/self/mountinfo")

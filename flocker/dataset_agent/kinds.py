@@ -19,11 +19,11 @@ from attrs import frozen
 
 from flocker.backends.devices import device_at, device_size
 from flocker.dataset_agent import superblocks
-from flocker.dataset_agent.mount_table import Mount
 from flocker.dataset_agent.signatures import erase_unfinished
 from flocker.model.datasets import LEAST_SIZE, FilesystemKind
 from flocker.model.errors import FlockerError
 from flocker.model.sizes import humanize
+from flocker.runtime.mount_table import Mount
 from flocker.runtime.process import ProcessFailed, run_sync
 
 WORK_SECONDS = 600

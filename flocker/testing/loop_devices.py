@@ -14,8 +14,8 @@ from pathlib import Path
 
 from flocker.backends.devices import device_number
 from flocker.backends.loopback.loop_devices import LoopDevices
-from flocker.dataset_agent.mount_points import set_immutable
-from flocker.dataset_agent.mount_table import parse_mountinfo
+from flocker.runtime.mount_points import set_immutable
+from flocker.runtime.mount_table import parse_mountinfo
 from flocker.runtime.process import run_sync
 
 PARENT = Path(tempfile.gettempdir())

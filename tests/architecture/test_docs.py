@@ -52,7 +52,7 @@ RAISED_BY_STEPS = (
     "flocker.backends.loopback.translate",
     "flocker.dataset_agent.filesystems",
     "flocker.dataset_agent.kinds",
-    "flocker.dataset_agent.mount_points",
+    "flocker.runtime.mount_points",
     "flocker.runtime.process",
 )
 NEVER_A_CODE = {"FlockerError", "VolumeException"}

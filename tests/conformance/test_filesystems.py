@@ -12,10 +12,10 @@ import pytest
 from flocker.backends.loopback.loop_devices import FileIdentity, LoopDevices
 from flocker.dataset_agent import superblocks
 from flocker.dataset_agent.filesystems import Filesystems, IFilesystems
-from flocker.dataset_agent.holders import Holder
 from flocker.dataset_agent.kinds import may_grow_ext4
 from flocker.model.datasets import FilesystemKind
 from flocker.model.ids import DatasetID, InstanceID
+from flocker.runtime.holders import Holder
 from flocker.testing.conformance.filesystems import (
     GrowsMounted,
     HasLeastSize,

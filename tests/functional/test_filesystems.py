@@ -18,9 +18,9 @@ from flocker.dataset_agent.filesystems import (
     NoFilesystem,
     SignatureFound,
 )
-from flocker.dataset_agent.holders import Holder
-from flocker.dataset_agent.mount_points import BadMountPoint, set_immutable
 from flocker.dataset_agent.signatures import Signature
+from flocker.runtime.holders import Holder
+from flocker.runtime.mount_points import BadMountPoint, set_immutable
 from flocker.testing.loop_devices import bound_file, scratch_directory
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")

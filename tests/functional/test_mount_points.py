@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from flocker.dataset_agent.mount_points import (
+from flocker.runtime.mount_points import (
     BadMountPoint,
     prepare,
     remove,

@@ -4,10 +4,10 @@ from itertools import product
 
 import pytest
 
-from flocker.dataset_agent.holders import Holder
 from flocker.dataset_agent.rig import MOUNT_ROOT
 from flocker.model.cluster import Phase
 from flocker.model.ids import DatasetID
+from flocker.runtime.holders import Holder
 from flocker.testing.simulation.faults import Fault
 from flocker.testing.simulation.machines import Machine
 from flocker.testing.simulation.world import World

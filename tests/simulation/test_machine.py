@@ -14,7 +14,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from flocker.dataset_agent.holders import Holder
+from flocker.runtime.holders import Holder
 from flocker.testing.simulation.faults import Fault
 from flocker.testing.simulation.machines import Machine
 from flocker.testing.simulation.world import World

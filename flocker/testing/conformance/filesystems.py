@@ -16,10 +16,10 @@ from flocker.dataset_agent.filesystems import (
     SignatureFound,
 )
 from flocker.dataset_agent.kinds import NotPermitted, TooSmall
-from flocker.dataset_agent.mount_points import BadMountPoint
 from flocker.dataset_agent.signatures import Signature
 from flocker.model.datasets import LEAST_SIZE, FilesystemKind
 from flocker.model.sizes import MEBIBYTE
+from flocker.runtime.mount_points import BadMountPoint
 
 _SWAP = Signature(("swap",))
 

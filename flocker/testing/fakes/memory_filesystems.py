@@ -18,11 +18,11 @@ from flocker.dataset_agent.filesystems import (
     NoFilesystem,
     SignatureFound,
 )
-from flocker.dataset_agent.holders import Holder
 from flocker.dataset_agent.kinds import TooSmall
-from flocker.dataset_agent.mount_points import BadMountPoint
 from flocker.dataset_agent.signatures import Signature
 from flocker.model.datasets import LEAST_SIZE, FilesystemKind
+from flocker.runtime.holders import Holder
+from flocker.runtime.mount_points import BadMountPoint
 from flocker.testing.fakes.memory_block_devices import Device, MemoryBlockDevices
 
 

@@ -9,7 +9,6 @@ from twisted.python.failure import Failure
 
 from flocker.control import datasets, leases, nodes
 from flocker.control.operations import Decide
-from flocker.dataset_agent.holders import Holder
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Mounting
 from flocker.model.errors import FlockerError
@@ -18,6 +17,7 @@ from flocker.model.leases import USER
 from flocker.model.leases import Holder as LeaseHolder
 from flocker.model.nodes import Evidence
 from flocker.model.sizes import MEBIBYTE
+from flocker.runtime.holders import Holder
 from flocker.testing.simulation import happenings as h
 from flocker.testing.simulation.invariants import Violated
 from flocker.testing.simulation.machines import Machine

@@ -15,11 +15,11 @@ from flocker.backends.block_interface import (
     IGrowingBlockDeviceAPI,
 )
 from flocker.dataset_agent.filesystems import IFilesystems
-from flocker.dataset_agent.holders import Holder
 from flocker.dataset_agent.signatures import Signature
 from flocker.model.datasets import FilesystemKind
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, InstanceID, VolumeID
+from flocker.runtime.holders import Holder
 from flocker.testing.fakes.memory_block_devices import MemoryCloudNode
 from flocker.testing.fakes.memory_filesystems import MemoryFilesystems
 from flocker.testing.simulation.watching import Watch

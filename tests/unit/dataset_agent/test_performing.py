@@ -8,7 +8,6 @@ from twisted.internet.defer import ensureDeferred
 from flocker.backends.block_interface import AlreadyAttachedVolume, UnknownVolume
 from flocker.convergence.outcome import Done, TryAgain
 from flocker.dataset_agent.filesystems import NoDevice
-from flocker.dataset_agent.holders import Holder
 from flocker.dataset_agent.performing import perform
 from flocker.dataset_agent.steps import (
     Attach,
@@ -22,6 +21,7 @@ from flocker.dataset_agent.steps import (
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import InstanceID
 from flocker.model.sizes import MEBIBYTE
+from flocker.runtime.holders import Holder
 from flocker.testing.builders import dataset_id
 from flocker.testing.rigs import HERE, FakeRig
 from flocker.testing.simulation.faults import Fault

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from flocker.dataset_agent.holders import (
+from flocker.runtime.holders import (
     Holder,
     enumerate_words,
     other_namespaces,
     users,
 )
-from flocker.dataset_agent.mount_table import parse_mountinfo
+from flocker.runtime.mount_table import parse_mountinfo
 
 LINE = "30 21 7:3 / /flocker/a rw - ext4 /dev/loop3 rw\n"
 

@@ -1,4 +1,4 @@
-"""Bare mount points, into which nobody writes by mistake. Called by `filesystems`.
+"""Bare mount points, into which nobody writes by mistake. For `filesystems` and pools.
 
 Without its filesystem a mount point looks like an empty dataset, and a program that
 writes there loses what it wrote. So while it is bare it has mode 0 and, where the

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flocker.dataset_agent.mount_table import (
+from flocker.runtime.mount_table import (
     Mount,
     by_device,
     parse_mountinfo,

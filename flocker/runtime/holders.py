@@ -1,4 +1,4 @@
-"""Who keeps a device from being let go: a walk through /proc. Called by `filesystems`.
+"""Who keeps a device from being let go: a walk through /proc; used before unmounts.
 
 A filesystem may be mounted in a mount namespace we do not see, or a file in it be open.
 Only processes show either, so every process is looked at; this is done before an
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from flocker.dataset_agent.mount_table import Mount, parse_mountinfo
+from flocker.runtime.mount_table import Mount, parse_mountinfo
 
 PROC = Path("/proc")
 SHOWN = 3

@@ -1,4 +1,4 @@
-"""The kernel's mount table as values; pure. Called by `filesystems` and `holders`.
+"""The kernel's mount table as values; pure. For `filesystems` and pools.
 
 The format is that of ``/proc/<pid>/mountinfo``, proc(5). Mounts are compared by device
 number, never by the name of a device.

@@ -11,6 +11,7 @@ from flocker.runtime.logging import SECRET
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "flocker"
+BENCHMARKS = ROOT / "admin" / "benchmarks"
 UNIT_TESTS = ROOT / "tests" / "unit"
 
 LONGEST_FILE = 450
@@ -83,7 +84,10 @@ def logged_fields(path: Path) -> list[str]:
 def module_of(path: Path) -> Path:
     """Where the module that a unit test module is about must be."""
     relative = path.relative_to(UNIT_TESTS)
-    return PACKAGE / relative.parent / relative.name.removeprefix("test_")
+    name = relative.name.removeprefix("test_")
+    if relative.parts[0] == BENCHMARKS.name:
+        return BENCHMARKS / name
+    return PACKAGE / relative.parent / name
 
 
 @each_module

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from flocker.backends.devices import device_number
@@ -22,14 +22,17 @@ PARENT = Path(tempfile.gettempdir())
 PREFIX = "flocker-test-"
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _LOCK = ".in-use"
+_SWEEPING = ".flocker-test.lock"
 
 
 @contextmanager
 def scratch_directory() -> Iterator[Path]:
     """Give a directory; afterwards unmount, unbind and remove all that is below it."""
-    path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=PARENT))
-    with (path / _LOCK).open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    with ExitStack() as kept:
+        with _alone():
+            path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=PARENT))
+            lock = kept.enter_context((path / _LOCK).open("wb"))
+            fcntl.flock(lock, fcntl.LOCK_SH)
         try:
             yield path
         finally:
@@ -46,13 +49,22 @@ def bound_file(directory: Path, size: int) -> Path:
 
 def sweep() -> None:
     """Clear the directories of runs that died: those that no process has locked."""
-    for path in PARENT.glob(f"{PREFIX}*"):
-        with (path / _LOCK).open("ab") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            clear(path)
+    with _alone():
+        for path in PARENT.glob(f"{PREFIX}*"):
+            with (path / _LOCK).open("ab") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                clear(path)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let no sweep see a directory that is made and not locked yet."""
+    with (PARENT / _SWEEPING).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def clear(path: Path) -> None:

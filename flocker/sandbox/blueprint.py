@@ -19,6 +19,12 @@ from flocker.sandbox.names import (
     address,
 )
 
+ENGINE = "dockerd"
+ENGINE_SOCKET = Path("/run/docker.sock")
+"""Where a node's Docker listens, in the node."""
+ENGINE_SETTINGS = Path("/etc/docker")
+"""Where Docker looks for its settings and plugins, and some keep a key."""
+
 
 @frozen
 class Program:
@@ -26,6 +32,8 @@ class Program:
 
     name: str
     argv: tuple[str, ...]
+    after: Path | None = None
+    """A file that must be there first, such as another's socket."""
 
 
 @frozen
@@ -38,6 +46,8 @@ class Blueprint:
     disk: Path
     record: Path
     programs: tuple[Program, ...]
+    private: tuple[Path, ...] = ()
+    """Directories that are empty and its own, besides /run and /flocker."""
 
 
 def write_blueprint(path: Path, blueprint: Blueprint) -> None:
@@ -49,9 +59,14 @@ def write_blueprint(path: Path, blueprint: Blueprint) -> None:
         "disk": str(blueprint.disk),
         "record": str(blueprint.record),
         "programs": [
-            {"name": program.name, "argv": list(program.argv)}
+            {
+                "name": program.name,
+                "argv": list(program.argv),
+                "after": None if program.after is None else str(program.after),
+            }
             for program in blueprint.programs
         ],
+        "private": [str(place) for place in blueprint.private],
     }
     path.write_text(json.dumps(plain, indent=2) + "\n")
 
@@ -66,9 +81,14 @@ def read_blueprint(path: Path) -> Blueprint:
         disk=Path(plain["disk"]),
         record=Path(plain["record"]),
         programs=tuple(
-            Program(program["name"], tuple(program["argv"]))
+            Program(
+                program["name"],
+                tuple(program["argv"]),
+                None if program["after"] is None else Path(program["after"]),
+            )
             for program in plain["programs"]
         ),
+        private=tuple(Path(place) for place in plain["private"]),
     )
 
 
@@ -95,6 +115,19 @@ def _control(layout: Layout) -> Program:
 def _dataset_agent(layout: Layout, node: MachineName) -> Program:
     settings = layout.machine(node) / "agent.yml"
     return _logged(layout, node, "flocker-dataset-agent", f"--agent-config={settings}")
+
+
+def engine_programs(layout: Layout, machine: MachineName) -> tuple[Program, ...]:
+    """Say which programs a machine runs whose nodes have Docker."""
+    flocker = flocker_programs(layout, machine)
+    if machine == CONTROL:
+        return flocker
+    return (*flocker, _engine(layout, machine))
+
+
+def _engine(layout: Layout, node: MachineName) -> Program:
+    settings = layout.engine_settings(node)
+    return Program(ENGINE, ("dockerd", f"--config-file={settings}"))
 
 
 def _logged(layout: Layout, machine: MachineName, name: str, *options: str) -> Program:

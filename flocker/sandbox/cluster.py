@@ -5,14 +5,18 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from flocker.backends.loopback.machines import LiveMachines
 from flocker.model.errors import FlockerError
 from flocker.model.ids import InstanceID
 from flocker.sandbox import network
-from flocker.sandbox.blueprint import flocker_programs
-from flocker.sandbox.furnishing import furnish
+from flocker.sandbox.blueprint import (
+    ENGINE_SETTINGS,
+    engine_programs,
+    flocker_programs,
+)
+from flocker.sandbox.furnishing import furnish, furnish_engines
 from flocker.sandbox.layout import Layout, default_layout
 from flocker.sandbox.locking import locked
 from flocker.sandbox.machines import (
@@ -95,6 +99,13 @@ class Sandbox:
 
     layout: Layout
     nodes: int
+    docker: bool = False
+    """Whether each node has a Docker."""
+
+    @property
+    def programs(self) -> Programs:
+        """Say what its machines run."""
+        return engine_programs if self.docker else flocker_programs
 
     @property
     def machines(self) -> tuple[MachineName, ...]:
@@ -112,7 +123,7 @@ def open_sandbox(name: SandboxName) -> Sandbox:
     record = read_sandbox(default_layout(name).record)
     if record is None or record.stage is not Stage.UP:
         raise NotUp(name)
-    return Sandbox(default_layout(name, record.data), record.nodes)
+    return Sandbox(default_layout(name, record.data), record.nodes, record.docker)
 
 
 def up(
@@ -120,26 +131,29 @@ def up(
     nodes: int,
     now: datetime,
     say: Say,
-    runs: Programs = flocker_programs,
+    runs: Programs | None = None,
+    *,
+    docker: bool = False,
 ) -> Sandbox:
     """Make a sandbox and start its machines; they may not be connected yet.
 
     What fails or is interrupted on the way is taken down again before the error goes
     on. Raises `AlreadyUp`, `DirectoryInUse`, `Waited`, and what programs raise.
     """
+    made = Sandbox(wanted, nodes, docker)
+    record = SandboxRecord(Stage.MAKING, nodes, wanted.data, docker)
     sweep(say, spare=wanted.name)
     with locked(wanted.state, lambda: say("another command works on it; waiting")):
         _make_room(wanted, say)
-        write_sandbox(wanted.record, SandboxRecord(Stage.MAKING, nodes, wanted.data))
+        write_sandbox(wanted.record, record)
         try:
-            _make(wanted, nodes, now, say, runs)
-            made = SandboxRecord(Stage.UP, nodes, wanted.data)
-            write_sandbox(wanted.record, made)
+            _make(made, now, say, runs or made.programs)
+            write_sandbox(wanted.record, evolve(record, stage=Stage.UP))
         except BaseException:
             say("taking down what was made")
             take_down(wanted)
             raise
-    return Sandbox(wanted, nodes)
+    return made
 
 
 def down(name: SandboxName) -> bool:
@@ -166,7 +180,7 @@ def kill(sandbox: Sandbox, machine: MachineName) -> None:
 
 
 def start(
-    sandbox: Sandbox, machine: MachineName, runs: Programs = flocker_programs
+    sandbox: Sandbox, machine: MachineName, runs: Programs | None = None
 ) -> MachineRecord:
     """Switch on a machine that is off, in a new era; raises `MachineOn`."""
     with _at_work(sandbox):
@@ -176,8 +190,13 @@ def start(
         if machine != CONTROL:
             network.add_node(sandbox.layout, machine)
             _machines(sandbox.layout).runs(InstanceID(machine))
-        switch_on(sandbox.layout, machine, runs)
+        _switch_on(sandbox, machine, runs or sandbox.programs)
         return await_boot(sandbox.layout, machine)
+
+
+def _switch_on(sandbox: Sandbox, machine: MachineName, runs: Programs) -> None:
+    private = (ENGINE_SETTINGS,) if sandbox.docker else ()
+    switch_on(sandbox.layout, machine, runs, private)
 
 
 def _machines(layout: Layout) -> LiveMachines:
@@ -211,7 +230,8 @@ def _make_room(wanted: Layout, say: Say) -> None:
         raise DirectoryInUse(wanted.data)
 
 
-def _make(layout: Layout, nodes: int, now: datetime, say: Say, runs: Programs) -> None:
+def _make(made: Sandbox, now: datetime, say: Say, runs: Programs) -> None:
+    layout, nodes = made.layout, made.nodes
     say(f"making certificates and disks in {layout.data}")
     furnish(layout, nodes, now)
     say(f"connecting control and {count(nodes)} by a private bridge")
@@ -220,8 +240,11 @@ def _make(layout: Layout, nodes: int, now: datetime, say: Say, runs: Programs) -
         network.add_node(layout, node)
         _machines(layout).runs(InstanceID(node))
     make_mount_root()
+    if made.docker:
+        furnish_engines(layout, nodes)
+        ENGINE_SETTINGS.mkdir(mode=0o755, parents=True, exist_ok=True)
     say("starting the machines")
     for machine in machine_names(nodes):
-        switch_on(layout, machine, runs)
+        _switch_on(made, machine, runs)
     for machine in machine_names(nodes):
         await_boot(layout, machine)

@@ -6,6 +6,7 @@ from typing import Any
 from attrs import asdict, frozen
 
 from flocker.sandbox.cluster import Sandbox
+from flocker.sandbox.engines import engine_words
 from flocker.sandbox.furnishing import USER
 from flocker.sandbox.layout import Layout, programs
 from flocker.sandbox.machines import client_environment, programs_of, running
@@ -28,6 +29,8 @@ class MachineState:
     node: str | None
     era: str | None
     programs: dict[int, str]
+    engine: str | None = None
+    """How a node's Docker is, where nodes have one."""
 
     @property
     def words(self) -> str:
@@ -53,16 +56,18 @@ def machine_states(sandbox: Sandbox) -> list[MachineState]:
         seen: dict[str, NodeAnswer] | None = nodes_seen(sandbox.layout)
     except NotReached:
         seen = None
-    return [_state(sandbox.layout, machine, seen) for machine in sandbox.machines]
+    return [_state(sandbox, machine, seen) for machine in sandbox.machines]
 
 
 def _state(
-    layout: Layout, machine: MachineName, seen: dict[str, NodeAnswer] | None
+    sandbox: Sandbox, machine: MachineName, seen: dict[str, NodeAnswer] | None
 ) -> MachineState:
+    layout = sandbox.layout
     record = running(layout, machine)
     node = None if seen is None else seen.get(address(machine))
     connected = None if seen is None else node is not None and node.connected
-    alive = [] if record is None else programs_of(record)
+    alive = {} if record is None else programs_of(layout, machine)
+    engine = sandbox.docker and machine != CONTROL and record is not None
     return MachineState(
         machine=machine,
         address=address(machine),
@@ -71,7 +76,8 @@ def _state(
         connected=seen is not None if machine == CONTROL else connected,
         node=None if node is None else str(node.uuid),
         era=None if record is None else str(record.era),
-        programs={process.pid: command(process.pid) for process in alive},
+        programs={each.pid: command(each.pid) for each in alive.values()},
+        engine=engine_words(layout, machine) if engine else None,
     )
 
 

@@ -3,8 +3,10 @@
 The certificates are made in this process, by what `flocker-ca` uses too.
 """
 
+import json
 from datetime import datetime
 from ipaddress import ip_address
+from typing import Any
 from uuid import uuid4
 
 import yaml
@@ -17,9 +19,11 @@ from flocker.model.ids import ClusterID, NodeID
 from flocker.sandbox.layout import Layout
 from flocker.sandbox.names import (
     AGENT_PORT,
+    CONTAINER_NETWORKS,
     CONTROL,
     MachineName,
     address,
+    bridge_address,
     machine_names,
     node_names,
 )
@@ -59,6 +63,26 @@ def agent_settings(layout: Layout, node: MachineName) -> str:
         },
     }
     return yaml.safe_dump(settings, sort_keys=False)
+
+
+def furnish_engines(layout: Layout, nodes: int) -> None:
+    """Write the settings of each node's Docker."""
+    for node in node_names(nodes):
+        settings = json.dumps(engine_settings(layout, node), indent=2)
+        write_text(layout.engine_settings(node), f"{settings}\n")
+
+
+def engine_settings(layout: Layout, node: MachineName) -> dict[str, Any]:
+    """Let a node's Docker share nothing with the host's: data, groups, networks."""
+    return {
+        "data-root": str(layout.machine(node) / "docker"),
+        "cgroup-parent": f"/{layout.control_groups}/{node}",
+        "exec-opts": ["native.cgroupdriver=cgroupfs"],
+        "bip": bridge_address(node),
+        "default-address-pools": [{"base": CONTAINER_NETWORKS, "size": 24}],
+        "dns": [address(CONTROL)],
+        "live-restore": False,
+    }
 
 
 def _certify(layout: Layout, nodes: int, now: datetime) -> None:

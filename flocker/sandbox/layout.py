@@ -46,6 +46,19 @@ class Layout:
         """What a machine that runs says of itself."""
         return self.state / f"{machine}.json"
 
+    def blueprint(self, machine: MachineName) -> Path:
+        """What a machine was told to be."""
+        return self.machine(machine) / "machine.json"
+
+    def engine_settings(self, machine: MachineName) -> Path:
+        """The settings of a node's Docker."""
+        return self.machine(machine) / "daemon.json"
+
+    @property
+    def control_groups(self) -> str:
+        """The control group with those of the nodes' containers, by node."""
+        return f"flocker-sandbox-{self.name}"
+
     @property
     def authority(self) -> Path:
         """The directory of the cluster's certificate authority."""

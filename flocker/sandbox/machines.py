@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from uuid import uuid4
 
 from attrs import frozen
@@ -16,13 +17,20 @@ from flocker.model.errors import FlockerError
 from flocker.runtime.crash_points import VARIABLE
 from flocker.runtime.process import DEFAULT_ENVIRONMENT, run_sync
 from flocker.sandbox import network
-from flocker.sandbox.blueprint import Blueprint, Program, write_blueprint
+from flocker.sandbox.blueprint import (
+    Blueprint,
+    Program,
+    read_blueprint,
+    write_blueprint,
+)
+from flocker.sandbox.control_groups import members, remove_group
 from flocker.sandbox.furnishing import USER
 from flocker.sandbox.layout import Layout, programs
 from flocker.sandbox.loops import unbind_below
 from flocker.sandbox.names import CONTROL, MachineName, address
 from flocker.sandbox.processes import (
     Process,
+    arguments,
     children,
     held_namespace,
     inside,
@@ -111,7 +119,12 @@ def search_path(path: str) -> str:
     return f"{programs()}:{path}"
 
 
-def switch_on(layout: Layout, machine: MachineName, runs: Programs) -> None:
+def switch_on(
+    layout: Layout,
+    machine: MachineName,
+    runs: Programs,
+    private: tuple[Path, ...] = (),
+) -> None:
     """Start a machine in its network namespace; `await_boot` waits for it."""
     disk = layout.machine(machine)
     layout.machine_record(machine).unlink(missing_ok=True)
@@ -122,8 +135,9 @@ def switch_on(layout: Layout, machine: MachineName, runs: Programs) -> None:
         disk=disk,
         record=layout.machine_record(machine),
         programs=tuple(runs(layout, machine)),
+        private=private,
     )
-    plan = disk / "machine.json"
+    plan = layout.blueprint(machine)
     write_blueprint(plan, blueprint)
     log = layout.logs(machine) / "machine.log"
     environment = {
@@ -164,6 +178,7 @@ def pull_plug(layout: Layout, machine: MachineName) -> None:
         network.cut_if_plugged(layout, machine)
     mates = _mates(running(layout, machine))
     kill_all(lambda: _left(layout, machine, mates), f"the end of {machine}")
+    remove_group(_group(layout, machine))
     layout.machine_record(machine).unlink(missing_ok=True)
     for attached in layout.volumes.glob(f"*/attached/{machine}"):
         unbind_below(attached)
@@ -193,9 +208,20 @@ def entering(layout: Layout, machine: MachineName, directory: str = "/") -> list
     return [*enter, "sh", "-c", _IN_PLACE, "sh", directory]
 
 
-def programs_of(record: MachineRecord) -> list[Process]:
-    """Find the programs a machine runs now."""
-    return children(record.init.pid)
+def programs_of(layout: Layout, machine: MachineName) -> dict[str, Process]:
+    """Find the programs a machine runs now, by name; raises `MachineOff`.
+
+    Its first process has other children too, who lost the parent that started them.
+    """
+    init = demand(layout, machine).init
+    told = read_blueprint(layout.blueprint(machine)).programs
+    found = {process: arguments(process.pid) for process in children(init.pid)}
+    return {
+        program.name: process
+        for program in told
+        for process, argv in found.items()
+        if argv[-len(program.argv) :] == program.argv
+    }
 
 
 def _mates(record: MachineRecord | None) -> list[Process]:
@@ -207,6 +233,10 @@ def _mates(record: MachineRecord | None) -> list[Process]:
     return [] if record is None else inside("mnt", record.mounts)
 
 
+def _group(layout: Layout, machine: MachineName) -> str:
+    return f"{layout.control_groups}/{machine}"
+
+
 def _left(layout: Layout, machine: MachineName, mates: list[Process]) -> list[Process]:
     """Find the processes of a machine that are left.
 
@@ -216,4 +246,5 @@ def _left(layout: Layout, machine: MachineName, mates: list[Process]) -> list[Pr
     wire = held_namespace(layout.network(machine))
     if machine != CONTROL and wire is not None:
         found.update(inside("net", wire))
+    found.update(members(_group(layout, machine)))
     return [process for process in found if process.pid != os.getpid()]

@@ -15,9 +15,10 @@ from twisted.python.runtime import seconds
 
 from flocker import __version__
 from flocker.runtime.settings import program_status
-from flocker.sandbox import cluster, network
+from flocker.sandbox import cluster, images, network
 from flocker.sandbox.cluster import NotUp, Sandbox, count, open_sandbox
 from flocker.sandbox.describing import machine_states, shell_settings
+from flocker.sandbox.engines import await_engines
 from flocker.sandbox.layout import default_layout
 from flocker.sandbox.logs import follow, log_files, show, tail
 from flocker.sandbox.machines import (
@@ -40,13 +41,14 @@ from flocker.sandbox.names import (
 )
 from flocker.sandbox.processes import send
 from flocker.sandbox.reaching import await_connected
-from flocker.sandbox.requirements import require_root, require_tools
+from flocker.sandbox.requirements import require_docker, require_root, require_tools
 from flocker.sandbox.waiting import Stopwatch
 
 INTERRUPTED = 128 + signal.SIGINT
 """Exit status of a command that was interrupted, as shells count."""
 CONNECTED_WITHIN = 60.0
 """Seconds until the nodes of a new sandbox must be connected."""
+WITH = "`flocker-sandbox up --docker`"
 _LAST_WORDS = 8
 """Lines of each log that are shown when a sandbox does not come up."""
 
@@ -103,15 +105,22 @@ def sandbox(context: click.Context, name: str) -> None:
     type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
     help="Where its data is kept until `down`.  [default: /var/lib/flocker-sandbox]",
 )
+@click.option("--docker", is_flag=True, help="Give every node a Docker of its own.")
 @click.pass_obj
-def up(name: SandboxName, nodes: int, directory: Path | None) -> None:
+def up(name: SandboxName, nodes: int, directory: Path | None, *, docker: bool) -> None:
     """Make a sandbox and wait until its nodes are connected."""
     require_tools()
+    if docker:
+        require_docker()
     watch = Stopwatch()
-    made = cluster.up(default_layout(name, directory), nodes, _now(), say)
+    layout = default_layout(name, directory)
+    made = cluster.up(layout, nodes, _now(), say, docker=docker)
     say("waiting for the nodes to connect")
     try:
         await_connected(made.layout, node_names(nodes), CONNECTED_WITHIN)
+        if docker:
+            say("waiting for Docker on the nodes")
+            await_engines(made.layout, node_names(nodes), CONNECTED_WITHIN)
     except BaseException:
         _last_words(made)
         say("taking the sandbox down")
@@ -120,6 +129,8 @@ def up(name: SandboxName, nodes: int, directory: Path | None) -> None:
     own = "" if name == DEFAULT_SANDBOX else f" --name {name}"
     click.echo(f"Up in {watch}: control and {count(nodes)}. Go on with")
     click.echo(f"  flocker-sandbox{own} exec control -- flockerctl list-nodes")
+    if docker:
+        click.echo(f"  flocker-sandbox{own} exec node-1 -- docker info")
     click.echo(f'  eval "$(flocker-sandbox{own} env)"; flockerctl list-nodes')
     click.echo(f"  flocker-sandbox{own} down")
 
@@ -138,13 +149,18 @@ def down(name: SandboxName) -> None:
 @click.pass_obj
 def status(name: SandboxName, output: str) -> None:
     """Show the machines of a sandbox."""
-    states = machine_states(open_sandbox(name))
+    found = open_sandbox(name)
+    states = machine_states(found)
     if output == "json":
         click.echo(json.dumps([state.plain() for state in states], indent=2))
         return
-    table = Table("MACHINE", "ADDRESS", "STATE", "NODE", box=None, pad_edge=False)
+    columns = ["MACHINE", "ADDRESS", "STATE", "NODE"]
+    table = Table(
+        *columns, *(["DOCKER"] if found.docker else []), box=None, pad_edge=False
+    )
     for state in states:
-        table.add_row(state.machine, state.address, state.words, state.node or "")
+        shown = [state.machine, state.address, state.words, state.node or ""]
+        table.add_row(*shown, *([state.engine or ""] if found.docker else []))
     Console(highlight=False).print(table)
 
 
@@ -159,6 +175,24 @@ def execute(name: SandboxName, machine: str, command: tuple[str, ...]) -> None:
     path = search_path(os.environ.get("PATH", os.defpath))
     environment = {**os.environ, **client_environment(found.layout), "PATH": path}
     os.execvpe(enter[0], [*enter, *command], environment)  # noqa: S606 - our purpose
+
+
+@sandbox.command()
+@click.argument("names", metavar="IMAGE...", nargs=-1, required=True)
+@click.pass_obj
+def load(name: SandboxName, names: tuple[str, ...]) -> None:
+    """Put images into the Docker of every node: busybox, postgres.
+
+    They are made of Debian's packages, once, and need no registry.
+    """
+    found = open_sandbox(name)
+    if not found.docker:
+        raise click.UsageError(f"this sandbox has no Docker; make one with {WITH}")
+    for image in names:
+        watch = Stopwatch()
+        for node in node_names(found.nodes):
+            images.load(found.layout, node, image)
+        say(f"{image} is on {count(found.nodes)} ({watch})")
 
 
 @sandbox.command()
@@ -185,14 +219,22 @@ def start(name: SandboxName, machine: str) -> None:
 
 @sandbox.command()
 @click.argument("machine")
+@click.argument("program", required=False)
 @click.option("--kill", "hard", is_flag=True, help="With SIGKILL instead of SIGTERM.")
 @click.pass_obj
-def restart(name: SandboxName, machine: str, *, hard: bool) -> None:
-    """End a machine's daemon, without its machine; it starts again by itself."""
+def restart(
+    name: SandboxName, machine: str, program: str | None, *, hard: bool
+) -> None:
+    """End a machine's daemons, or one PROGRAM of it; they start again by themselves."""
     found, target = _machine(name, machine)
-    for process in programs_of(demand(found.layout, target)):
-        send(process, signal.SIGKILL if hard else signal.SIGTERM)
-        say(f"ended process {process.pid} of {target}")
+    running = programs_of(found.layout, target)
+    if program is not None and program not in running:
+        known = ", ".join(sorted(running)) or "nothing"
+        raise click.UsageError(f"{target} runs no {program!r}, only {known}")
+    for each, process in running.items():
+        if program in {None, each}:
+            send(process, signal.SIGKILL if hard else signal.SIGTERM)
+            say(f"ended {each}, process {process.pid} of {target}")
 
 
 @sandbox.command()

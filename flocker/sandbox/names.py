@@ -20,8 +20,11 @@ MOST_NODES = 200
 
 REST_PORT = 4523
 AGENT_PORT = 4524
+CONTAINER_NETWORKS = "10.96.0.0/12"
+"""Of which a node's Docker takes what networks it makes."""
 
 _NETWORK = "10.77.0"
+_BRIDGES = "10.78"
 _FIRST_NODE = 10
 _SANDBOX = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
@@ -90,6 +93,11 @@ def address(machine: MachineName) -> str:
 def interface_address(machine: MachineName) -> str:
     """Give the machine's address with the length of the network's prefix."""
     return f"{address(machine)}/24"
+
+
+def bridge_address(machine: MachineName) -> str:
+    """Give the address of the bridge of a node's Docker, with its prefix."""
+    return f"{_BRIDGES}.{_host_number(machine)}.1/24"
 
 
 def hardware_address(machine: MachineName) -> str:

@@ -93,11 +93,16 @@ def holders_of_device(number: str) -> list[int]:
 
 def command(pid: int) -> str:
     """Give a process's command line for messages."""
+    return " ".join(arguments(pid))[:120] or "gone"
+
+
+def arguments(pid: int) -> tuple[str, ...]:
+    """Give a process's command line; empty if it is gone."""
     try:
         raw = (_PROC / str(pid) / "cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
-        return "gone"
-    return raw.replace(b"\0", b" ").decode(errors="replace").strip()[:120]
+        return ()
+    return tuple(raw.decode(errors="replace").rstrip("\0").split("\0"))
 
 
 def send(process: Process, number: signal.Signals) -> None:

@@ -33,6 +33,8 @@ class SandboxRecord:
     stage: Stage
     nodes: int
     data: Path
+    docker: bool = False
+    """Whether each node has a Docker."""
 
 
 @frozen
@@ -63,6 +65,7 @@ def write_sandbox(path: Path, record: SandboxRecord) -> None:
         "stage": record.stage.value,
         "nodes": record.nodes,
         "data": str(record.data),
+        "docker": record.docker,
     }
     write_text(path, json.dumps(plain) + "\n")
 
@@ -72,7 +75,10 @@ def read_sandbox(path: Path) -> SandboxRecord | None:
     plain = _plain(path)
     try:
         return SandboxRecord(
-            Stage(plain["stage"]), int(plain["nodes"]), Path(plain["data"])
+            Stage(plain["stage"]),
+            int(plain["nodes"]),
+            Path(plain["data"]),
+            docker=bool(plain.get("docker", False)),
         )
     except (KeyError, ValueError, TypeError):
         return None

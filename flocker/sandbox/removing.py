@@ -15,6 +15,7 @@ from attrs import evolve, frozen
 
 from flocker.model.errors import FlockerError
 from flocker.sandbox import network
+from flocker.sandbox.control_groups import remove_group
 from flocker.sandbox.layout import (
     DATAS,
     MOUNT_ROOT,
@@ -116,6 +117,7 @@ def clear(layout: Layout) -> None:
     for machine in dict.fromkeys([*recorded(layout), *wired]):
         pull_plug(layout, machine)
     kill_all(lambda: _inhabitants(layout.switch), f"the end of {layout.name}")
+    remove_group(layout.control_groups)
     unbind_below(layout.volumes)
     for wire in wires:
         network.release(wire)

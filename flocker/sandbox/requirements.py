@@ -23,6 +23,10 @@ PACKAGES = {
     "sh": "dash",
 }
 """The programs used, and Debian's packages that have them."""
+DOCKER = {"docker": "docker.io", "dockerd": "docker.io", "iptables": "iptables"}
+"""What nodes with Docker need besides."""
+IMAGES = {"apt-get": "apt", "dpkg-deb": "dpkg", "tar": "tar"}
+"""What images are made with."""
 FLOCKER = ("flocker-control", "flocker-dataset-agent")
 _LOOP = Path("/dev/loop-control")
 
@@ -53,16 +57,19 @@ def require_root() -> None:
         )
 
 
+def require_docker() -> None:
+    """Check that nodes can have Docker; raises `CannotMakeSandbox`."""
+    _require(DOCKER)
+
+
+def require_image_tools() -> None:
+    """Check that images can be made; raises `CannotMakeSandbox`."""
+    _require(IMAGES)
+
+
 def require_tools() -> None:
     """Check that everything is installed; raises `CannotMakeSandbox`."""
-    path = DEFAULT_ENVIRONMENT["PATH"]
-    missing = [name for name in PACKAGES if shutil.which(name, path=path) is None]
-    if missing:
-        packages = sorted({PACKAGES[name] for name in missing})
-        raise CannotMakeSandbox(
-            f"{', '.join(missing)} not found; on Debian and Ubuntu: "
-            f"apt-get install {' '.join(packages)}"
-        )
+    _require(PACKAGES)
     for name in FLOCKER:
         if not (programs() / name).exists():
             raise CannotMakeSandbox(
@@ -70,3 +77,15 @@ def require_tools() -> None:
             )
     if not _LOOP.exists():
         raise CannotMakeSandbox(f"{_LOOP} not found: this kernel has no loop devices")
+
+
+def _require(wanted: dict[str, str]) -> None:
+    """Check that programs are installed, given with their packages."""
+    path = DEFAULT_ENVIRONMENT["PATH"]
+    missing = [name for name in wanted if shutil.which(name, path=path) is None]
+    if missing:
+        packages = sorted({wanted[name] for name in missing})
+        raise CannotMakeSandbox(
+            f"{', '.join(missing)} not found; on Debian and Ubuntu: "
+            f"apt-get install {' '.join(packages)}"
+        )

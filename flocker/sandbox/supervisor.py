@@ -9,8 +9,11 @@ gone: it is process 1 of the machine's process namespace.
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+from twisted.internet.process import reapProcessHandlers
+from twisted.internet.task import LoopingCall
 from twisted.logger import (
     FileLogObserver,
     LogEvent,
@@ -33,8 +36,16 @@ _RESOLVER = Path("/etc/resolv.conf")
 _NO_RESOLVER = "nameserver 127.0.0.1\n"
 """Look-ups fail at once, and do not wait 20 s for an answer from outside."""
 _NEEDED = (Path("/"), Path(__file__), Path(sys.executable), Path(sys.base_prefix))
+_RUN = Path("/run")
 _LONGEST_PAUSE = 5
 """Seconds before a program that keeps dying is started again."""
+_BETWEEN_BURIALS = 0.5
+"""Seconds."""
+_WHEN_THERE = (
+    'i=0; until [ -e "$1" ] || [ $i = 400 ]; do sleep 0.05; i=$((i+1)); done; '
+    'shift; exec "$@"'
+)
+"""Starts a program when a file is there, or after 20 s without it."""
 
 
 def main() -> None:
@@ -46,7 +57,12 @@ def main() -> None:
     async def start(reactor: IReactor) -> Stop:
         monitor = _monitor(reactor, blueprint)
 
+        burials = LoopingCall(_bury_orphans)
+        burials.clock = reactor
+        _ = burials.start(_BETWEEN_BURIALS)
+
         async def stop() -> None:
+            burials.stop()
             monitor.stopService()
 
         return stop
@@ -71,12 +87,22 @@ def _boot(blueprint: Blueprint) -> None:
     socket.sethostname(blueprint.hostname)
     _mount("-t", "proc", "proc", "/proc")
     _mount_text(_BOOT_ID, blueprint.disk / "boot_id", f"{blueprint.era}\n")
-    if _RESOLVER.exists():
-        _mount_text(_RESOLVER, blueprint.disk / "resolv.conf", _NO_RESOLVER)
     _mount("-t", "tmpfs", "-o", "mode=700", "flocker", str(MOUNT_ROOT))
+    resolver = _RESOLVER.resolve() if _RESOLVER.exists() else None
     write_machine(blueprint.record, record)
-    _mount("-t", "tmpfs", "-o", "mode=755", "sandbox", str(STATES))
+    for place in (_RUN, *blueprint.private):
+        _mount("-t", "tmpfs", "-o", "mode=755", "sandbox", str(place))
+    if resolver is not None:
+        _mount_resolver(resolver, blueprint.disk / "resolv.conf")
+    STATES.mkdir()
     (STATES / HOME_MARK).write_text(f"{blueprint.machine}\n")
+
+
+def _mount_resolver(place: Path, file: Path) -> None:
+    """Stand in for the resolver's settings, which may be in the old /run."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch()
+    _mount_text(place, file, _NO_RESOLVER)
 
 
 def _record(blueprint: Blueprint) -> MachineRecord:
@@ -108,16 +134,33 @@ def _mount(*arguments: str) -> None:
 def _mount_text(place: Path, file: Path, text: str) -> None:
     """Let a file of the machine's disk stand in another's place."""
     file.write_text(text)
-    _mount("--bind", str(file), str(place.resolve()))
+    _mount("--bind", str(file), str(place))
 
 
 def _monitor(reactor: IReactor, blueprint: Blueprint) -> ProcessMonitor:
     monitor = ProcessMonitor(reactor=reactor)
     monitor.maxRestartDelay = _LONGEST_PAUSE
     for program in blueprint.programs:
-        monitor.addProcess(program.name, [*program.argv], env=dict(os.environ))
+        argv = [*program.argv]
+        if program.after is not None:
+            argv = ["sh", "-c", _WHEN_THERE, "sh", str(program.after), *argv]
+        monitor.addProcess(program.name, argv, env=dict(os.environ))
     monitor.startService()
     return monitor
+
+
+def _bury_orphans() -> None:
+    """Read the exit status of whoever ended here but was started by another.
+
+    The first process of a process namespace inherits the orphans. Docker asks whether
+    its containerd lives by its number, and a zombie would still have it.
+    """
+    with suppress(ChildProcessError):
+        while True:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None or ended.si_pid in reapProcessHandlers:
+                return
+            os.waitpid(ended.si_pid, os.WNOHANG)
 
 
 if __name__ == "__main__":

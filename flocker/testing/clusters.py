@@ -20,11 +20,12 @@ from flocker.model.ids import DatasetID, NodeID
 from flocker.runtime.process import DEFAULT_ENVIRONMENT, Completed, run_sync
 from flocker.sandbox import cluster, network
 from flocker.sandbox.cluster import Sandbox
+from flocker.sandbox.engines import await_engines
+from flocker.sandbox.images import docker
 from flocker.sandbox.layout import default_layout
 from flocker.sandbox.logs import log_files, tail
 from flocker.sandbox.machines import (
     client_environment,
-    demand,
     entering,
     programs_of,
     running,
@@ -138,6 +139,11 @@ class LiveCluster:
         entered = [*entering(self.sandbox.layout, machine), *command]
         return run_sync(entered).out.decode()
 
+    def docker(self, node: MachineName, *arguments: str) -> str:
+        """Run a command of docker on a node; its output."""
+        said = docker(self.sandbox.layout, node, *arguments).out
+        return said.decode().strip()
+
     def write(self, node: MachineName, path: Path, text: str) -> None:
         """Write a file on a node, durably."""
         code = (
@@ -159,9 +165,13 @@ class LiveCluster:
         cluster.start(self.sandbox, machine)
 
     def kill_daemon(self, machine: MachineName) -> None:
-        """Kill -9 a machine's daemon; its supervisor starts it again."""
-        (daemon,) = programs_of(demand(self.sandbox.layout, machine))
-        send(daemon, SIGKILL)
+        """Kill -9 a machine's Flocker; its supervisor starts it again."""
+        agent = "flocker-control" if machine == CONTROL else "flocker-dataset-agent"
+        self.kill_program(machine, agent)
+
+    def kill_program(self, machine: MachineName, name: str) -> None:
+        """Kill -9 a program of a machine; its supervisor starts it again."""
+        send(programs_of(self.sandbox.layout, machine)[name], SIGKILL)
 
     def partition(self, node: MachineName) -> None:
         """Cut a node's network cable."""
@@ -175,6 +185,11 @@ class LiveCluster:
         """Wait until all nodes are connected."""
         await_connected(self.sandbox.layout, self.nodes, CONNECTED_WITHIN)
 
+    def await_engines(self) -> None:
+        """Wait until the Dockers of all nodes answer, where nodes have one."""
+        if self.sandbox.docker:
+            await_engines(self.sandbox.layout, self.nodes, CONNECTED_WITHIN)
+
     def restore(self) -> None:
         """Switch on and connect whatever a test left off or cut."""
         states = [(m, _is_on(self.sandbox, m)) for m in (CONTROL, *self.nodes)]
@@ -184,6 +199,7 @@ class LiveCluster:
             elif machine != CONTROL:
                 self.heal(machine)
         self.await_connected()
+        self.await_engines()
 
     def last_words(self) -> Iterator[str]:
         """Give the ends of all logs."""
@@ -198,15 +214,20 @@ def _is_on(sandbox: Sandbox, machine: MachineName) -> bool:
 
 
 @contextmanager
-def live_cluster(nodes: int) -> Iterator[LiveCluster]:
+def live_cluster(nodes: int, *, docker: bool = False) -> Iterator[LiveCluster]:
     """Make a cluster in a sandbox of its own, and take it down."""
     name = SandboxName(f"test-{uuid4().hex[:8]}")
     try:
         made = cluster.up(
-            default_layout(name), nodes, datetime.now(UTC), lambda _: None
+            default_layout(name),
+            nodes,
+            datetime.now(UTC),
+            lambda _: None,
+            docker=docker,
         )
         live = LiveCluster(made)
         live.await_connected()
+        live.await_engines()
         yield live
     finally:
         cluster.down(name)

@@ -6,22 +6,19 @@ Two layers for an overlay, so that a new library does not mean a new Debian: the
 """
 
 import ast
-import fcntl
-import hashlib
 import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import frozen
 
 from flocker.runtime.process import run_sync
+from flocker.sandbox.caching import cache_locked, cached
 
-CACHE = Path("/var/cache/flocker-test")
-"""Not in the tree: there whoever called admin/test gets all files for his own."""
 HOME = Path("/opt/flocker")
 """Where the virtual environment is, in the image."""
 SUITE = "bookworm"
@@ -54,12 +51,10 @@ def image() -> Image:
 
     Raises `ProcessFailed`, `ProcessTimedOut`, `ProgramMissing`.
     """
-    CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        system = _cached("system", [SUITE, MIRROR, *PACKAGES], _bootstrap)
+    with cache_locked():
+        system = cached("system", [SUITE, MIRROR, *PACKAGES], _bootstrap)
         recipe = [system.name, *_requirements(), _CONSTRAINTS.read_text()]
-        libraries = _cached(
+        libraries = cached(
             "libraries", recipe, lambda layer: _install_libraries(system, layer)
         )
     return Image((libraries, system))
@@ -89,21 +84,6 @@ def _copy(source: Path, target: Path) -> None:
         _ = shutil.copytree(source, target, ignore=ignored)
     else:
         _ = shutil.copy(source, target)
-
-
-def _cached(kind: str, recipe: Sequence[str], make: Callable[[Path], None]) -> Path:
-    """Give the layer of a recipe; a half made one and those of old recipes go."""
-    key = hashlib.sha256("\n".join(recipe).encode()).hexdigest()[:12]
-    layer = CACHE / f"{kind}-{key}"
-    if not layer.exists():
-        for old in CACHE.glob(f"{kind}-*"):
-            shutil.rmtree(old)
-        new = CACHE / f"new-{kind}"
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir()
-        make(new)
-        _ = new.rename(layer)
-    return layer
 
 
 def _bootstrap(target: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from flocker.ca.names import CONTROL_SERVICE
 from flocker.runtime.process import run_sync
 from flocker.sandbox.layout import programs
-from flocker.sandbox.machines import demand, entering, programs_of
+from flocker.sandbox.machines import entering, programs_of
 from flocker.sandbox.names import (
     AGENT_PORT,
     CONTROL,
@@ -32,7 +32,7 @@ WITHIN = 60.0
 
 def daemon(cluster: LiveCluster, machine: MachineName) -> Process:
     """The daemon of a machine."""
-    (found,) = programs_of(demand(cluster.sandbox.layout, machine))
+    (found,) = programs_of(cluster.sandbox.layout, machine).values()
     return found
 
 

@@ -169,10 +169,10 @@ def test_partition_and_heal(sandbox: Sandbox) -> None:
 def test_program_starts_again(sandbox: Sandbox) -> None:
     """A program that is killed is started again by the supervisor."""
     await_reached(sandbox, ONE, TWO)
-    (before,) = programs_of(demand(sandbox.layout, TWO))
+    before = programs_of(sandbox.layout, TWO)["web"]
     send(before, signal.SIGKILL)
     await_reached(sandbox, ONE, TWO)
-    (after,) = programs_of(demand(sandbox.layout, TWO))
+    after = programs_of(sandbox.layout, TWO)["web"]
     assert after != before
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from flocker.sandbox.blueprint import (
     Blueprint,
     Program,
+    engine_programs,
     flocker_programs,
     read_blueprint,
     write_blueprint,
@@ -24,7 +25,8 @@ def test_comes_back(tmp_path: Path) -> None:
         era=UUID(int=1),
         disk=Path("/d"),
         record=Path("/r"),
-        programs=(Program("p", ("/bin/p", "--x")),),
+        programs=(Program("p", ("/bin/p", "--x")), Program("q", (), Path("/s"))),
+        private=(Path("/etc/q"),),
     )
     write_blueprint(tmp_path / "b", blueprint)
     assert read_blueprint(tmp_path / "b") == blueprint
@@ -55,3 +57,10 @@ def test_node() -> None:
         "--agent-config=/d/node-1/agent.yml",
         "--logfile=/d/logs/node-1/flocker-dataset-agent.log",
     ]
+
+
+def test_node_with_docker() -> None:
+    """A node with Docker runs it beside its agent, with the node's own settings."""
+    names = [program.name for program in engine_programs(LAYOUT, node_name(1))]
+    assert names == ["flocker-dataset-agent", "dockerd"]
+    assert engine_programs(LAYOUT, CONTROL) == flocker_programs(LAYOUT, CONTROL)

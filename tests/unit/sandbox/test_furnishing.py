@@ -1,5 +1,6 @@
 """The disks of a new sandbox."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import yaml
 from flocker.ca.credentials import cluster_id, node_id
 from flocker.ca.files import load_credential
 from flocker.ca.services import load_service_directory
-from flocker.sandbox.furnishing import agent_settings, furnish
+from flocker.sandbox.furnishing import agent_settings, furnish, furnish_engines
 from flocker.sandbox.layout import Layout
 from flocker.sandbox.names import CONTROL, SandboxName, node_name
 
@@ -35,6 +36,18 @@ def test_agent_settings(layout: Layout) -> None:
             "compute_instance_id": "node-2",
         },
     }
+
+
+def test_engine_settings(layout: Layout) -> None:
+    """A node's Docker keeps its data, groups and networks apart from all others."""
+    furnish_engines(layout, 2)
+    one, two = (
+        json.loads(layout.engine_settings(node_name(number)).read_text())
+        for number in (1, 2)
+    )
+    for apart in ("data-root", "cgroup-parent", "bip"):
+        assert one[apart] != two[apart]
+    assert one["data-root"] == str(layout.machine(node_name(1)) / "docker")
 
 
 def test_certificates_fit(layout: Layout) -> None:

@@ -9,6 +9,7 @@ from flocker.sandbox.names import (
     BadSandboxName,
     NoSuchMachine,
     address,
+    bridge_address,
     hardware_address,
     machine_names,
     parse_machine_name,
@@ -35,6 +36,7 @@ def test_addresses_are_unique() -> None:
     machines = machine_names(MOST_NODES)
     assert len({address(name) for name in machines}) == len(machines)
     assert len({hardware_address(name) for name in machines}) == len(machines)
+    assert len({bridge_address(name) for name in machines}) == len(machines)
 
 
 @pytest.mark.parametrize("text", ["node-0", "node-3", "node-01", "Control", ""])

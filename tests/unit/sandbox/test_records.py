@@ -1,5 +1,6 @@
 """What a sandbox writes down."""
 
+import json
 from pathlib import Path
 from uuid import UUID
 
@@ -22,9 +23,17 @@ MACHINE = MachineRecord(Process(12, 3456), "kernel", 4026531840, UUID(int=7))
 @pytest.mark.parametrize("stage", Stage)
 def test_sandbox_comes_back(tmp_path: Path, stage: Stage) -> None:
     """A sandbox's record is read as it was written."""
-    record = SandboxRecord(stage, 3, tmp_path)
+    record = SandboxRecord(stage, 3, tmp_path, docker=stage is Stage.UP)
     write_sandbox(tmp_path / "r", record)
     assert read_sandbox(tmp_path / "r") == record
+
+
+def test_record_of_an_older_sandbox(tmp_path: Path) -> None:
+    """A record without a word of Docker is that of a sandbox without it."""
+    plain = {"format": 1, "stage": "up", "nodes": 2, "data": "/d"}
+    (tmp_path / "r").write_text(json.dumps(plain))
+    found = SandboxRecord(Stage.UP, 2, Path("/d"), docker=False)
+    assert read_sandbox(tmp_path / "r") == found
 
 
 def test_machine_comes_back(tmp_path: Path) -> None:

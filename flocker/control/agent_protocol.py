@@ -46,6 +46,27 @@ Identify = Callable[[ITransport], NodeID]
 """Reads the node's id from the certificate of a connection's other side."""
 
 
+def _is_same(one: AgentIdentity, other: AgentIdentity) -> bool:
+    """Say whether two connections are of one process.
+
+    Its number alone does not say so: a machine may be copied while it runs.
+    """
+    return (one.process, one.era, one.host) == (other.process, other.era, other.host)
+
+
+def both_claim(
+    second: AgentIdentity, second_host: str, first: AgentIdentity, first_host: str
+) -> str:
+    """Say that two agents, both alive, are of one node, and what to do about it."""
+    node = second.node
+    if (second.era, second.host) == (first.era, first.host):
+        return f"two agents at {first_host} say they are node {node}; stop one of them"
+    return (
+        f"{second_host} and {first_host} both say they are node {node}; "
+        "every node needs a certificate of its own"
+    )
+
+
 class AgentProtocol(Connection):
     """A connection to one agent."""
 
@@ -161,18 +182,22 @@ class AgentProtocol(Connection):
         self._greeted = True
 
     async def _make_way(self, claimed: AgentIdentity) -> None:
-        """Close an older connection of the node, or refuse this one."""
+        """Close an older connection of the node, or refuse this one.
+
+        Note [A process replaces itself]: a process that dials anew has given its older
+        connection up. That of another process is asked for a sign of life, also where
+        host and era are the same: of two that run, each would push out the other.
+        """
         agents = self._factory.agents
         while (older := agents.connection_of(claimed.node)) is not None:
-            was = older.identity
-            same = (was.era, was.host) == (claimed.era, claimed.host)
-            if not same and await older.lives():
-                words = (
-                    f"{self.peer()} and {older.peer()} both say they are node "
-                    f"{claimed.node}; every node needs a certificate of its own"
+            if not _is_same(older.identity, claimed) and await older.lives():
+                words = both_claim(
+                    claimed, self.peer_host(), older.identity, older.peer_host()
                 )
                 self._factory.observations.refused(claimed.node, words)
-                logging.message("flocker:control:agent-refused", why=words)
+                logging.message(
+                    "flocker:control:agent-refused", why=words, peer=self.peer()
+                )
                 raise AgentRefused(words)
             older.abort(f"{self.peer()} takes its place")
             agents.disconnected(older)

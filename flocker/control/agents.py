@@ -69,7 +69,7 @@ class AgentConnection(Protocol):
     def abort(self, why: str) -> None:
         """End the connection."""
 
-    def peer(self) -> str:
+    def peer_host(self) -> str:
         """Say where it comes from."""
 
 

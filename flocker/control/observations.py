@@ -160,8 +160,9 @@ class Observations:
         self._nodes[node] = evolve(self._nodes[node], last_seen=now)
 
     def refused(self, node: NodeID, words: str) -> None:
-        """A second agent claimed to be `node`; remember who."""
-        self._see(evolve(self._nodes[node], refused=words))
+        """A second agent claimed to be `node`; remember who. It will try again."""
+        if self._nodes[node].refused != words:
+            self._see(evolve(self._nodes[node], refused=words))
 
     def stood_down(self, node: NodeID) -> None:
         """A connected node has let go of everything, as it was told."""

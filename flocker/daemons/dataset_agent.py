@@ -1,6 +1,7 @@
 """flocker-dataset-agent: keeps the storage of this node as control wants it."""
 
 import logging.config
+import os
 from pathlib import Path
 from secrets import SystemRandom
 from typing import Final
@@ -23,9 +24,11 @@ from flocker.convergence.session import make_session
 from flocker.daemons.connected import telling
 from flocker.dataset_agent.agent import DatasetAgent
 from flocker.dataset_agent.filesystems import Filesystems
-from flocker.dataset_agent.rig import Backend, Rig
+from flocker.dataset_agent.mount_points import BadMountPoint
+from flocker.dataset_agent.rig import MOUNT_ROOT, Backend, Rig
 from flocker.model.cluster import AgentIdentity, BackendReport, Role
-from flocker.model.ids import ClusterID, Era, InstanceID, ProcessID
+from flocker.model.errors import FlockerError
+from flocker.model.ids import ClusterID, Era, InstanceID, NodeID, ProcessID
 from flocker.runtime.clock import SteadyClock
 from flocker.runtime.era import read_era
 from flocker.runtime.logging import Destination, message, start_logging
@@ -34,6 +37,7 @@ from flocker.runtime.reactor import IReactor
 from flocker.runtime.scraping import serve
 from flocker.runtime.service_manager import service_manager
 from flocker.runtime.settings import run_program, standard_options
+from flocker.runtime.start_lock import Held, take
 from flocker.runtime.threads import Threads
 from flocker.wire.agent_yaml import AgentConfig, BackendConfig, BadAgentFile, parse
 
@@ -41,6 +45,21 @@ DRIVER_THREADS: Final = 16
 KERNEL_THREADS: Final = 8
 INSTANCE_WITHIN: Final = 5.0
 """Seconds that a backend has to name this machine before Hello is said without it."""
+
+
+@frozen
+class AgentRuns(FlockerError):
+    """An agent of the same node works on the same mounts."""
+
+    node: NodeID
+    held: Held
+
+    def words(self) -> str:
+        """Name the node, the process and what to do."""
+        return (
+            f"a dataset agent of node {self.node} runs here already: {self.held}; stop"
+            " it first, or give this one a certificate of its own"
+        )
 
 
 @click.command()
@@ -66,8 +85,10 @@ def dataset_agent(log: Destination, agent_config: Path) -> None:
 async def _start(reactor: IReactor, file: Path) -> Stop:
     config = _read(file)
     certificates = load_service_directory(file.parent, "node", now=SteadyClock().now())
+    node = node_id(certificates.own)
+    lock = _lock(node)
     rig = Rig(
-        node=node_id(certificates.own),
+        node=node,
         backends={
             backend.name: _backend(reactor, backend, cluster_id(certificates.authority))
             for backend in config.backends
@@ -106,8 +127,25 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
         if scraped is not None:
             await maybeDeferred(scraped.stopListening)
         _ = await gatherResults([Deferred.fromCoroutine(each.stop()) for each in pools])
+        os.close(lock)
 
     return stop
+
+
+def _lock(node: NodeID) -> int:
+    """Be the node's only agent here; give the descriptor that holds the lock.
+
+    Note [Where the lock is]: two agents are one too many where they mount below one
+    directory, in whichever mount namespaces they are. So that directory has the lock.
+    Raises `AgentRuns`, `BadMountPoint`.
+    """
+    try:
+        MOUNT_ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return take(MOUNT_ROOT / f".agent-of-{node}.lock", from_killed=True)
+    except Held as held:
+        raise AgentRuns(node, held) from held
+    except OSError as error:
+        raise BadMountPoint(MOUNT_ROOT, error.strerror or str(error)) from error
 
 
 @frozen

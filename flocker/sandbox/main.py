@@ -239,18 +239,33 @@ def restart(
 
 @sandbox.command()
 @click.argument("node")
+@click.option(
+    "--only",
+    type=click.Choice([way.value for way in network.Way]),
+    help="Lose only what the node sends, or what is sent to it.",
+)
 @click.pass_obj
-def partition(name: SandboxName, node: str) -> None:
-    """Cut a node's network cable."""
-    _plug(name, node, connected=False)
+def partition(name: SandboxName, node: str, only: str | None) -> None:
+    """Cut a node's network cable, or let it lose one direction."""
+    found, target = _cable(name, node)
+    if only is None:
+        network.plug(found.layout, target, connected=False)
+        say(f"{target} is cut off")
+        return
+    way = network.Way(only)
+    network.lose(found.layout, target, way)
+    what = f"{target} sends" if way is network.Way.SENT else f"is sent to {target}"
+    say(f"all that {what} is lost")
 
 
 @sandbox.command()
 @click.argument("node")
 @click.pass_obj
 def heal(name: SandboxName, node: str) -> None:
-    """Plug a node's network cable in again."""
-    _plug(name, node, connected=True)
+    """Plug a node's network cable in again, a whole one."""
+    found, target = _cable(name, node)
+    network.plug(found.layout, target, connected=True)
+    say(f"{target} is connected again")
 
 
 @sandbox.command()
@@ -280,13 +295,13 @@ def _machine(name: SandboxName, text: str) -> tuple[Sandbox, MachineName]:
     return found, parse_machine_name(text, found.nodes)
 
 
-def _plug(name: SandboxName, text: str, *, connected: bool) -> None:
+def _cable(name: SandboxName, text: str) -> tuple[Sandbox, MachineName]:
+    """Find the node whose cable is meant."""
     found, node = _machine(name, text)
     if node == CONTROL:
         raise click.UsageError("control is at the switch itself; cut a node's cable")
     demand(found.layout, node)
-    network.plug(found.layout, node, connected=connected)
-    say(f"{node} is {'connected again' if connected else 'cut off'}")
+    return found, node
 
 
 def _last_words(found: Sandbox) -> None:

@@ -6,6 +6,7 @@ number of sandboxes use the same addresses. Each namespace is held by a file of 
 """
 
 import json
+from enum import Enum
 from pathlib import Path
 
 from flocker.runtime.process import ProcessFailed, run_sync
@@ -21,6 +22,17 @@ from flocker.sandbox.processes import held_namespace
 
 _PORT = "eth0"
 """What a node's end of its cable is called; the switch's end has the node's name."""
+_WHOLE = (
+    "locked off learning on flood on mcast_flood on bcast_flood on"  # see bridge(8)
+)
+
+
+class Way(Enum):
+    """A direction on a node's cable, seen from the node."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+
 
 
 def entering(network: Path) -> list[str]:
@@ -60,8 +72,46 @@ def add_node(layout: Layout, node: MachineName) -> None:
 
 
 def plug(layout: Layout, node: MachineName, *, connected: bool) -> None:
-    """Connect or cut a node's cable at the switch."""
-    _ip(layout.switch, f"link set dev {node} {'up' if connected else 'down'}")
+    """Cut a node's cable at the switch, or plug in a whole one."""
+    if not connected:
+        _ip(layout.switch, f"link set dev {node} down")
+        return
+    _ip(
+        layout.switch,
+        f"link set dev {node} up",
+        f"link set dev {node} type bridge_slave {_WHOLE}",
+    )
+    for network, end in _ends(layout, node):
+        slow = [*entering(network), *_qdisc("del", end)]
+        run_sync(slow, expected=(0, 2))
+
+
+def lose(layout: Layout, node: MachineName, way: Way) -> None:
+    """Lose all that a node sends, or all that is sent to it; `plug` ends it.
+
+    The switch knows no address behind the cable any more, and does not learn one. It
+    takes nothing from whom it does not know, or passes nothing on to him.
+    """
+    port = f"link set dev {node} type bridge_slave"
+    nothing_in, nothing_out = "locked on", "flood off mcast_flood off bcast_flood off"
+    lost = nothing_in if way is Way.SENT else nothing_out
+    _ip(layout.switch, f"{port} learning off {lost}", f"{port} fdb_flush")
+
+
+def throttle(layout: Layout, node: MachineName, kilobits: int) -> None:
+    """Let only so many kilobits a second through a cable each way; `plug` ends it."""
+    bucket = ["tbf", "rate", f"{kilobits}kbit", "burst", "2kb", "latency", "60s"]
+    for network, end in _ends(layout, node):
+        run_sync([*entering(network), *_qdisc("replace", end), *bucket])
+
+
+def _ends(layout: Layout, node: MachineName) -> tuple[tuple[Path, str], ...]:
+    """Give both ends of a node's cable: their namespaces and names there."""
+    return (layout.switch, node), (layout.network(node), _PORT)
+
+
+def _qdisc(verb: str, end: str) -> list[str]:
+    return ["tc", "qdisc", verb, "dev", end, "root"]
 
 
 def cut_if_plugged(layout: Layout, node: MachineName) -> None:

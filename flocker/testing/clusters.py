@@ -177,6 +177,14 @@ class LiveCluster:
         """Cut a node's network cable."""
         network.plug(self.sandbox.layout, node, connected=False)
 
+    def lose(self, node: MachineName, way: network.Way) -> None:
+        """Lose all that a node sends, or all that is sent to it."""
+        network.lose(self.sandbox.layout, node, way)
+
+    def throttle(self, node: MachineName, kilobits: int) -> None:
+        """Let only so many kilobits a second through a node's cable."""
+        network.throttle(self.sandbox.layout, node, kilobits)
+
     def heal(self, node: MachineName) -> None:
         """Plug a node's network cable in again."""
         network.plug(self.sandbox.layout, node, connected=True)

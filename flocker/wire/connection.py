@@ -109,11 +109,18 @@ class Connection(AMP):
             abort()
 
     def peer(self) -> str:
+        """Give the address and port of the other side, for people."""
+        if self.transport is None:
+            return "nobody"
+        port = getattr(self.transport.getPeer(), "port", "")
+        return f"{self.peer_host()}:{port}"
+
+    def peer_host(self) -> str:
         """Give the address of the other side, for people."""
         if self.transport is None:
             return "nobody"
         address = self.transport.getPeer()
-        return f"{getattr(address, 'host', address)}:{getattr(address, 'port', '')}"
+        return str(getattr(address, "host", address))
 
     async def send_parts(
         self, command: type[Command], payload: bytes, **arguments: object

@@ -166,6 +166,74 @@ def test_partition_and_heal(sandbox: Sandbox) -> None:
     await_reached(sandbox, ONE, TWO)
 
 
+@pytest.mark.parametrize("way", network.Way)
+def test_one_way(sandbox: Sandbox, way: network.Way) -> None:
+    """Of a cable that loses one direction nothing comes through there, and only there.
+
+    What arrives is seen by who counts it; an answer does not come back either way.
+    """
+    await_reached(sandbox, ONE, TWO)
+    network.lose(sandbox.layout, TWO, way)
+    sent, heard = knocks(sandbox, TWO, ONE), knocks(sandbox, ONE, TWO)
+    expected = (False, True) if way is network.Way.SENT else (True, False)
+    assert (sent, heard) == expected
+    network.plug(sandbox.layout, TWO, connected=True)
+    await_reached(sandbox, ONE, TWO)
+    await_reached(sandbox, TWO, ONE)
+
+
+def knocks(sandbox: Sandbox, one: MachineName, other: MachineName) -> bool:
+    """Whether a datagram of one machine arrives at the other, without any answer."""
+    listen = [sys.executable, "-c", HEAR, address(other)]
+    with Popen(
+        [*entering(sandbox.layout, other), *listen], stdout=-1, text=True
+    ) as listener:
+        assert listener.stdout is not None
+        assert listener.stdout.readline() == "listening\n"
+        run(sandbox, one, sys.executable, "-c", SAY, address(other))
+        return listener.stdout.readline() == "heard\n"
+
+
+SAY = """
+import socket, sys
+speaker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(3):
+    speaker.sendto(b"x", (sys.argv[1], 8001))
+"""
+HEAR = """
+import socket, sys
+listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+listener.bind((sys.argv[1], 8001))
+listener.settimeout(2)
+print("listening", flush=True)
+try:
+    listener.recv(9)
+    print("heard", flush=True)
+except TimeoutError:
+    print("silence", flush=True)
+"""
+
+
+def test_slow(sandbox: Sandbox) -> None:
+    """A cable can be as slow as one likes, in both directions."""
+    await_reached(sandbox, ONE, TWO)
+    network.throttle(sandbox.layout, TWO, 8)
+    shown = [
+        run_sync([*network.entering(place), "tc", "qdisc", "show", "dev", end]).out
+        for place, end in (
+            (sandbox.layout.switch, TWO),
+            (sandbox.layout.network(TWO), "eth0"),
+        )
+    ]
+    assert [b"tbf" in each and b"rate 8Kbit" in each for each in shown] == [True] * 2
+    assert reaches(sandbox, ONE, TWO)
+    network.plug(sandbox.layout, TWO, connected=True)
+    shown = run_sync(
+        [*network.entering(sandbox.layout.switch), "tc", "qdisc", "show", "dev", TWO]
+    ).out
+    assert b"tbf" not in shown
+
+
 def test_program_starts_again(sandbox: Sandbox) -> None:
     """A program that is killed is started again by the supervisor."""
     await_reached(sandbox, ONE, TWO)

@@ -3,7 +3,6 @@
 Used by `opening`, `migration` and `backups`.
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from attrs import frozen
 
 from flocker.model.errors import FlockerError
+from flocker.runtime.start_lock import Held, take, who
 
 DATABASE = "configuration.sqlite"
 LOCK = "control.lock"
@@ -27,8 +27,7 @@ class DataDirectoryInUse(FlockerError):
 
     def words(self) -> str:
         """Name the directory and the process."""
-        who = "another process" if self.pid is None else f"process {self.pid}"
-        return f"the data directory {self.path} is in use by {who}"
+        return f"the data directory {self.path} is in use by {who(self.pid)}"
 
 
 @frozen
@@ -51,24 +50,11 @@ def lock(data_path: Path) -> int:
     """
     try:
         data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The kernel drops the lock with the process, however that ends. Programs that
-        # it starts do not inherit it: Python opens files to be closed on exec.
-        descriptor = os.open(data_path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        return take(data_path / LOCK)
+    except Held as held:
+        raise DataDirectoryInUse(data_path, held.pid) from held
     except OSError as error:
         raise DataDirectoryUnusable(data_path, error.strerror or str(error)) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    except BlockingIOError as error:
-        pid = os.pread(descriptor, 32, 0).strip()
-        os.close(descriptor)
-        found = int(pid) if pid.isdigit() else None
-        raise DataDirectoryInUse(data_path, found) from error
-    except OSError as error:
-        os.close(descriptor)
-        raise DataDirectoryUnusable(data_path, error.strerror or str(error)) from error
-    return descriptor
 
 
 @contextmanager

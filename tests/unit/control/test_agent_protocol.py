@@ -316,24 +316,40 @@ def test_report_before_hello(control):
 
 
 def test_same_agent_again(control):
-    """An agent that dials again from its host in its era replaces itself at once."""
-    old = control.agent(process=1)
-    new = control.agent(process=2)
+    """A process that dials again replaces itself at once, though the old one lives."""
+    old = control.agent()
+    new = control.agent()
     assert (old.over, new.over) == (True, False)
     assert control.agents.connection_of(node_id()) is new.server
     assert new.ear.updates != []
     assert control.observations.nodes[node_id()].connected
 
 
-def test_two_that_live(control):
-    """Two machines with one certificate: the first stays, the second is told why."""
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (
+            {"era": 2, "host": "10.0.0.9"},
+            f"10.0.0.9 and 10.0.0.1 both say they are node {node_id()}; "
+            "every node needs a certificate of its own",
+        ),
+        (
+            {"host": "10.0.0.9"},
+            f"10.0.0.9 and 10.0.0.1 both say they are node {node_id()}; "
+            "every node needs a certificate of its own",
+        ),
+        (
+            {"process": 2},
+            f"two agents at 10.0.0.1 say they are node {node_id()}; stop one of them",
+        ),
+    ],
+    ids=["another machine", "a machine that was copied", "on one machine"],
+)
+def test_two_that_live(control, other, words):
+    """Two agents with one certificate: the first stays, the second is told why."""
     first = control.agent()
-    second = control.dial(host="10.0.0.9", port=9)
-    refused = second.hello(an_identity(1, era=2, host="10.0.0.9"))
-    words = (
-        f"10.0.0.9:9 and 10.0.0.1:1 both say they are node {node_id()}; "
-        "every node needs a certificate of its own"
-    )
+    second = control.dial(host=other.get("host", "10.0.0.1"), port=9)
+    refused = second.hello(an_identity(1, **other))
     assert isinstance(refused, AgentRefused)
     assert str(refused) == words
     assert control.observations.nodes[node_id()].refused == words
@@ -341,9 +357,11 @@ def test_two_that_live(control):
     assert not first.over
 
 
-@pytest.mark.parametrize("other", [{"era": 2}, {"host": "10.0.0.9"}], ids=str)
+@pytest.mark.parametrize(
+    "other", [{"era": 2}, {"host": "10.0.0.9"}, {"process": 2}], ids=str
+)
 def test_successor_of_a_silent_one(control, other):
-    """A rebooted or moved node takes its place when the old connection is silent."""
+    """A successor takes its node's place when the old connection is silent."""
     old = control.agent()
     old.wire.silent = True
     new = control.dial()
@@ -360,8 +378,9 @@ def test_successor_of_a_silent_one(control, other):
 def test_two_at_once(control):
     """Of two that say Hello at the same time, one becomes the node's agent."""
     dialled = [control.dial(port=1), control.dial(port=2)]
-    for each in dialled:
-        Deferred.fromCoroutine(each.link.hello(an_identity(), "", 0)).addErrback(
+    for process, each in enumerate(dialled):
+        identity = an_identity(process=process)
+        Deferred.fromCoroutine(each.link.hello(identity, "", 0)).addErrback(
             lambda _: None
         )
     control.settle()

@@ -34,7 +34,6 @@ class Way(Enum):
     RECEIVED = "received"
 
 
-
 def entering(network: Path) -> list[str]:
     """Give the command before which a command runs in a network namespace."""
     return ["nsenter", f"--net={network}", "--"]

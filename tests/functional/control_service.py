@@ -5,11 +5,12 @@ import json
 import os
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,28 @@ def find(log: Path, kind: str) -> Mapping[str, Any] | None:
     return None
 
 
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def until(true: Callable[[], bool], what: str, within: float = 60.0) -> None:
+    """Wait for something."""
+    end = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
+
+
+def memory(control: Control) -> int:
+    """The bytes that the service has in memory."""
+    text = Path(f"/proc/{control.process.pid}/status").read_text()
+    (line,) = (line for line in text.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) * 1024
+
+
 @contextmanager
 def running(
     data: Path,
@@ -124,14 +147,16 @@ def running(
     *,
     stop: signal.Signals = signal.SIGTERM,
     environment: Mapping[str, str] | None = None,
+    agent_port: int = 0,
 ) -> Iterator[Control]:
     """A service on this directory, until the end of the block.
 
-    It has `environment` besides ours.
+    It has `environment` besides ours, and any port for agents where that is 0.
     """
     log = data.parent / f"{data.name}.log"
     log.unlink(missing_ok=True)
-    options = ["-d", data, "-c", certificates, "-p", PORT, "-a", PORT]
+    agents = f"tcp:{agent_port}:interface=127.0.0.1"
+    options = ["-d", data, "-c", certificates, "-p", PORT, "-a", agents]
     command = [sys.executable, "-c", PROGRAM, "--logfile", log, *options]
     with subprocess.Popen(
         [*map(str, command)],

@@ -30,6 +30,7 @@ from tests.functional.control_service import (
     Control,
     furnish,
     running,
+    until,
 )
 
 DATASETS = "/v1/configuration/datasets"
@@ -67,14 +68,6 @@ def post(control: Control, dataset: str | None = None, **more: object):
 def stored(control: Control) -> set[str]:
     """The datasets that the service has."""
     return {each["dataset_id"] for each in control.ask("GET", DATASETS).body}
-
-
-def until(true: Callable[[], bool], what: str, within: float = 30.0) -> None:
-    """Wait for something."""
-    end = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
 
 
 def burst(control: Control, answered: set[str]) -> None:

@@ -11,13 +11,12 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from flocker.testing.certificates import a_cluster
-from tests.functional.control_service import Control, furnish, running
+from tests.functional.control_service import Control, furnish, memory, running
 
 NODE = "5d7a0000-0000-4000-8000-00000000000a"
 REQUESTS = 10_000
@@ -40,13 +39,6 @@ def control(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
         )
         assert created.code == 201
         yield service
-
-
-def memory(control: Control) -> int:
-    """The bytes that the service has in memory."""
-    text = Path(f"/proc/{control.process.pid}/status").read_text()
-    (line,) = (line for line in text.splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) * 1024
 
 
 def secured(control: Control, port: str, name: str) -> ssl.SSLSocket:

@@ -325,18 +325,22 @@ def test_same_agent_again(control):
     assert control.observations.nodes[node_id()].connected
 
 
+BOTH = (
+    f"10.0.0.9 and 10.0.0.1 both say they are node {node_id()}; "
+    "every node needs a certificate of its own"
+)
+
+
 @pytest.mark.parametrize(
     ("other", "words"),
     [
         (
             {"era": 2, "host": "10.0.0.9"},
-            f"10.0.0.9 and 10.0.0.1 both say they are node {node_id()}; "
-            "every node needs a certificate of its own",
+            BOTH,
         ),
         (
             {"host": "10.0.0.9"},
-            f"10.0.0.9 and 10.0.0.1 both say they are node {node_id()}; "
-            "every node needs a certificate of its own",
+            BOTH,
         ),
         (
             {"process": 2},

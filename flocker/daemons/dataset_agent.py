@@ -24,7 +24,6 @@ from flocker.convergence.session import make_session
 from flocker.daemons.connected import telling
 from flocker.dataset_agent.agent import DatasetAgent
 from flocker.dataset_agent.filesystems import Filesystems
-from flocker.dataset_agent.mount_points import BadMountPoint
 from flocker.dataset_agent.rig import MOUNT_ROOT, Backend, Rig
 from flocker.model.cluster import AgentIdentity, BackendReport, Role
 from flocker.model.errors import FlockerError
@@ -33,6 +32,7 @@ from flocker.runtime.clock import SteadyClock
 from flocker.runtime.era import read_era
 from flocker.runtime.logging import Destination, message, start_logging
 from flocker.runtime.main import Stop, run_service
+from flocker.runtime.mount_points import BadMountPoint
 from flocker.runtime.reactor import IReactor
 from flocker.runtime.scraping import serve
 from flocker.runtime.service_manager import service_manager

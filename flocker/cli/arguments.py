@@ -1,55 +1,21 @@
-"""What users type, understood: sizes, metadata, addresses; pure.
+"""What users type, understood: metadata, addresses; pure.
 
 Each function raises `ValueError` with a sentence; `reading` makes click show it.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
 
 import click
 from pyrsistent import PMap, pmap
 
 from flocker.client.routes import Address
-from flocker.model.sizes import (
-    GIBIBYTE,
-    KIBIBYTE,
-    MEBIBYTE,
-    TEBIBYTE,
-    humanize,
-    round_up,
-)
 
-SMALLEST = 64 * MEBIBYTE
-"""Bytes; no dataset may be smaller (rest-api.md §3)."""
-_LARGEST = 2**63 - 1
-_SIZE = re.compile(r"([0-9.]+)([TGMK]?)(?:I?B)?", re.IGNORECASE)
-_FACTORS = {"T": TEBIBYTE, "G": GIBIBYTE, "M": MEBIBYTE, "K": KIBIBYTE, "": 1}
 LONGEST_LIFETIME = 1e10
 """Seconds that a lease may last (rest-api.md §4)."""
 _LIFETIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PORTS = range(1, 65536)
-
-
-def parse_size(text: str) -> int:
-    """Read ``1.5G`` as bytes, rounded up to a multiple of 1024."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(
-            f"{text!r} is not a size: write a number and T, G, M or K, as in 1.5G"
-        )
-    try:
-        number = Decimal(match[1])
-    except InvalidOperation:
-        raise ValueError(f"{text!r} is not a size: {match[1]} is no number") from None
-    exact = (number * _FACTORS[match[2].upper()]).to_integral_value(ROUND_CEILING)
-    size = round_up(int(exact), KIBIBYTE)
-    if size < SMALLEST:
-        raise ValueError(f"{text!r} is too small: {humanize(SMALLEST)} is the least")
-    if size > _LARGEST:
-        raise ValueError(f"{text!r} is more than any storage can hold")
-    return size
 
 
 def parse_metadata(text: str) -> PMap[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 from pyrsistent import PMap
 
-from flocker.cli.arguments import parse_metadata, parse_size, reading
+from flocker.cli.arguments import parse_metadata, reading
 from flocker.cli.changing import (
     After,
     Edit,
@@ -40,6 +40,7 @@ from flocker.cli.tables import (
     volume_row,
 )
 from flocker.model.ids import DatasetID, NotAnIdentifier, parse_uuid
+from flocker.model.sizes import parse_size
 
 UUID_VERSION = 4
 

@@ -8,66 +8,17 @@ from hypothesis import strategies as st
 from pyrsistent import pmap
 
 from flocker.cli.arguments import (
-    SMALLEST,
     parse_addresses,
     parse_metadata,
     parse_seconds,
-    parse_size,
     write_metadata,
 )
 from flocker.client.routes import Address
-from flocker.model.sizes import GIBIBYTE, MEBIBYTE, TEBIBYTE
 
 
 def whole(sentence: str) -> str:
     """A pattern of exactly this sentence."""
     return f"^{re.escape(sentence)}$"
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("64M", 64 * MEBIBYTE),
-        ("1.5G", 1536 * MEBIBYTE),
-        ("1g", GIBIBYTE),
-        (" 2TiB ", 2 * TEBIBYTE),
-        ("65536K", 64 * MEBIBYTE),
-        ("67108864", 64 * MEBIBYTE),
-        ("67108865", 64 * MEBIBYTE + 1024),
-        ("0.1G", 107374592),
-    ],
-)
-def test_size(text: str, size: int) -> None:
-    """A size is a number and a unit of 1024, rounded up to a multiple of 1024."""
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("", "'' is not a size: write a number and T, G, M or K, as in 1.5G"),
-        ("3Q", "'3Q' is not a size: write a number and T, G, M or K, as in 1.5G"),
-        ("-1G", "'-1G' is not a size: write a number and T, G, M or K, as in 1.5G"),
-        ("1.2.3G", "'1.2.3G' is not a size: 1.2.3 is no number"),
-        ("1M", "'1M' is too small: 64M is the least"),
-        ("0G", "'0G' is too small: 64M is the least"),
-        ("9999999999T", "'9999999999T' is more than any storage can hold"),
-    ],
-)
-def test_bad_size(text: str, complaint: str) -> None:
-    """What is no size is refused with what is wrong about it."""
-    with pytest.raises(ValueError, match=whole(complaint)):
-        parse_size(text)
-
-
-@given(st.decimals(min_value="0.0625", max_value=8000, places=4))
-def test_size_is_enough(number: object) -> None:
-    """A size holds what was asked for, and less than 1024 bytes more."""
-    size = parse_size(f"{number}G")
-    asked = int(number * 10000) * GIBIBYTE  # type: ignore[operator]
-    assert 0 <= size * 10000 - asked < 1024 * 10000
-    assert size % 1024 == 0
-    assert size >= SMALLEST
 
 
 @pytest.mark.parametrize(

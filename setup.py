@@ -89,6 +89,7 @@ setup(
             "flocker-control = flocker.daemons.control:main",
             "flocker-dataset-agent = flocker.daemons.dataset_agent:main",
             "flocker-diagnostics = flocker.node_tools.diagnostics:main",
+            "flocker-docker-plugin = flocker.daemons.docker_plugin:main",
             "flocker-node-era = flocker.node_tools.era:main",
             "flocker-install-units = flocker.daemons.install_units:main",
             "flocker-sandbox = flocker.sandbox.main:main",

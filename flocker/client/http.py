@@ -20,6 +20,7 @@ from flocker.ca.contexts import client_context
 from flocker.ca.credentials import Credential
 from flocker.client.interface import (
     Adoption,
+    Configured,
     Greeting,
     IEventStream,
     IFlockerClient,
@@ -59,6 +60,7 @@ _TAG = "x-configuration-tag"
 
 _OK = 200
 _NO_SUCCESS = 300
+_NOT_MODIFIED = 304
 _UNAVAILABLE = 503
 
 T = TypeVar("T")
@@ -122,7 +124,19 @@ class HTTPFlockerClient:
         """Ask for all that is known of one dataset."""
         return await self._get(f"/v1/status/datasets/{dataset}", DatasetInFull)
 
-    async def create(self, new: NewDataset) -> ConfiguredAnswer:
+    async def configured(self, known: Configured | None = None) -> Configured:
+        """Ask what is wanted; where that is still `known`, the answer is that."""
+        unless = None if known is None else known.tag
+        path = "/v1/configuration/datasets"
+        route, (status, headers, answer) = await self._somewhere(
+            lambda route: exchange(route, "GET", path, None, unless=unless)
+        )
+        if known is not None and status == _NOT_MODIFIED:
+            return known
+        found = _understand(route.where, status, answer, tuple[ConfiguredAnswer, ...])
+        return Configured(_tag(route.where, headers), found)
+
+    async def create(self, new: NewDataset, tag: str | None = None) -> ConfiguredAnswer:
         """Want a dataset; it is durably wanted, not there yet, when this returns."""
         body: dict[str, object] = {
             "dataset_id": str(new.id),
@@ -135,7 +149,7 @@ class HTTPFlockerClient:
             mount=new.mount,
             filesystem=new.filesystem,
         )
-        return await self._change("POST", "/v1/configuration/datasets", body)
+        return await self._change("POST", "/v1/configuration/datasets", body, tag)
 
     async def tag(self) -> str:
         """Ask for the configuration's tag: it changes with every dataset's change."""
@@ -143,10 +157,9 @@ class HTTPFlockerClient:
         route, (status, headers, _) = await self._somewhere(
             lambda route: exchange(route, "HEAD", path, None)
         )
-        tags = headers.getRawHeaders(_TAG, [])
-        if status != _OK or len(tags) != 1:
-            raise NotFlocker(route.where, f"status {status} and {len(tags)} tags")
-        return tags[0]
+        if status != _OK:
+            raise NotFlocker(route.where, f"status {status} to a question for the tag")
+        return _tag(route.where, headers)
 
     async def update(
         self, dataset: DatasetID, wishes: Wishes, tag: str | None = None
@@ -305,6 +318,13 @@ def _refused(where: str, status: int, answer: bytes) -> FlockerError:
     except Undecodable as error:
         return NotFlocker(where, f"status {status}, {error}")
     return RequestRefused(status, said.description, said.errors, said.incident)
+
+
+def _tag(where: str, headers: Headers) -> str:
+    tags = headers.getRawHeaders(_TAG, [])
+    if len(tags) != 1:
+        raise NotFlocker(where, f"it has {len(tags)} configuration tags")
+    return tags[0]
 
 
 def _date(headers: Headers) -> datetime | None:

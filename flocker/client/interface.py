@@ -120,6 +120,14 @@ class NewDataset:
 
 
 @frozen
+class Configured:
+    """All datasets that are wanted, deleted ones too, under one configuration tag."""
+
+    tag: str
+    datasets: tuple[ConfiguredAnswer, ...]
+
+
+@frozen
 class Wishes:
     """What is to be changed of a dataset; None is no wish. Size in bytes."""
 
@@ -214,8 +222,14 @@ class IFlockerClient(Interface):
     def dataset(dataset: DatasetID) -> Awaitable[DatasetInFull]:
         """Ask for all that is known of one dataset."""
 
-    def create(new: NewDataset) -> Awaitable[ConfiguredAnswer]:
-        """Want a dataset; it is durably wanted, not there yet, when this returns."""
+    def configured(known: Configured | None = None) -> Awaitable[Configured]:
+        """Ask what is wanted; where that is still `known`, the answer is that."""
+
+    def create(new: NewDataset, tag: str | None = None) -> Awaitable[ConfiguredAnswer]:
+        """Want a dataset; it is durably wanted, not there yet, when this returns.
+
+        With a `tag` only while that is the configuration's: 412 otherwise.
+        """
 
     def move(dataset: DatasetID, to: NodeID) -> Awaitable[ConfiguredAnswer]:
         """Want a dataset on another node."""

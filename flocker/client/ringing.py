@@ -1,4 +1,8 @@
-"""Rings when something may have happened to a dataset; for `flocker.client.waiting`."""
+"""Rings when something may have happened to a dataset; for whoever waits for one.
+
+`Bells` listens to the events of a cluster; each `Bell` is one dataset's, for one
+waiter.
+"""
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as Late
@@ -11,28 +15,12 @@ from flocker.model.ids import DatasetID
 
 
 class Bell:
-    """Listens to events; where there are none, it never rings."""
+    """Rung by `Bells`; one waiter at a time."""
 
-    def __init__(
-        self, client: IFlockerClient, clock: IReactorTime, dataset: DatasetID
-    ) -> None:
-        self.listening = False
-        """Whether events come at present."""
-        self._client = client
+    def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._dataset = str(dataset)
         self._rung = False
         self._waiting: Deferred[None] | None = None
-        self._task: Deferred[None] | None = None
-
-    def start(self) -> None:
-        """Begin to listen."""
-        self._task = Deferred.fromCoroutine(self._listen())
-
-    def stop(self) -> None:
-        """Listen no more."""
-        if self._task is not None:
-            self._task.cancel()
 
     async def rings_within(self, seconds: float) -> bool:
         """Wait for a ring, at most so long; one that nobody waited for counts."""
@@ -44,6 +32,44 @@ class Bell:
                 return False
         self._rung = False
         return True
+
+    def ring(self) -> None:
+        """Something may have happened."""
+        self._rung = True
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.called:
+            waiting.callback(None)
+
+
+class Bells:
+    """Listens to events for all bells; where there are none, no bell ever rings."""
+
+    def __init__(self, client: IFlockerClient, clock: IReactorTime) -> None:
+        self.listening = False
+        """Whether events come at present."""
+        self._client = client
+        self._clock = clock
+        self._bells: dict[Bell, str] = {}
+        self._task: Deferred[None] | None = None
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._task = Deferred.fromCoroutine(self._listen())
+
+    def stop(self) -> None:
+        """Listen no more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def hang(self, dataset: DatasetID) -> Bell:
+        """Give a bell that rings for a dataset, until it is taken down."""
+        bell = Bell(self._clock)
+        self._bells[bell] = str(dataset)
+        return bell
+
+    def take_down(self, bell: Bell) -> None:
+        """Ring a bell no more."""
+        _ = self._bells.pop(bell, None)
 
     async def _listen(self) -> None:
         try:
@@ -60,14 +86,7 @@ class Bell:
             case Interrupted():
                 self.listening = False
             case Event(kind=kind, value=value):
-                if kind == RESET or self._concerns(value):
-                    self._ring()
-
-    def _concerns(self, value: object) -> bool:
-        return isinstance(value, dict) and value.get("dataset_id") == self._dataset
-
-    def _ring(self) -> None:
-        self._rung = True
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None and not waiting.called:
-            waiting.callback(None)
+                about = value.get("dataset_id") if isinstance(value, dict) else None
+                for bell, dataset in tuple(self._bells.items()):
+                    if kind == RESET or about == dataset:
+                        bell.ring()

@@ -159,11 +159,17 @@ async def exchange(
     path: str,
     body: object | None,
     tag: str | None = None,
+    unless: str | None = None,
 ) -> Answered:
-    """Ask over one route; give status, headers and body, whatever they are."""
+    """Ask over one route; give status, headers and body, whatever they are.
+
+    Only while the configuration's tag is `tag`; or `unless` it is that one.
+    """
     headers = Headers({"content-type": ["application/json"]})
     if tag is not None:
         headers.addRawHeader(_CONDITION, tag)
+    if unless is not None:
+        headers.addRawHeader("if-none-match", f'"{unless}"')
     response = await HTTPClient(route.agent).request(
         method,
         ORIGIN + path,

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from flocker.client.interface import IFlockerClient, RequestRefused, Unreachable
-from flocker.client.ringing import Bell
+from flocker.client.ringing import Bells
 from flocker.model.cluster import Phase
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID
@@ -161,12 +161,12 @@ async def wait(
     Raises `WaitTimedOut`, `WentWrong`, `Overtaken`, and what the client raises but
     `Unreachable`.
     """
-    bell = Bell(client, clock, wish.dataset)
-    bell.start()
+    bells = Bells(client, clock)
+    bells.start()
     try:
-        return await _Waiting(client, wish, clock, observe, bell).run()
+        return await _Waiting(client, wish, clock, observe, bells).run()
     finally:
-        bell.stop()
+        bells.stop()
 
 
 class _Waiting:
@@ -178,13 +178,14 @@ class _Waiting:
         wish: Wait,
         clock: IReactorTime,
         observe: Observer,
-        bell: Bell,
+        bells: Bells,
     ) -> None:
         self._client = client
         self._wish = wish
         self._clock = clock
         self._observe = observe
-        self._bell = bell
+        self._bells = bells
+        self._bell = bells.hang(wish.dataset)
         self._started = clock.seconds()
 
     async def run(self) -> DatasetAnswer | None:
@@ -218,7 +219,7 @@ class _Waiting:
             if await self._bell.rings_within(min(delay, left)):
                 return
             waited = self._elapsed() - began
-            events_come = self._bell.listening and isinstance(seen, DatasetAnswer)
+            events_come = self._bells.listening and isinstance(seen, DatasetAnswer)
             last_look = self._elapsed() >= wish.within
             if last_look or not events_come or waited >= LOOK_ANYWAY:
                 return

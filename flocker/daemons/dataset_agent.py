@@ -1,6 +1,5 @@
 """flocker-dataset-agent: keeps the storage of this node as control wants it."""
 
-import logging.config
 import os
 from pathlib import Path
 from secrets import SystemRandom
@@ -21,6 +20,7 @@ from flocker.ca.services import ServiceCertificates, load_service_directory
 from flocker.convergence.dialling import Control, dial
 from flocker.convergence.link import Hearer, Link
 from flocker.convergence.session import make_session
+from flocker.daemons.agent_file import read_agent_file
 from flocker.daemons.connected import telling
 from flocker.dataset_agent.agent import DatasetAgent
 from flocker.dataset_agent.filesystems import Filesystems
@@ -39,7 +39,7 @@ from flocker.runtime.service_manager import service_manager
 from flocker.runtime.settings import run_program, standard_options
 from flocker.runtime.start_lock import Held, take
 from flocker.runtime.threads import Threads
-from flocker.wire.agent_yaml import AgentConfig, BackendConfig, BadAgentFile, parse
+from flocker.wire.agent_yaml import AgentConfig, BackendConfig
 
 DRIVER_THREADS: Final = 16
 KERNEL_THREADS: Final = 8
@@ -83,7 +83,7 @@ def dataset_agent(log: Destination, agent_config: Path) -> None:
 
 
 async def _start(reactor: IReactor, file: Path) -> Stop:
-    config = _read(file)
+    config = read_agent_file(file)
     certificates = load_service_directory(file.parent, "node", now=SteadyClock().now())
     node = node_id(certificates.own)
     lock = _lock(node)
@@ -200,21 +200,6 @@ async def _metrics(reactor: IReactor, config: AgentConfig) -> IListeningPort | N
     if wanted is None:
         return None
     return await serve(reactor, wanted.interface, wanted.port)
-
-
-def _read(file: Path) -> AgentConfig:
-    try:
-        config = parse(file.read_text(encoding="utf-8"), str(file))
-    except OSError as error:
-        raise BadAgentFile(str(file), "", error.strerror or str(error)) from error
-    except UnicodeDecodeError as error:
-        raise BadAgentFile(str(file), "", f"it is not UTF-8: {error.reason}") from error
-    if config.logging is not None:
-        try:
-            logging.config.dictConfig(dict(config.logging))
-        except (ValueError, TypeError, AttributeError, ImportError) as error:
-            raise BadAgentFile(str(file), "logging", str(error)) from error
-    return config
 
 
 def _backend(reactor: IReactor, config: BackendConfig, cluster: ClusterID) -> Backend:

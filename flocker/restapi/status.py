@@ -62,6 +62,7 @@ class Statuses:
             self._status(dataset),
             configuration.ownership.get(found),
             self._observations.facts(found),
+            configuration.leases.get(found),
             self._now(),
         )
         return answer(200, body)

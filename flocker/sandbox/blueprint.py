@@ -130,6 +130,19 @@ def _engine(layout: Layout, node: MachineName) -> Program:
     return Program(ENGINE, ("dockerd", f"--config-file={settings}"))
 
 
+def docker_plugin(layout: Layout, node: MachineName, socket: Path) -> Program:
+    """Say how a node's Docker plugin is run, for those who want one."""
+    settings = layout.machine(node) / "agent.yml"
+    return _logged(
+        layout,
+        node,
+        "flocker-docker-plugin",
+        f"--agent-config={settings}",
+        f"--rest-api-port={REST_PORT}",
+        f"--socket={socket}",
+    )
+
+
 def _logged(layout: Layout, machine: MachineName, name: str, *options: str) -> Program:
     log = layout.logs(machine) / f"{name}.log"
     return Program(name, (str(programs() / name), *options, f"--logfile={log}"))

@@ -31,6 +31,8 @@ from flocker.sandbox.records import write_text
 
 USER = "user"
 """Whose certificates a sandbox's clients use."""
+PLUGIN = "plugin"
+"""Whose certificates a node's Docker plugin uses."""
 _PRIVATE = 0o700
 
 
@@ -91,17 +93,16 @@ def _certify(layout: Layout, nodes: int, now: datetime) -> None:
     authority = Authority.found(f"sandbox-{layout.name}", cluster, kind, now)
     hosts = (ip_address(address(CONTROL)), CONTROL)
     owners = {
-        layout.authority: (CLUSTER, authority.credential),
-        layout.machine(CONTROL): (
-            CONTROL_SERVICE,
-            authority.control(hosts, kind, now),
-        ),
-        layout.client: (USER, authority.user(USER, kind, now)),
+        layout.authority: {CLUSTER: authority.credential},
+        layout.machine(CONTROL): {CONTROL_SERVICE: authority.control(hosts, kind, now)},
+        layout.client: {USER: authority.user(USER, kind, now)},
     }
+    plugin = authority.user(PLUGIN, kind, now)
     for node in node_names(nodes):
         credential = authority.node(NodeID(uuid4()), kind, now)
-        owners[layout.machine(node)] = (NODE_FILE, credential)
+        owners[layout.machine(node)] = {NODE_FILE: credential, PLUGIN: plugin}
     trusted = authority.credential.certificate_pem().decode()
-    for directory, (name, credential) in owners.items():
-        write_credential(directory, name, credential)
+    for directory, credentials in owners.items():
+        for name, credential in credentials.items():
+            write_credential(directory, name, credential)
         write_text(directory / f"{CLUSTER}.crt", trusted)

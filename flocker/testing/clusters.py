@@ -25,6 +25,7 @@ from flocker.sandbox.images import docker
 from flocker.sandbox.layout import default_layout
 from flocker.sandbox.logs import log_files, tail
 from flocker.sandbox.machines import (
+    Programs,
     client_environment,
     entering,
     programs_of,
@@ -53,9 +54,10 @@ _LAST_LINES = 15
 
 @frozen
 class LiveCluster:
-    """A cluster under test."""
+    """A cluster under test; `runs` says what its machines run, if not the usual."""
 
     sandbox: Sandbox
+    runs: Programs | None = None
 
     @property
     def nodes(self) -> tuple[MachineName, ...]:
@@ -162,7 +164,7 @@ class LiveCluster:
 
     def start(self, machine: MachineName) -> None:
         """Switch a machine on again."""
-        cluster.start(self.sandbox, machine)
+        cluster.start(self.sandbox, machine, self.runs)
 
     def kill_daemon(self, machine: MachineName) -> None:
         """Kill -9 a machine's Flocker; its supervisor starts it again."""
@@ -222,7 +224,9 @@ def _is_on(sandbox: Sandbox, machine: MachineName) -> bool:
 
 
 @contextmanager
-def live_cluster(nodes: int, *, docker: bool = False) -> Iterator[LiveCluster]:
+def live_cluster(
+    nodes: int, runs: Programs | None = None, *, docker: bool = False
+) -> Iterator[LiveCluster]:
     """Make a cluster in a sandbox of its own, and take it down."""
     name = SandboxName(f"test-{uuid4().hex[:8]}")
     try:
@@ -231,9 +235,10 @@ def live_cluster(nodes: int, *, docker: bool = False) -> Iterator[LiveCluster]:
             nodes,
             datetime.now(UTC),
             lambda _: None,
+            runs,
             docker=docker,
         )
-        live = LiveCluster(made)
+        live = LiveCluster(made, runs)
         live.await_connected()
         live.await_engines()
         yield live

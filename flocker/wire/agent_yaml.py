@@ -10,11 +10,12 @@ from ipaddress import IPv4Address
 from typing import Final
 
 import yaml
-from attrs import frozen
+from attrs import fields, frozen
 
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.errors import FlockerError
 from flocker.model.ids import BackendName
+from flocker.model.sizes import DEFAULT_SIZE, GIBIBYTE, parse_size
 
 AGENT_PORT: Final = 4524
 
@@ -73,6 +74,18 @@ class MetricsConfig:
 
 
 @frozen
+class DockerConfig:
+    """How volumes of the Docker plugin are made, unless it is told; sizes in bytes.
+
+    `on_remove` is what ``docker volume rm`` does with the data: ``keep`` or ``delete``.
+    """
+
+    size: int = DEFAULT_SIZE
+    anonymous_size: int = GIBIBYTE
+    on_remove: str = "keep"
+
+
+@frozen
 class AgentConfig:
     """What an agent is told by its file; `hosts` are control's, in order of trying."""
 
@@ -81,6 +94,7 @@ class AgentConfig:
     backends: tuple[BackendConfig, ...]
     logging: Mapping[str, object] | None = None
     metrics: MetricsConfig | None = None
+    docker: DockerConfig = DockerConfig()
 
 
 def parse(text: str, file: str) -> AgentConfig:
@@ -103,6 +117,7 @@ def parse(text: str, file: str) -> AgentConfig:
         backends=_backends(top, file),
         logging=None if logging is None else _mapping(logging, file, "logging"),
         metrics=_metrics(top, file),
+        docker=_docker(top, file),
     )
 
 
@@ -140,6 +155,33 @@ def _metrics(top: Mapping[str, object], file: str) -> MetricsConfig | None:
         raise BadAgentFile(file, "metrics.interface", why) from None
     port = _port(_required(given, "port", file, "metrics"), file, "metrics.port")
     return MetricsConfig(port, str(address))
+
+
+def _docker(top: Mapping[str, object], file: str) -> DockerConfig:
+    given = _mapping(top.get("docker", {}), file, "docker")
+    known = {field.name for field in fields(DockerConfig)}
+    for key in set(given) - known:
+        why = f"is no key; {', '.join(sorted(known))} are"
+        raise BadAgentFile(file, f"docker.{key}", why)
+    default = DockerConfig()
+    on_remove = given.get("on_remove", default.on_remove)
+    if on_remove not in ("keep", "delete"):
+        why = f"must be keep or delete, not {on_remove!r}"
+        raise BadAgentFile(file, "docker.on_remove", why)
+    return DockerConfig(
+        size=_size(given, "size", default.size, file),
+        anonymous_size=_size(given, "anonymous_size", default.anonymous_size, file),
+        on_remove=str(on_remove),
+    )
+
+
+def _size(given: Mapping[str, object], key: str, default: int, file: str) -> int:
+    if key not in given:
+        return default
+    try:
+        return parse_size(str(given[key]))
+    except ValueError as error:
+        raise BadAgentFile(file, f"docker.{key}", str(error)) from error
 
 
 def _backends(top: Mapping[str, object], file: str) -> tuple[BackendConfig, ...]:

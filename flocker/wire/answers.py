@@ -103,15 +103,6 @@ class FactAnswer:
 
 
 @frozen
-class DatasetInFull(DatasetAnswer):
-    """The same with the record of ownership and what every node says."""
-
-    volume: str | None
-    acquired: bool
-    nodes: Mapping[NodeID, FactAnswer]
-
-
-@frozen
 class HolderAnswer:
     """Who holds a lease; `expires` in seconds from now, None for never."""
 
@@ -127,6 +118,16 @@ class LeaseAnswer:
     node_uuid: NodeID
     expires: float | None
     holders: tuple[HolderAnswer, ...] = ()
+
+
+@frozen
+class DatasetInFull(DatasetAnswer):
+    """The same with the record of ownership, lease, and what every node says."""
+
+    volume: str | None
+    acquired: bool
+    nodes: Mapping[NodeID, FactAnswer]
+    lease: LeaseAnswer | None = None
 
 
 @frozen

@@ -111,13 +111,15 @@ def dataset_status_in_full(
     status: Status,
     ownership: Ownership | None,
     facts: Mapping[NodeID, Observed],
+    leased: Lease | None,
     now: float,
 ) -> Json:
-    """Write the same with the record of ownership and what every node says."""
+    """Write the same with the record of ownership, lease, and what every node says."""
     return {
         **dataset_status(dataset, status, now),
         "volume": None if ownership is None else ownership.volume,
         "acquired": ownership is not None and ownership.acquired,
+        "lease": None if leased is None else lease(leased, now),
         "nodes": {
             str(node): _fact(observed, now) for node, observed in sorted(facts.items())
         },

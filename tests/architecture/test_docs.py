@@ -15,6 +15,7 @@ from flocker.cli.flockerctl import flockerctl
 from flocker.convergence import running
 from flocker.daemons.control import control
 from flocker.daemons.dataset_agent import dataset_agent
+from flocker.daemons.docker_plugin import docker_plugin
 from flocker.daemons.install_units import install_units
 from flocker.dataset_agent.causes import TEMPLATES
 from flocker.model.cluster import Condition, Phase
@@ -36,6 +37,7 @@ PROGRAMS: dict[str, click.Command] = {
     "flocker-dataset-agent": dataset_agent,
     "flocker-diagnostics": diagnostics,
     "flocker-node-era": node_era,
+    "flocker-docker-plugin": docker_plugin,
     "flocker-install-units": install_units,
     "flocker-sandbox": sandbox,
     "flockerctl": flockerctl,

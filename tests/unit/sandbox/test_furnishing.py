@@ -52,13 +52,15 @@ def test_engine_settings(layout: Layout) -> None:
 
 def test_certificates_fit(layout: Layout) -> None:
     """All certificates can serve where they lie, in one cluster."""
-    places = {
-        layout.machine(CONTROL): "control-service",
-        layout.machine(node_name(1)): "node",
-        layout.machine(node_name(2)): "node",
-        layout.client: "user",
-    }
-    loaded = [load_service_directory(d, name, now=NOW) for d, name in places.items()]
+    places = [
+        (layout.machine(CONTROL), "control-service"),
+        (layout.machine(node_name(1)), "node"),
+        (layout.machine(node_name(1)), "plugin"),
+        (layout.machine(node_name(2)), "node"),
+        (layout.machine(node_name(2)), "plugin"),
+        (layout.client, "user"),
+    ]
+    loaded = [load_service_directory(d, name, now=NOW) for d, name in places]
     assert len({cluster_id(one.own.certificate) for one in loaded}) == 1
 
 

@@ -20,6 +20,7 @@ from flocker.model.cluster import (
 )
 from flocker.model.datasets import DEFAULT_BACKEND, Dataset
 from flocker.model.ids import DatasetID, Era, InstanceID, NodeID, ProcessID, VolumeID
+from flocker.model.leases import Holder, Lease
 from flocker.model.nodes import DeadMark, Evidence, Node
 from flocker.model.ownership import Ownership
 from flocker.model.status import Status
@@ -62,6 +63,7 @@ FULL = dataset_status_in_full(
     STATUS,
     Ownership(DATASET.id, DEFAULT_BACKEND, VolumeID("v")),
     {NODE: Observed(FACT, 3.0)},
+    Lease(DATASET.id, NODE, (Holder("user"),)),
     5.0,
 )
 SIGHT = NodeSight(

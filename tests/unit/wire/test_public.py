@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pyrsistent import pmap
 
 from flocker.model.cluster import Cause, Condition, Phase
+from flocker.model.leases import Holder, Lease
 from flocker.model.status import Status, status
 from flocker.testing import strategies
 from flocker.testing.builders import (
@@ -26,6 +27,7 @@ from flocker.wire.public import (
     configured_dataset,
     dataset_status,
     dataset_status_in_full,
+    lease,
     node_status,
     state_dataset,
     state_node,
@@ -141,10 +143,13 @@ def test_in_full():
     found = status(a_dataset(), facts, {HERE: a_sight()})
     record = an_ownership(acquired=True)
     brief = dataset_status(a_dataset(), found, NOW)
-    assert dataset_status_in_full(a_dataset(), found, record, facts, NOW) == {
+    leased = Lease(dataset_id(), HERE, (Holder("user"),))
+    full = dataset_status_in_full(a_dataset(), found, record, facts, leased, NOW)
+    assert full == {
         **brief,
         "volume": "volume-1",
         "acquired": True,
+        "lease": lease(leased, NOW),
         "nodes": {
             str(HERE): {
                 "wants": "mounted",
@@ -204,7 +209,7 @@ def test_nothing_is_of_tomorrow():
 def test_clients_understand(dataset, ownership, facts, nodes, now):
     """Whatever is known of a dataset, a client reads what was written."""
     found = status(dataset, facts, nodes)
-    body = sent(dataset_status_in_full(dataset, found, ownership, facts, now))
+    body = sent(dataset_status_in_full(dataset, found, ownership, facts, None, now))
     full = read(DatasetInFull, body)
     assert (full.dataset_id, full.primary, full.phase, full.path) == (
         dataset.id,

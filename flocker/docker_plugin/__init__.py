@@ -1,0 +1,1 @@
+"""Flocker's volumes for Docker: its volume plugin protocol, version 1."""

@@ -1,0 +1,83 @@
+"""The names under which this plugin holds leases; pure.
+
+Note [A holder a mount]: each Mount that Docker was answered is a holder of the lease,
+by the id Docker gave it. Docker counts: `docker cp` mounts and unmounts the id of the
+running container once more. So the second mount of an id is a holder of its own, with
+a number. The multiset of mounts is thus kept in control's store, and a plugin that was
+killed knows it again.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from hashlib import sha256
+from urllib.parse import quote
+
+from attrs import frozen
+
+PREFIX = "docker:"
+LONGEST_ID = 128
+"""Characters of an id; Docker's have 64."""
+LONGEST_CONTAINER = 100
+"""Characters of a container's name that are kept."""
+
+_HOLDER = re.compile(r"docker:(?P<id>[^# ]*)(#(?P<number>[0-9]+))?( (?P<who>.*))?")
+
+
+@frozen
+class Mount:
+    """One mount that Docker was answered; `number` counts those of the same id."""
+
+    id: str
+    number: int = 1
+    container: str | None = None
+
+    @property
+    def holder(self) -> str:
+        """The name under which it holds the lease."""
+        number = "" if self.number == 1 else f"#{self.number}"
+        container = "" if self.container is None else f" {self.container}"
+        return f"{PREFIX}{self.id}{number}{container}"
+
+
+def mount_id(text: str) -> str:
+    """Give an id as it can stand in a holder's name."""
+    plain = quote(text, safe="")
+    return plain if len(plain) <= LONGEST_ID else sha256(text.encode()).hexdigest()
+
+
+def read(holder: str) -> Mount | None:
+    """Understand the name of a holder; None if it is not a mount of Docker's."""
+    match = _HOLDER.fullmatch(holder)
+    if match is None:
+        return None
+    return Mount(match["id"], int(match["number"] or 1), match["who"])
+
+
+def another(held: Collection[Mount], given: str, container: str | None) -> Mount:
+    """Give the next mount of the id Docker has `given`, beside those that are held."""
+    wanted = mount_id(given)
+    taken = {mount.number for mount in held if mount.id == wanted}
+    number = next(n for n in range(1, len(taken) + 2) if n not in taken)
+    name = None if container is None else _plain(container)
+    return Mount(wanted, number, name)
+
+
+def last_of(held: Iterable[Mount], given: str) -> Mount | None:
+    """Give the mount that ends when Docker unmounts the id it has `given`."""
+    wanted = mount_id(given)
+    found = [mount for mount in held if mount.id == wanted]
+    return max(found, key=lambda mount: mount.number, default=None)
+
+
+def describe(holder: str) -> str:
+    """Name a holder for people."""
+    mount = read(holder)
+    if mount is None:
+        return holder
+    if mount.container is None:
+        return f"a container (mount {mount.id[:12]})"
+    return f"container {mount.container}"
+
+
+def _plain(container: str) -> str:
+    return " ".join(container.split())[:LONGEST_CONTAINER]

@@ -1,0 +1,146 @@
+"""Brings a volume to this node for a container, or says why it does not come.
+
+The lease comes first: from then on no other node can have the volume, and a volume
+that another one uses is refused. A mount that fails gives its lease back.
+"""
+
+from collections.abc import Callable
+
+from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
+
+from flocker.client.interface import IFlockerClient, RequestRefused
+from flocker.client.ringing import Bell, Bells
+from flocker.docker_plugin.holding import Held, Holding
+from flocker.docker_plugin.patience import patiently
+from flocker.docker_plugin.volumes import Here, InUse, Move, Refused, Waiting, decide
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID, NodeID
+from flocker.wire.answers import DatasetInFull, LeaseAnswer
+
+LOOK_AGAIN = 0.5
+"""Seconds between two looks while no events come."""
+LOOK_ANYWAY = 10.0
+"""Seconds between two looks while events come."""
+TRIES = 3
+"""How often a lease is asked for that was held, and was held no more on a look."""
+_CONFLICT = 409
+
+
+@frozen
+class NotMounted(FlockerError):
+    """A volume did not come to this node."""
+
+    name: str
+    why: str
+
+    def words(self) -> str:
+        """Name the volume and the cause."""
+        return f"volume {self.name} is not mounted here: {self.why}"
+
+
+@frozen
+class Wanted:
+    """What Docker wants: a volume, on this node, for one mount; until a time.
+
+    `until` is in seconds on the clock of the reactor; `who` is the container, if known.
+    """
+
+    dataset: DatasetID
+    name: str
+    node: NodeID
+    mount: str
+    until: float
+    who: str | None = None
+
+
+class Mounting:
+    """Mounts volumes; any number at once."""
+
+    def __init__(
+        self,
+        client: IFlockerClient,
+        clock: IReactorTime,
+        bells: Bells,
+        holding: Holding,
+        mounted: Callable[[str], bool],
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._bells = bells
+        self._holding = holding
+        self._mounted = mounted
+
+    async def mount(self, wanted: Wanted) -> str:
+        """Give the path where the volume is mounted.
+
+        Raises `InUse`, `NotMounted`, and what a client raises.
+        """
+        held = await self._take(wanted)
+        bell = self._bells.hang(wanted.dataset)
+        try:
+            return await self._arrive(wanted, bell)
+        except FlockerError:
+            await self._holding.end(held)
+            raise
+        except BaseException:
+            # Nobody waits any more: Docker is gone, or its time is over.
+            self._holding.end_soon(held)
+            raise
+        finally:
+            self._bells.take_down(bell)
+
+    async def _take(self, wanted: Wanted) -> Held:
+        volume, left = (wanted.dataset, wanted.name), TRIES
+        while True:
+            try:
+                return await self._holding.take(
+                    volume, wanted.node, wanted.mount, wanted.who
+                )
+            except RequestRefused as error:
+                if error.status != _CONFLICT:
+                    raise
+                lease = await self._lease(wanted.dataset)
+                if lease is not None and lease.node_uuid != wanted.node:
+                    raise await self._in_use(wanted.name, lease) from error
+                left -= 1
+                if not left:
+                    raise NotMounted(wanted.name, error.description) from error
+
+    async def _lease(self, dataset: DatasetID) -> LeaseAnswer | None:
+        for lease in await self._client.leases():
+            if lease.dataset_id == dataset:
+                return lease
+        return None
+
+    async def _in_use(self, name: str, lease: LeaseAnswer) -> InUse:
+        nodes = {node.uuid: node for node in await self._client.nodes()}
+        return InUse(name, lease, nodes.get(lease.node_uuid))
+
+    async def _arrive(self, wanted: Wanted, bell: Bell) -> str:
+        moved = False
+        while True:
+            left = wanted.until - self._clock.seconds()
+            seen = await self._look(wanted.dataset, left)
+            match decide(seen, wanted.node, self._mounted):
+                case Here(path):
+                    return path
+                case Refused(why):
+                    raise NotMounted(wanted.name, why)
+                case Move() if moved:
+                    why = f"it was moved to node {seen.primary} meanwhile"
+                    raise NotMounted(wanted.name, why)
+                case Move():
+                    _ = await self._client.move(wanted.dataset, wanted.node)
+                    moved = True
+                    continue
+                case Waiting(why):
+                    if left <= 0:
+                        raise NotMounted(wanted.name, why)
+            pause = LOOK_ANYWAY if self._bells.listening else LOOK_AGAIN
+            _ = await bell.rings_within(max(0.0, min(left, pause)))
+
+    async def _look(self, dataset: DatasetID, within: float) -> DatasetInFull:
+        return await patiently(
+            self._clock, within, lambda: self._client.dataset(dataset)
+        )

@@ -35,9 +35,9 @@ from flocker.runtime.mount_table import (
     seen_at,
     staying,
 )
+from flocker.runtime.mounted import MOUNTINFO, read_mounts
 from flocker.runtime.process import ProcessFailed, run_sync
 
-_MOUNTINFO = Path("/proc/self/mountinfo")
 _LET_GO_ATTEMPTS = 10
 _BETWEEN_ATTEMPTS = 0.02
 
@@ -176,10 +176,6 @@ def _is_claimed(device: Path) -> bool:
     return False
 
 
-def _own_mounts() -> tuple[Mount, ...]:
-    return parse_mountinfo(os.fsdecode(_MOUNTINFO.read_bytes()))
-
-
 def _real(path: Path) -> Path:
     """Write a mount point as the kernel does, without touching the point itself."""
     return path.parent.resolve() / path.name
@@ -221,13 +217,13 @@ class Filesystems:
             carries = self.signature(device)
             if carries is None or carries.filesystem is None:
                 raise NoFilesystem(device, carries)
-            kinds.mount(device, path, carries.filesystem, _own_mounts())
+            kinds.mount(device, path, carries.filesystem, read_mounts())
         kinds.open_root(path, self._require_mounted(device, number, path).filesystem)
 
     def unmount(self, path: Path, device: Path | None) -> None:
         """Look for other mounts, unmount, and see that the kernel let the device go."""
         path = _real(path)
-        table = _own_mounts()
+        table = read_mounts()
         seen = seen_at(table, path)
         if device is None and seen is not None:
             device = device_at(seen.device)
@@ -269,7 +265,7 @@ class Filesystems:
     def mounts(self) -> Mapping[int, tuple[Path, ...]]:
         """Read ``/proc/self/mountinfo``; the same text gives the same object."""
         text, mounts = self._read
-        now = _MOUNTINFO.read_bytes()
+        now = MOUNTINFO.read_bytes()
         if now != text or not text:
             mounts = by_device(parse_mountinfo(os.fsdecode(now)))
             self._read = now, mounts
@@ -300,7 +296,7 @@ class Filesystems:
         Raises `MountedElsewhere` if it is mounted at others only, `BadMountPoint` if
         another is seen there.
         """
-        table = _own_mounts()
+        table = read_mounts()
         seen = seen_at(table, path)
         if seen is not None and seen.device == number:
             return seen
@@ -317,7 +313,7 @@ class Filesystems:
             raise Busy(device, holders)
 
     def _mounted_by(self, number: int) -> Iterator[Holder]:
-        for mount in _own_mounts():
+        for mount in read_mounts():
             if mount.device == number:
                 yield Holder(0, "kernel", f"it is mounted at {mount.path}")
         for namespace in other_namespaces():

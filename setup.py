@@ -17,9 +17,7 @@ BASE = [
     "pyOpenSSL>=24.3,!=25.1.0",
     "pyrsistent>=0.20",
     "PyYAML>=6.0",
-    "rich>=13.7",
     "service-identity>=24.1",
-    "treq>=24.9",
     "Twisted>=24.10",
     "zope.interface>=7.0",
 ]
@@ -27,7 +25,7 @@ BASE = [
 # What one kind of machine needs on top of the base.
 CONTROL = ["klein>=24.8", "jsonschema>=4.23", "prometheus-client>=0.21"]
 NODE = ["Automat>=24.8", "jsonschema>=4.23", "prometheus-client>=0.21"]
-SANDBOX = sorted({*CONTROL, *NODE})
+SANDBOX = sorted({*CONTROL, *NODE, "rich>=13.7"})
 
 # What developing Flocker needs.
 TEST = [
@@ -37,6 +35,7 @@ TEST = [
     "hypothesis>=6.115",
     "coverage>=7.6",
     "schemathesis>=4.0",
+    "treq>=24.9",
 ]
 LINT = [
     "import-linter>=2.1",

@@ -6,13 +6,13 @@ from flocker import __version__
 from flocker.cli.completing import SHELLS, script
 from flocker.cli.options import as_json
 from flocker.cli.output import print_json, print_table, screen
-from flocker.cli.session import FAILED, Session, Work
+from flocker.cli.session import FAILED, Session, Work, pass_session
 from flocker.cli.tables import HEALTH_COLUMNS, OK, health_row
 
 
 @click.command("health")
 @as_json
-@click.pass_obj
+@pass_session
 def show_health(session: Session, *, json: bool) -> None:
     """Show how the parts of the control service are.
 
@@ -34,7 +34,7 @@ def show_health(session: Session, *, json: bool) -> None:
 @click.command("version")
 @click.option("--server", is_flag=True, help="Ask for the control service's too.")
 @as_json
-@click.pass_obj
+@pass_session
 def show_version(session: Session, *, server: bool, json: bool) -> None:
     """Show the version of this client."""
     if not server:
@@ -68,6 +68,3 @@ def _show_versions(versions: dict[str, str], *, json: bool) -> None:
         click.echo(__version__)
     else:
         click.echo("\n".join(f"{who}: {what}" for who, what in versions.items()))
-
-
-ABOUT_COMMANDS = (print_completion, show_health, show_version)

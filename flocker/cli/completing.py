@@ -6,7 +6,6 @@ that does not answer quickly offers nothing, and nothing is said.
 
 import re
 from collections.abc import Callable, Coroutine, Iterable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +13,7 @@ from click.shell_completion import CompletionItem, ShellComplete, get_completion
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as Late
 
-from flocker.cli.connecting import Options
+from flocker.cli.given import given_options
 from flocker.cli.session import World
 from flocker.client.interface import IFlockerClient
 from flocker.model.errors import FlockerError
@@ -123,10 +122,3 @@ def _asked(context: click.Context, ask: Ask) -> list[CompletionItem]:
 
     _ = world.run(command)
     return offers
-
-
-def given_options(parameters: dict[str, Any]) -> Options:
-    """Give what the command line and the environment say of the cluster."""
-    given = dict(parameters)
-    containerized = given.pop("containerized", "")
-    return Options(**given, root=Path("/host") if containerized else None)

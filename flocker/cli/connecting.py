@@ -17,12 +17,11 @@ from flocker.ca.files import certificate_path, load_certificate, load_credential
 from flocker.ca.names import Role
 from flocker.ca.services import ServiceCertificates, UnfitCertificate
 from flocker.cli.arguments import parse_addresses
+from flocker.cli.given import CLUSTER_YML, DEFAULT_USER, Options
 from flocker.client.routes import Address
 from flocker.model.errors import FlockerError
 
-CLUSTER_YML = Path("cluster.yml")
 AGENT_YML = "agent.yml"
-DEFAULT_USER = "user"
 
 
 @frozen
@@ -62,22 +61,6 @@ class NoControlService(FlockerError):
             "nothing says where the control service is: give --control-service, or set "
             f"FLOCKER_CONTROL_SERVICE (neither {files} names it)"
         )
-
-
-@frozen
-class Options:
-    """What the command line and the environment say; None where they do not.
-
-    `root` is put before paths: ``/host`` in the container of the first Flocker's tools.
-    """
-
-    certs_path: Path
-    cluster_crt: str
-    control_port: int
-    control_service: str | None = None
-    user: str | None = None
-    cluster_yml: Path | None = None
-    root: Path | None = None
 
 
 @frozen

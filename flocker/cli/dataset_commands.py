@@ -31,7 +31,7 @@ from flocker.cli.options import (
     node_option,
 )
 from flocker.cli.output import aside, print_json, print_sentence, print_table, screen
-from flocker.cli.session import Session, Work
+from flocker.cli.session import Session, Work, pass_session
 from flocker.cli.tables import (
     DATASET_COLUMNS,
     Look,
@@ -69,7 +69,7 @@ def _parse_id(text: str) -> DatasetID:
 @long_ids
 @click.option("-h", "--human", is_flag=True, help="Sizes in the unit that fits.")
 @as_json
-@click.pass_obj
+@pass_session
 def list_datasets(
     session: Session, *, deleted: bool, long: bool, human: bool, json: bool
 ) -> None:
@@ -121,7 +121,7 @@ def list_datasets(
     help="Its id, of version 4.  [default: a new one]",
 )
 @after_change
-@click.pass_obj
+@pass_session
 def create_dataset(
     session: Session,
     /,
@@ -144,7 +144,7 @@ def create_dataset(
 @dataset_option
 @node_option("-t", "--to", what="Where to")
 @after_change
-@click.pass_obj
+@pass_session
 def move_dataset(session: Session, *, dataset: str, to: str, after: After) -> None:
     """Move a dataset, with its data, to another node."""
     session.perform(lambda work: move(work, dataset, to, after))
@@ -154,7 +154,7 @@ def move_dataset(session: Session, *, dataset: str, to: str, after: After) -> No
 @dataset_argument
 @click.argument("size", callback=reading(parse_size))
 @after_change
-@click.pass_obj
+@pass_session
 def resize_dataset(session: Session, *, dataset: str, size: int, after: After) -> None:
     """Make DATASET larger, while it is in use.
 
@@ -166,7 +166,7 @@ def resize_dataset(session: Session, *, dataset: str, size: int, after: After) -
 @click.command("destroy")
 @dataset_option
 @after_change
-@click.pass_obj
+@pass_session
 def destroy_dataset(session: Session, *, dataset: str, after: After) -> None:
     """Destroy a dataset and its data. It does not ask."""
     session.perform(lambda work: destroy(work, dataset, after))
@@ -175,7 +175,7 @@ def destroy_dataset(session: Session, *, dataset: str, after: After) -> None:
 @click.command("purge")
 @dataset_argument
 @as_json
-@click.pass_obj
+@pass_session
 def purge_dataset(session: Session, *, dataset: str, json: bool) -> None:
     """Forget a destroyed DATASET: its id and name are free again.
 
@@ -187,7 +187,7 @@ def purge_dataset(session: Session, *, dataset: str, json: bool) -> None:
 @click.command("why")
 @dataset_argument
 @as_json
-@click.pass_obj
+@pass_session
 def explain(session: Session, *, dataset: str, json: bool) -> None:
     """Say what happens to DATASET, and what it waits for.
 
@@ -215,7 +215,7 @@ def metadata_group() -> None:
 @dataset_argument
 @click.argument("pairs", metavar="KEY=VALUE...", nargs=-1, required=True)
 @as_json
-@click.pass_obj
+@pass_session
 def set_metadata(
     session: Session, *, dataset: str, pairs: tuple[str, ...], json: bool
 ) -> None:
@@ -228,7 +228,7 @@ def set_metadata(
 @dataset_argument
 @click.argument("keys", metavar="KEY...", nargs=-1, required=True)
 @as_json
-@click.pass_obj
+@pass_session
 def unset_metadata(
     session: Session, *, dataset: str, keys: tuple[str, ...], json: bool
 ) -> None:
@@ -244,7 +244,7 @@ def unset_metadata(
 @click.command("volumes")
 @long_ids
 @as_json
-@click.pass_obj
+@pass_session
 def list_volumes(session: Session, *, long: bool, json: bool) -> None:
     """List volumes that no dataset is, and why.
 
@@ -273,7 +273,7 @@ def list_volumes(session: Session, *, long: bool, json: bool) -> None:
 @click.option("--backend", metavar="NAME", help="Which backend, if in several.")
 @_metadata
 @after_change
-@click.pass_obj
+@pass_session
 def adopt_volume(
     session: Session,
     /,
@@ -307,17 +307,3 @@ def _edit(
     json: bool,
 ) -> None:
     session.perform(lambda work: edit_metadata(work, dataset, edit, After(None, json)))
-
-
-DATASET_COMMANDS = (
-    adopt_volume,
-    create_dataset,
-    destroy_dataset,
-    explain,
-    list_datasets,
-    list_volumes,
-    metadata_group,
-    move_dataset,
-    purge_dataset,
-    resize_dataset,
-)

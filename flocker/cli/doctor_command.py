@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import click
-from rich.text import Text
 
 from flocker.cli.connecting import settle
 from flocker.cli.doctoring import Examined, Patient, examine
@@ -18,12 +17,13 @@ from flocker.cli.output import (
     printable,
     screen,
 )
-from flocker.cli.session import FAILED, Session, exit_status
+from flocker.cli.session import FAILED, Session, exit_status, pass_session
+from flocker.cli.terminal import Style, Text, styled
 from flocker.model.errors import FlockerError
 from flocker.runtime.reactor import IReactor
 
 _COLUMNS = (Column(""), Column("WHAT"), Column("FOUND", folds=True))
-_STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
+_STYLES = {Level.OK: Style.GREEN, Level.WARN: Style.YELLOW, Level.FAIL: Style.BOLD_RED}
 
 
 @click.command("doctor")
@@ -35,7 +35,7 @@ _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 )
 @click.option("-q", "--quiet", is_flag=True, help="Leave out what is well.")
 @as_json
-@click.pass_obj
+@pass_session
 def doctor(
     session: Session, *, agent_port: int | None, quiet: bool, json: bool
 ) -> None:
@@ -72,7 +72,7 @@ def _show(shown: Sequence[Finding], found: Examined) -> None:
 
 def _row(found: Finding) -> list[str | Text]:
     advice = "" if found.advice is None else f". What to do: {found.advice}"
-    level = Text(found.level.value, style=_STYLES[found.level])
+    level = styled(found.level.value, _STYLES[found.level])
     return [level, found.about, printable(f"{found.words}{advice}")]
 
 

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from attrs import evolve, frozen
-from cryptography import x509
 
 from flocker import __version__
 from flocker.ca.checking import common_name_of
@@ -31,6 +30,7 @@ from flocker.cli.findings import (
     judge_version,
     judge_volumes,
 )
+from flocker.cli.instruments import Instruments
 from flocker.client.interface import (
     Greeting,
     IFlockerClient,
@@ -41,7 +41,6 @@ from flocker.client.interface import (
 )
 from flocker.client.routes import Address
 from flocker.model.errors import FlockerError
-from flocker.model.ids import Era
 from flocker.wire.agent_yaml import AGENT_PORT, AgentConfig, BadAgentFile, parse
 from flocker.wire.answers import NodeAnswer
 
@@ -51,16 +50,6 @@ PLUGIN = "plugin"
 _NOT_FOUND = 404
 
 Examined = list[Finding]
-
-
-@frozen
-class Instruments:
-    """How the world is reached: clients, TLS ports, the clock, the kernel's boot id."""
-
-    client: Callable[[Address, ServiceCertificates], IFlockerClient]
-    probe: Callable[[Address, ServiceCertificates], Awaitable[x509.Certificate]]
-    now: Callable[[], datetime]
-    era: Callable[[], Era]
 
 
 @frozen

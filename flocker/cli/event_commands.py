@@ -8,8 +8,8 @@ from attrs import frozen
 
 from flocker.cli.changing import by_id
 from flocker.cli.options import as_json
-from flocker.cli.output import aside, print_json_line, print_sentence, printable, screen
-from flocker.cli.session import Session, Work
+from flocker.cli.output import aside, print_json_line, print_sentence, screen
+from flocker.cli.session import Session, Work, pass_session
 from flocker.cli.telling import name_of, tell
 from flocker.client.interface import RESET, Event
 from flocker.client.watching import Connected, Heard, Interrupted, watch
@@ -54,7 +54,7 @@ class Place:
     "--after", metavar="ID", help="Those after this event instead; ids are in JSON."
 )
 @as_json
-@click.pass_obj
+@pass_session
 def show_events(
     session: Session, *, follow: bool, last: int, after: str | None, json: bool
 ) -> None:
@@ -143,16 +143,4 @@ class _Writer:
         elif event.kind == RESET:
             print_sentence(tell(event, self._nodes, self._names), aside())
         else:
-            self._line(tell(event, self._nodes, self._names))
-
-    def _line(self, text: str) -> None:
-        console = screen()
-        if console.is_terminal:
-            print_sentence(text, console)
-            return
-        # Not through the console, which would end the program at a broken pipe.
-        console.file.write(printable(text) + "\n")
-        console.file.flush()
-
-
-EVENT_COMMANDS = (show_events,)
+            print_sentence(tell(event, self._nodes, self._names), screen())

@@ -1,24 +1,17 @@
 """`flockerctl`: look at a cluster and change what is wanted of its datasets.
 
-The commands; what they do to a cluster is in `flocker.client`, how results look in
+Which commands there are; each is in a module of its kind, which a run loads that calls
+it. What they do to a cluster is in `flocker.client`, how results look in
 `flocker.cli.output`. Runs with the base install only, also on macOS.
 """
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from flocker import __version__
-from flocker.cli.about_commands import ABOUT_COMMANDS
-from flocker.cli.completing import given_options
-from flocker.cli.connecting import CLUSTER_YML, DEFAULT_USER
-from flocker.cli.dataset_commands import DATASET_COMMANDS
-from flocker.cli.doctor_command import doctor
-from flocker.cli.event_commands import EVENT_COMMANDS
-from flocker.cli.lease_commands import LEASE_COMMANDS
-from flocker.cli.node_commands import NODE_COMMANDS
-from flocker.cli.session import Session, World, the_world
+from flocker.cli.given import CLUSTER_YML, DEFAULT_USER
+from flocker.runtime.loading import LaterCommand, LaterGroup
 
 _EPILOG = """\b
 Exit status:
@@ -34,7 +27,7 @@ Exit status:
 _ALIASES = {"status": "list-nodes", "ls": "list"}
 
 
-class _WithAliases(click.Group):
+class _WithAliases(LaterGroup):
     """Knows some commands by a second name."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -43,7 +36,7 @@ class _WithAliases(click.Group):
 
 def main() -> None:
     """Run the command with the process's arguments, then exit."""
-    flockerctl(prog_name="flockerctl", obj=the_world())
+    flockerctl(prog_name="flockerctl")
 
 
 @click.group(cls=_WithAliases, epilog=_EPILOG)
@@ -89,29 +82,106 @@ def main() -> None:
 @click.option(
     "--containerized", envvar="CONTAINERIZED", default="", hidden=True, metavar="ANY"
 )
-@click.pass_context
-def flockerctl(
-    context: click.Context,
-    /,
-    containerized: str,
-    **given: Any,  # noqa: ANN401
-) -> None:
+def flockerctl(**_given: object) -> None:
     """Look at a Flocker cluster and its datasets, and change them.
 
     The options here may also be given as environment variables:
     FLOCKER_CONTROL_SERVICE, FLOCKER_CERTS_PATH, FLOCKER_USER.
     """
-    world = context.find_object(World)
-    options = given_options({**given, "containerized": containerized})
-    context.obj = Session(options, world or the_world())
 
 
-for _command in (
-    *ABOUT_COMMANDS,
-    *DATASET_COMMANDS,
-    *EVENT_COMMANDS,
-    *LEASE_COMMANDS,
-    *NODE_COMMANDS,
-    doctor,
-):
+_COMMANDS = (
+    LaterCommand(
+        "adopt",
+        "flocker.cli.dataset_commands:adopt_volume",
+        "Make a volume that no dataset is the one it was.",
+    ),
+    LaterCommand(
+        "completion",
+        "flocker.cli.about_commands:print_completion",
+        "Print the script that lets SHELL complete flockerctl's command lines.",
+    ),
+    LaterCommand(
+        "create",
+        "flocker.cli.dataset_commands:create_dataset",
+        "Create a dataset on a node.",
+    ),
+    LaterCommand(
+        "destroy",
+        "flocker.cli.dataset_commands:destroy_dataset",
+        "Destroy a dataset and its data.",
+    ),
+    LaterCommand(
+        "doctor",
+        "flocker.cli.doctor_command:doctor",
+        "Look for what is wrong, from this machine, and say what to do.",
+    ),
+    LaterCommand(
+        "events",
+        "flocker.cli.event_commands:show_events",
+        "Show what has happened to datasets, leases and nodes.",
+    ),
+    LaterCommand(
+        "health",
+        "flocker.cli.about_commands:show_health",
+        "Show how the parts of the control service are.",
+    ),
+    LaterCommand(
+        "lease",
+        "flocker.cli.lease_commands:lease_group",
+        "Keep datasets where they are used.",
+    ),
+    LaterCommand(
+        "list",
+        "flocker.cli.dataset_commands:list_datasets",
+        "List the datasets (also: ls).",
+    ),
+    LaterCommand(
+        "list-nodes",
+        "flocker.cli.node_commands:list_nodes",
+        "List the nodes of the cluster (also: status, node list).",
+    ),
+    LaterCommand(
+        "metadata",
+        "flocker.cli.dataset_commands:metadata_group",
+        "Change words about a dataset; `name` is what it is called here.",
+    ),
+    LaterCommand(
+        "move",
+        "flocker.cli.dataset_commands:move_dataset",
+        "Move a dataset, with its data, to another node.",
+    ),
+    LaterCommand(
+        "node",
+        "flocker.cli.node_commands:node_group",
+        "Look at the nodes, and say what is known of them.",
+    ),
+    LaterCommand(
+        "purge",
+        "flocker.cli.dataset_commands:purge_dataset",
+        "Forget a destroyed DATASET: its id and name are free again.",
+    ),
+    LaterCommand(
+        "resize",
+        "flocker.cli.dataset_commands:resize_dataset",
+        "Make DATASET larger, while it is in use.",
+    ),
+    LaterCommand(
+        "version",
+        "flocker.cli.about_commands:show_version",
+        "Show the version of this client.",
+    ),
+    LaterCommand(
+        "volumes",
+        "flocker.cli.dataset_commands:list_volumes",
+        "List volumes that no dataset is, and why.",
+    ),
+    LaterCommand(
+        "why",
+        "flocker.cli.dataset_commands:explain",
+        "Say what happens to DATASET, and what it waits for.",
+    ),
+)
+
+for _command in _COMMANDS:
     flockerctl.add_command(_command)

@@ -8,7 +8,7 @@ from flocker.cli.choosing import choose_dataset, choose_lease, choose_node
 from flocker.cli.explaining import duration, name_node
 from flocker.cli.options import as_json, dataset_option, long_ids, node_option
 from flocker.cli.output import print_json, print_sentence, print_table, screen
-from flocker.cli.session import Session, Work
+from flocker.cli.session import Session, Work, pass_session
 from flocker.cli.tables import LEASE_COLUMNS, Look, lease_rows
 from flocker.client.interface import NewLease
 from flocker.wire.answers import LeaseAnswer
@@ -28,7 +28,7 @@ def lease_group() -> None:
 @lease_group.command("list")
 @long_ids
 @as_json
-@click.pass_obj
+@pass_session
 def lease_list(session: Session, *, long: bool, json: bool) -> None:
     """List the leases with their holders."""
 
@@ -60,7 +60,7 @@ def lease_list(session: Session, *, long: bool, json: bool) -> None:
     help="How long, as in 90s, 30m, 12h or 7d.  [default: until it is released]",
 )
 @as_json
-@click.pass_obj
+@pass_session
 def lease_acquire(
     session: Session,
     *,
@@ -95,7 +95,7 @@ def lease_acquire(
 @dataset_option
 @click.option("--holder", metavar="NAME", help=f"{_HOLDER} no more.  [default: all]")
 @as_json
-@click.pass_obj
+@pass_session
 def lease_release(
     session: Session, *, dataset: str, holder: str | None, json: bool
 ) -> None:
@@ -118,6 +118,3 @@ def _released(lease: LeaseAnswer, holder: str | None) -> str:
     if holder is None or not others:
         return f"Dataset {lease.dataset_id} is not leased any more."
     return f"Dataset {lease.dataset_id} is still leased by {', '.join(sorted(others))}."
-
-
-LEASE_COMMANDS = (lease_group,)

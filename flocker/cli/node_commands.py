@@ -10,7 +10,7 @@ from flocker.cli.choosing import choose_node
 from flocker.cli.explaining import duration, moment
 from flocker.cli.options import as_json, long_ids, node_argument
 from flocker.cli.output import print_json, print_sentence, print_table, screen
-from flocker.cli.session import Session, Work
+from flocker.cli.session import Session, Work, pass_session
 from flocker.cli.tables import (
     DATASET_COLUMNS,
     Look,
@@ -26,7 +26,7 @@ from flocker.wire.answers import NodeAnswer, plain
 @click.command("list-nodes")
 @long_ids
 @as_json
-@click.pass_obj
+@pass_session
 def list_nodes(session: Session, *, long: bool, json: bool) -> None:
     """List the nodes of the cluster (also: status, node list)."""
     session.perform(lambda work: _show_nodes(work, long=long, json=json))
@@ -43,7 +43,7 @@ def node_group() -> None:
 @node_group.command("list")
 @long_ids
 @as_json
-@click.pass_obj
+@pass_session
 def node_list(session: Session, *, long: bool, json: bool) -> None:
     """List the nodes of the cluster."""
     session.perform(lambda work: _show_nodes(work, long=long, json=json))
@@ -52,7 +52,7 @@ def node_list(session: Session, *, long: bool, json: bool) -> None:
 @node_group.command("show")
 @node_argument
 @as_json
-@click.pass_obj
+@pass_session
 def node_show(session: Session, *, node: str, json: bool) -> None:
     """Show what is known of NODE, and the datasets that are or should be there.
 
@@ -106,7 +106,7 @@ def _told(
 @node_argument
 @click.argument("labels", nargs=-1, required=True, metavar="KEY=VALUE|KEY-...")
 @as_json
-@click.pass_obj
+@pass_session
 def node_label(
     session: Session, *, node: str, labels: tuple[str, ...], json: bool
 ) -> None:
@@ -131,7 +131,7 @@ def _label(text: str) -> tuple[str, str | None]:
 @node_group.command("cordon")
 @node_argument
 @as_json
-@click.pass_obj
+@pass_session
 def node_cordon(session: Session, *, node: str, json: bool) -> None:
     """Let nothing new come to NODE; what is there stays.
 
@@ -147,7 +147,7 @@ def node_cordon(session: Session, *, node: str, json: bool) -> None:
 @node_group.command("uncordon")
 @node_argument
 @as_json
-@click.pass_obj
+@pass_session
 def node_uncordon(session: Session, *, node: str, json: bool) -> None:
     """Let datasets come to NODE again."""
 
@@ -167,7 +167,7 @@ def node_uncordon(session: Session, *, node: str, json: bool) -> None:
 )
 @click.option("--why", metavar="TEXT", help="How it is known.")
 @as_json
-@click.pass_obj
+@pass_session
 def node_dead(
     session: Session, *, node: str, checked: bool, why: str | None, json: bool
 ) -> None:
@@ -196,7 +196,7 @@ def node_dead(
 @node_group.command("alive")
 @node_argument
 @as_json
-@click.pass_obj
+@pass_session
 def node_alive(session: Session, *, node: str, json: bool) -> None:
     """Take back that NODE is dead; what was taken from it stays taken."""
 
@@ -209,7 +209,7 @@ def node_alive(session: Session, *, node: str, json: bool) -> None:
 @node_group.command("forget")
 @node_argument
 @as_json
-@click.pass_obj
+@pass_session
 def node_forget(session: Session, *, node: str, json: bool) -> None:
     """Forget NODE, which will not come back; nothing may be wanted of it."""
 
@@ -262,6 +262,3 @@ async def _show_nodes(work: Work, *, long: bool, json: bool) -> None:
     print_table(node_columns(long=long), rows, screen())
     for line in refusals(nodes):
         click.echo(line, err=True)
-
-
-NODE_COMMANDS = (list_nodes, node_group)

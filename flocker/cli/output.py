@@ -5,24 +5,29 @@ columns and never cuts an id; where it is not for a terminal, a row is a line.
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from attrs import frozen
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from flocker.cli.explaining import Nodes, duration, name_node
+from flocker.cli.terminal import (
+    Page,
+    Style,
+    Text,
+    columns,
+    fold,
+    page_on,
+    shortened,
+    styled,
+)
 from flocker.client.interface import Unreachable
 from flocker.client.waiting import Observer, Seen
 from flocker.model.cluster import Phase
 from flocker.wire.answers import plain
 
-_WIDE = 100_000
-"""Columns of a page on which nothing is folded."""
 _NARROWEST = 12
 """Columns in which content may fold; where there are fewer, it does not."""
 _CARET_C = 3
@@ -30,13 +35,16 @@ _CARET_C = 3
 _GAP = 2
 """Columns between two columns."""
 
+_CLEAR = "\r\x1b[2K"
+"""Empties the line of a terminal's cursor, ECMA-48."""
+
 _STYLES = {
-    Phase.MOUNTED.value: "green",
-    Phase.FAILED.value: "bold red",
-    Phase.UNKNOWN.value: "red",
-    Phase.DESTROYED.value: "dim",
+    Phase.MOUNTED.value: Style.GREEN,
+    Phase.FAILED.value: Style.BOLD_RED,
+    Phase.UNKNOWN.value: Style.RED,
+    Phase.DESTROYED.value: Style.DIM,
 }
-_UNDER_WAY = "yellow"
+_UNDER_WAY = Style.YELLOW
 
 
 @frozen
@@ -48,18 +56,20 @@ class Column:
     right: bool = False
 
 
-def screen() -> Console:
+def screen() -> Page:
     """Where results go."""
-    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    return page_on(sys.stdout, os.environ)
 
 
-def aside() -> Console:
+def aside() -> Page:
     """Where progress and errors go."""
-    return Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+    return page_on(sys.stderr, os.environ)
 
 
 def printable(text: str) -> str:
     """Make a text of unknown origin safe: what a terminal would obey is spelled out."""
+    if text.isprintable():
+        return text
     return "".join(
         letter if letter.isprintable() else repr(letter)[1:-1] for letter in text
     )
@@ -67,67 +77,74 @@ def printable(text: str) -> str:
 
 def phase_text(phase: str) -> Text:
     """Write a phase in its colour."""
-    return Text(printable(phase), style=_STYLES.get(phase, _UNDER_WAY))
+    return styled(printable(phase), _STYLES.get(phase, _UNDER_WAY))
 
 
-def print_json(value: object, console: Console) -> None:
+def print_json(value: object, page: Page) -> None:
     """Print values or texts as JSON, with the keys of the REST API."""
-    text = json.dumps(plain(value), indent=2, ensure_ascii=False)
-    console.file.write(text + "\n")
+    page.write(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
 
 
-def print_json_line(value: object, console: Console) -> None:
+def print_json_line(value: object, page: Page) -> None:
     """Print a value as JSON on a line of its own, at once."""
-    console.file.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
-    console.file.flush()
+    page.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
 
 
-def print_sentence(sentence: str, console: Console) -> None:
+def print_sentence(sentence: str, page: Page) -> None:
     """Print a sentence, broken between words on a terminal only."""
-    console.print(printable(sentence), soft_wrap=not console.is_terminal)
+    words = printable(sentence)
+    if page.width is None:
+        page.write(f"{words}\n")
+        return
+    page.write("".join(f"{words[line]}\n" for line in fold(words, page.width)))
 
 
 def print_table(
-    columns: Sequence[Column],
-    rows: Sequence[Sequence[str | Text]],
-    console: Console,
+    heads: Sequence[Column], rows: Sequence[Sequence[str | Text]], page: Page
 ) -> None:
     """Print rows under their titles, as wide as the terminal and the ids need."""
-    cells = [[_cell(cell) for cell in row] for row in rows]
-    widths = _widths(columns, cells, console.width if console.is_terminal else _WIDE)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column, width in zip(columns, widths, strict=True):
-        table.add_column(
-            column.title,
-            width=width,
-            overflow="fold",
-            justify="right" if column.right else "left",
-        )
-    for row in cells:
-        table.add_row(*row)
-    options = console.options.update(width=sum(widths) + _GAP * len(widths))
-    for line in console.render_lines(table, options, pad=False):
-        text = Text.assemble(*((part.text, part.style or "") for part in line))
-        text.rstrip()
-        console.print(text, soft_wrap=True)
+    titles = [styled(head.title, Style.BOLD) for head in heads]
+    cells = [titles, *([_cell(cell) for cell in row] for row in rows)]
+    widths = _widths(heads, cells, page.width)
+    lines = [line for row in cells for line in _row_lines(row, heads, widths, page)]
+    page.write("".join(f"{line}\n" for line in lines))
 
 
 def _widths(
-    columns: Sequence[Column], rows: Sequence[Sequence[Text]], room: int
+    heads: Sequence[Column], rows: Sequence[Sequence[Text]], room: int | None
 ) -> list[int]:
     """Give each column what its content needs; one that folds, what is left."""
     needed = [
-        max(len(column.title), *(row[index].cell_len for row in rows), 1)
-        for index, column in enumerate(columns)
+        max(1, *(columns(str(row[index])) for row in rows))
+        for index in range(len(heads))
     ]
-    fixed = sum(
-        width for width, column in zip(needed, columns, strict=True) if not column.folds
-    )
-    left = room - fixed - _GAP * (len(columns) - 1)
+    if room is None:
+        return needed
+    each = list(zip(needed, heads, strict=True))
+    fixed = sum(width for width, head in each if not head.folds)
+    left = room - fixed - _GAP * (len(heads) - 1)
     return [
-        min(width, left) if column.folds and left >= _NARROWEST else width
-        for width, column in zip(needed, columns, strict=True)
+        min(width, left) if head.folds and left >= _NARROWEST else width
+        for width, head in each
     ]
+
+
+def _row_lines(
+    row: Sequence[Text], heads: Sequence[Column], widths: Sequence[int], page: Page
+) -> Iterator[str]:
+    """Write a row, a line more wherever a cell folds."""
+    folded = [
+        [cell.cut(part) for part in fold(str(cell), width)]
+        for cell, width in zip(row, widths, strict=True)
+    ]
+    for number in range(max(map(len, folded))):
+        line = ""
+        for cell, head, width in zip(folded, heads, widths, strict=True):
+            text = cell[number] if number < len(cell) else styled("")
+            blanks = " " * (width - columns(str(text)))
+            shown = page.shown(text)
+            line += (blanks + shown if head.right else shown + blanks) + " " * _GAP
+        yield line.rstrip(" ")
 
 
 def progress_line(seen: Seen, elapsed: float, nodes: Nodes) -> str:
@@ -141,22 +158,23 @@ def progress_line(seen: Seen, elapsed: float, nodes: Nodes) -> str:
 
 
 @contextmanager
-def progress(console: Console, nodes: Nodes) -> Iterator[Observer]:
+def progress(page: Page, nodes: Nodes) -> Iterator[Observer]:
     """Show a wait: one live line on a terminal, else a line a change."""
-    if not console.is_terminal or console.is_dumb_terminal:
-        yield _changes(console, nodes)
+    if page.width is None or not page.moves:
+        yield _changes(page, nodes)
         return
-    with Live(console=console, auto_refresh=False, transient=True) as live:
+    room = page.width - _CARET_C
 
-        def show(seen: Seen, elapsed: float) -> None:
-            line = Text(progress_line(seen, elapsed, nodes), no_wrap=True)
-            line.truncate(console.width - _CARET_C, overflow="ellipsis")
-            live.update(line, refresh=True)
+    def show(seen: Seen, elapsed: float) -> None:
+        page.write(_CLEAR + shortened(progress_line(seen, elapsed, nodes), room))
 
+    try:
         yield show
+    finally:
+        page.write(_CLEAR)
 
 
-def _changes(console: Console, nodes: Nodes) -> Observer:
+def _changes(page: Page, nodes: Nodes) -> Observer:
     shown: list[object] = [None]
 
     def show(seen: Seen, elapsed: float) -> None:
@@ -167,10 +185,10 @@ def _changes(console: Console, nodes: Nodes) -> Observer:
         )
         if news != shown[0]:
             shown[0] = news
-            console.print(progress_line(seen, elapsed, nodes), soft_wrap=True)
+            page.write(progress_line(seen, elapsed, nodes) + "\n")
 
     return show
 
 
 def _cell(cell: str | Text) -> Text:
-    return cell if isinstance(cell, Text) else Text(printable(cell))
+    return cell if isinstance(cell, Text) else styled(printable(cell))

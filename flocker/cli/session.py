@@ -6,6 +6,7 @@ reactor, the client and the clock come in through `World`.
 
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any
 
 import click
@@ -18,11 +19,11 @@ from flocker.cli.connecting import (
     BadAddress,
     BadFile,
     NoControlService,
-    Options,
     load_certificates,
     settle,
 )
-from flocker.cli.doctoring import Instruments
+from flocker.cli.given import Options, given_options
+from flocker.cli.instruments import Instruments
 from flocker.cli.output import aside, print_sentence
 from flocker.client.http import connect
 from flocker.client.interface import (
@@ -110,6 +111,19 @@ class Session:
                 return exit_status(error)
 
         click.get_current_context().exit(self.world.run(command))
+
+
+def pass_session(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command of flockerctl its session as the first argument."""
+
+    @wraps(command)
+    def with_session(**given: object) -> None:
+        context = click.get_current_context()
+        options = given_options(context.find_root().params)
+        world = context.find_object(World) or the_world()
+        command(Session(options, world), **given)
+
+    return with_session
 
 
 def exit_status(error: FlockerError) -> int:

@@ -6,12 +6,12 @@ The words of the columns are those of the first Flocker's tools.
 from collections.abc import Iterable, Sequence
 
 from attrs import frozen
-from rich.text import Text
 
 from flocker.cli.arguments import write_metadata
 from flocker.cli.choosing import SHORT
 from flocker.cli.explaining import ON_USE, QUIET_AFTER, Nodes, duration
 from flocker.cli.output import Column, phase_text, printable
+from flocker.cli.terminal import Style, Text, styled
 from flocker.model.ids import NodeID
 from flocker.model.sizes import GIBIBYTE, humanize
 from flocker.wire.answers import (
@@ -121,7 +121,10 @@ def volume_row(volume: VolumeAnswer, look: Look) -> list[str | Text]:
 
 def health_row(part: str, state: str) -> list[str | Text]:
     """Write how a part of the control service is."""
-    return [part, Text(printable(state), style="green" if state == OK else "bold red")]
+    return [
+        part,
+        styled(printable(state), Style.GREEN if state == OK else Style.BOLD_RED),
+    ]
 
 
 def refusals(nodes: Iterable[NodeAnswer]) -> list[str]:
@@ -140,9 +143,9 @@ def _id(identifier: object, *, long: bool) -> str:
 
 def _contact(node: NodeAnswer) -> Text:
     if is_dead(node):
-        return Text("standing down" if node.connected else "dead", style="red")
+        return styled("standing down" if node.connected else "dead", Style.RED)
     contact = _heard(node)
-    return contact + Text(", cordoned", style="yellow") if node.cordoned else contact
+    return contact + styled(", cordoned", Style.YELLOW) if node.cordoned else contact
 
 
 def is_dead(node: NodeAnswer) -> bool:
@@ -152,10 +155,10 @@ def is_dead(node: NodeAnswer) -> bool:
 
 def _heard(node: NodeAnswer) -> Text:
     if not node.connected:
-        return Text(f"silent for {duration(node.seconds)}", style="red")
+        return styled(f"silent for {duration(node.seconds)}", Style.RED)
     if node.seconds >= QUIET_AFTER:
-        return Text(f"quiet for {duration(node.seconds)}", style="yellow")
-    return Text("connected", style="green")
+        return styled(f"quiet for {duration(node.seconds)}", Style.YELLOW)
+    return styled("connected", Style.GREEN)
 
 
 def _until(expires: float | None) -> str:

@@ -10,8 +10,6 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from cryptography import x509
-from treq import content
-from treq.client import HTTPClient
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from zope.interface import implementer
@@ -31,12 +29,13 @@ from flocker.client.interface import (
     Wishes,
 )
 from flocker.client.routes import (
-    ORIGIN,
     Address,
     Route,
+    ask,
     exchange,
     route_to,
     somewhere,
+    whole,
 )
 from flocker.client.streaming import stream_of
 from flocker.model.errors import FlockerError
@@ -251,16 +250,10 @@ class HTTPFlockerClient:
         headers = Headers({"accept": ["text/event-stream"], **given})
 
         async def begin(route: Route) -> IEventStream:
-            response = await HTTPClient(route.agent).request(
-                "GET",
-                f"{ORIGIN}/v1/events",
-                headers=headers,
-                allow_redirects=False,
-                unbuffered=True,
-            )
+            response = await ask(route, "GET", "/v1/events", headers)
             if response.code == _OK:
-                return stream_of(response.original, route.where, self._clock)
-            answer = await content(response)
+                return stream_of(response, route.where, self._clock)
+            answer = await whole(response)
             raise _refused(route.where, response.code, answer)
 
         _, stream = await self._somewhere(begin)

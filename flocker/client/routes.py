@@ -12,8 +12,6 @@ from functools import partial
 from typing import NoReturn, TypeVar, cast
 
 from attrs import frozen
-from treq import content
-from treq.client import HTTPClient
 from twisted.internet import error as network
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
@@ -23,16 +21,20 @@ from twisted.internet.interfaces import (
     IReactorTime,
     IStreamClientEndpoint,
 )
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
 from twisted.web.client import (
     URI,
     Agent,
     HTTPConnectionPool,
     RequestTransmissionFailed,
+    ResponseDone,
     ResponseFailed,
     ResponseNeverReceived,
 )
+from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer
+from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from flocker.ca.credentials import Credential
@@ -170,14 +172,28 @@ async def exchange(
         headers.addRawHeader(_CONDITION, tag)
     if unless is not None:
         headers.addRawHeader("if-none-match", f'"{unless}"')
-    response = await HTTPClient(route.agent).request(
-        method,
-        ORIGIN + path,
-        headers=headers,
-        data=None if body is None else _Body(json.dumps(body).encode()),
-        allow_redirects=False,
-    )
-    return response.code, response.headers, await content(response)
+    response = await ask(route, method, path, headers, body)
+    return response.code, response.headers, await whole(response)
+
+
+async def ask(
+    route: Route,
+    method: str,
+    path: str,
+    headers: Headers,
+    body: object | None = None,
+) -> IResponse:
+    """Ask over one route; the answer's body is still to be read."""
+    producer = None if body is None else _Body(json.dumps(body).encode())
+    uri = ORIGIN + path
+    return await route.agent.request(method.encode(), uri.encode(), headers, producer)
+
+
+async def whole(response: IResponse) -> bytes:
+    """Read an answer's body; it may end with its connection, as in HTTP/1.0."""
+    gathered: Deferred[bytes] = Deferred()
+    response.deliverBody(_Gathering(gathered))
+    return await gathered
 
 
 def _too_late(_result: object, seconds: float) -> NoReturn:
@@ -227,6 +243,25 @@ class _Always:
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         return self.endpoint
+
+
+class _Gathering(Protocol):
+    """Gives a body when it has ended."""
+
+    def __init__(self, gathered: "Deferred[bytes]") -> None:
+        self._gathered = gathered
+        self._parts: list[bytes] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        self._parts.append(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._gathered.called:
+            return
+        if reason.check(ResponseDone, PotentialDataLoss) is None:
+            self._gathered.errback(reason)
+        else:
+            self._gathered.callback(b"".join(self._parts))
 
 
 @implementer(IBodyProducer)

@@ -4,6 +4,7 @@ Command-line tools call `run_command`, daemons `run_service`. Nobody else starts
 or imports the reactor; they are given it.
 """
 
+import os
 import signal
 import sys
 import time
@@ -142,8 +143,10 @@ class _Running:
             status = await self._command(self._program.reactor)
         except CancelledError:
             return
-        except SystemExit as end:  # rich's way to end when nobody reads the output
-            self._program.finish(end.code if isinstance(end.code, int) else 1)
+        except BrokenPipeError:
+            # Nobody reads the output any more; at the exit it is flushed once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._program.finish(1)
         except Exception as error:  # noqa: BLE001 - the end of the line for any error
             self._program.fail(error)
         else:

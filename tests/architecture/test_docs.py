@@ -25,6 +25,7 @@ from flocker.node_tools.era import node_era
 from flocker.restapi.endpoint import endpoints_of
 from flocker.restapi.errors import STATUS
 from flocker.restapi.openapi import ROOMS
+from flocker.runtime.loading import LaterCommand
 from flocker.sandbox.main import sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -108,7 +109,8 @@ def commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Com
     yield name, command
     if isinstance(command, click.Group):
         for sub, found in command.commands.items():
-            yield from commands(f"{name} {sub}", found)
+            there = found.loaded() if isinstance(found, LaterCommand) else found
+            yield from commands(f"{name} {sub}", there)
 
 
 def options_of(command: click.Command) -> set[str]:

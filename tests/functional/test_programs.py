@@ -70,11 +70,10 @@ return stop
 def test_nobody_reads() -> None:
     """A command whose output is a pipe that nobody reads any more ends at once."""
     body = """
-from rich.console import Console
 say("begun")
 await deferLater(reactor, 0.5, lambda: None)
 for _ in range(10):
-    Console().print("more")
+    say("more")
 return 0
 """
     process = program("run_command", body)

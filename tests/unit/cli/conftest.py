@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from pyrsistent import pmap
 
 from flocker.cli import ca
-from flocker.cli.doctoring import Instruments
 from flocker.cli.flockerctl import flockerctl
+from flocker.cli.instruments import Instruments
 from flocker.cli.session import World
 from flocker.client.interface import NewDataset
 from flocker.model.ids import DatasetID, Era, NodeID

@@ -9,8 +9,9 @@ from attrs import evolve
 
 from flocker.ca.files import write_credential
 from flocker.cli.connecting import Destination
-from flocker.cli.doctoring import Instruments, Patient, examine
+from flocker.cli.doctoring import Patient, examine
 from flocker.cli.findings import Finding
+from flocker.cli.instruments import Instruments
 from flocker.cli.session import World
 from flocker.client.interface import TLSRefused, Unreachable
 from flocker.client.routes import Address

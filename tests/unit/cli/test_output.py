@@ -5,8 +5,6 @@ import json
 import re
 from uuid import UUID
 
-from rich.console import Console
-
 from flocker.cli.output import (
     Column,
     phase_text,
@@ -17,6 +15,7 @@ from flocker.cli.output import (
     progress,
     progress_line,
 )
+from flocker.cli.terminal import Page, Style
 from flocker.client.interface import Unreachable
 from flocker.model.ids import BackendName, DatasetID, NodeID
 from flocker.wire.answers import CauseAnswer, DatasetAnswer, NodeAnswer
@@ -28,28 +27,20 @@ CONTROL = r"(?:\x1b\[[?0-9;]*[a-zA-Z]|[\r\n])+"
 COLUMNS = (Column("ID"), Column("SIZE", right=True), Column("MORE", folds=True))
 
 
-def a_terminal(width: int) -> Console:
+def a_terminal(width: int) -> Page:
     """A terminal of so many columns, without colours."""
-    return Console(
-        file=io.StringIO(),
-        width=width,
-        force_terminal=True,
-        color_system=None,
-        highlight=False,
-        legacy_windows=False,
-        _environ={"TERM": "xterm"},
-    )
+    return Page(io.StringIO(), width, moves=True)
 
 
-def a_pipe() -> Console:
+def a_pipe() -> Page:
     """What standard output is in a pipe."""
-    return Console(file=io.StringIO(), highlight=False, _environ={})
+    return Page(io.StringIO())
 
 
-def printed(console: Console) -> list[str]:
+def printed(page: Page) -> list[str]:
     """The lines that were printed."""
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue().splitlines()
+    assert isinstance(page.file, io.StringIO)
+    return page.file.getvalue().splitlines()
 
 
 def seen(phase: str, cause: str | None = None) -> DatasetAnswer:
@@ -76,16 +67,16 @@ def seen(phase: str, cause: str | None = None) -> DatasetAnswer:
 
 def test_table_in_a_pipe() -> None:
     """In a pipe a row is a line, however long, without blanks at its end."""
-    console = a_pipe()
-    print_table(COLUMNS, [["a", "1", "x" * 200], ["bb", "22", ""]], console)
-    assert printed(console) == ["ID  SIZE  MORE", f"a      1  {'x' * 200}", "bb    22"]
+    page = a_pipe()
+    print_table(COLUMNS, [["a", "1", "x" * 200], ["bb", "22", ""]], page)
+    assert printed(page) == ["ID  SIZE  MORE", f"a      1  {'x' * 200}", "bb    22"]
 
 
 def test_table_on_a_terminal() -> None:
     """On a terminal what may fold takes what the others leave."""
-    console = a_terminal(30)
-    print_table(COLUMNS, [["a" * 8, "1", "x" * 20]], console)
-    assert printed(console) == [
+    page = a_terminal(30)
+    print_table(COLUMNS, [["a" * 8, "1", "x" * 20]], page)
+    assert printed(page) == [
         "ID        SIZE  MORE",
         f"aaaaaaaa     1  {'x' * 14}",
         f"                {'x' * 6}",
@@ -94,30 +85,30 @@ def test_table_on_a_terminal() -> None:
 
 def test_ids_are_never_cut() -> None:
     """Where a terminal is too narrow, a row is one line that it breaks itself."""
-    console = a_terminal(40)
-    print_table(COLUMNS, [["a" * 36, "1", "x" * 20]], console)
-    assert printed(console)[1] == f"{'a' * 36}     1  {'x' * 20}"
+    page = a_terminal(40)
+    print_table(COLUMNS, [["a" * 36, "1", "x" * 20]], page)
+    assert printed(page)[1] == f"{'a' * 36}     1  {'x' * 20}"
 
 
 def test_empty_table() -> None:
     """A table without rows still has its titles."""
-    console = a_pipe()
-    print_table(COLUMNS, [], console)
-    assert printed(console) == ["ID  SIZE  MORE"]
+    page = a_pipe()
+    print_table(COLUMNS, [], page)
+    assert printed(page) == ["ID  SIZE  MORE"]
 
 
 def test_sentence_in_a_pipe() -> None:
     """In a pipe a sentence is a line."""
-    console = a_pipe()
-    print_sentence("word " * 40, console)
-    assert len(printed(console)) == 1
+    page = a_pipe()
+    print_sentence("word " * 40, page)
+    assert len(printed(page)) == 1
 
 
 def test_sentence_on_a_terminal() -> None:
     """On a terminal a sentence breaks between words."""
-    console = a_terminal(10)
-    print_sentence("one two three four", console)
-    assert [line.strip() for line in printed(console)] == ["one two", "three four"]
+    page = a_terminal(10)
+    print_sentence("one two three four", page)
+    assert [line.strip() for line in printed(page)] == ["one two", "three four"]
 
 
 def test_control_characters() -> None:
@@ -127,16 +118,16 @@ def test_control_characters() -> None:
 
 def test_markup_is_text() -> None:
     """Brackets in metadata are no markup."""
-    console = a_pipe()
-    print_table(COLUMNS, [["[red]", "1", "[/]"]], console)
-    assert printed(console)[1] == "[red]     1  [/]"
+    page = a_pipe()
+    print_table(COLUMNS, [["[red]", "1", "[/]"]], page)
+    assert printed(page)[1] == "[red]     1  [/]"
 
 
 def test_json() -> None:
     """JSON is one document, whatever the width of the terminal."""
-    console = a_terminal(10)
-    print_json({"id": NODE, "name": "ü" * 30}, console)
-    assert json.loads("\n".join(printed(console))) == {
+    page = a_terminal(10)
+    print_json({"id": NODE, "name": "ü" * 30}, page)
+    assert json.loads("\n".join(printed(page))) == {
         "id": str(NODE),
         "name": "ü" * 30,
     }
@@ -144,8 +135,9 @@ def test_json() -> None:
 
 def test_phases_have_colours() -> None:
     """What failed is not coloured like what is well."""
-    styles = [str(phase_text(phase).style) for phase in ("mounted", "failed", "new")]
-    assert styles == ["green", "bold red", "yellow"]
+    texts = [phase_text(phase) for phase in ("mounted", "failed", "new")]
+    styles = [style for text in texts for _, style in text.pieces]
+    assert styles == [Style.GREEN, Style.BOLD_RED, Style.YELLOW]
 
 
 def test_line_of_a_wait() -> None:
@@ -164,14 +156,14 @@ def test_line_of_an_absent_control() -> None:
 
 def test_wait_in_a_pipe() -> None:
     """In a pipe a wait has a line a change, not a line a look."""
-    console = a_pipe()
+    page = a_pipe()
     away = Unreachable((("a:1", "connection refused"),))
-    with progress(console, NODES) as show:
+    with progress(page, NODES) as show:
         for time, look in enumerate(
             [seen("waiting"), seen("waiting"), seen("mounting"), away, away]
         ):
             show(look, float(time))
-    assert [line.split()[:3] for line in printed(console)] == [
+    assert [line.split()[:3] for line in printed(page)] == [
         ["0.0", "s", "waiting"],
         ["2.0", "s", "mounting"],
         ["3.0", "s", "the"],
@@ -180,12 +172,12 @@ def test_wait_in_a_pipe() -> None:
 
 def test_wait_on_a_terminal() -> None:
     """On a terminal a wait is one line, which is gone at its end."""
-    console = a_terminal(40)
-    with progress(console, NODES) as show:
+    page = a_terminal(40)
+    with progress(page, NODES) as show:
         show(seen("waiting", "x" * 100), 0.0)
         show(seen("waiting", "x" * 100), 1.0)
-    assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
+    assert isinstance(page.file, io.StringIO)
+    text = page.file.getvalue()
     looks = [part for part in re.split(CONTROL, text) if "waiting" in part]
-    assert [len(look) for look in looks] == [37, 37, 37]
-    assert text.endswith("\x1b[1A\x1b[2K")
+    assert [len(look) for look in looks] == [37, 37]
+    assert text.endswith("\r\x1b[2K")

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from flocker.model.errors import FlockerError
 from flocker.runtime.process import DEFAULT_ENVIRONMENT
-from flocker.sandbox.layout import HOME_MARK, STATES, programs
+from flocker.sandbox.layout import HOME_MARK, MOUNT_ROOT, STATES, programs
 
 PACKAGES = {
     "ip": "iproute2",
@@ -67,8 +67,19 @@ def require_image_tools() -> None:
     _require(IMAGES)
 
 
+def require_outside(place: Path) -> None:
+    """Check that machines will see Flocker's code; raises `CannotMakeSandbox`."""
+    if place.is_relative_to(MOUNT_ROOT):
+        raise CannotMakeSandbox(
+            f"Flocker's programs are in {place}, and each machine has a {MOUNT_ROOT} "
+            "of its own, for datasets: move the code, or install it elsewhere"
+        )
+
+
 def require_tools() -> None:
     """Check that everything is installed; raises `CannotMakeSandbox`."""
+    require_outside(programs())
+    require_outside(Path(__file__))
     _require(PACKAGES)
     for name in FLOCKER:
         if not (programs() / name).exists():

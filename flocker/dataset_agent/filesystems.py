@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 from zope.interface import Interface, implementer
 
 from flocker.backends.devices import device_at, device_number, device_size
@@ -35,7 +35,7 @@ from flocker.runtime.mount_table import (
     seen_at,
     staying,
 )
-from flocker.runtime.mounted import MOUNTINFO, read_mounts
+from flocker.runtime.mounted import MountText, read_mounts
 from flocker.runtime.process import ProcessFailed, run_sync
 
 _LET_GO_ATTEMPTS = 10
@@ -187,6 +187,7 @@ class Filesystems:
     """The real kernel, through the tools of util-linux, e2fsprogs and xfsprogs."""
 
     pause: Callable[[float], None] = time.sleep
+    _text: MountText = field(factory=MountText)
     _read: tuple[bytes, Mapping[int, tuple[Path, ...]]] = (b"", {})
     """The text of the mount table as it was last read, and what it says."""
 
@@ -265,8 +266,8 @@ class Filesystems:
     def mounts(self) -> Mapping[int, tuple[Path, ...]]:
         """Read ``/proc/self/mountinfo``; the same text gives the same object."""
         text, mounts = self._read
-        now = MOUNTINFO.read_bytes()
-        if now != text or not text:
+        now = self._text.read()
+        if now is not text:
             mounts = by_device(parse_mountinfo(os.fsdecode(now)))
             self._read = now, mounts
         return mounts

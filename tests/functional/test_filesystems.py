@@ -287,6 +287,18 @@ def test_awkward_name(filesystems, device, scratch):
     assert device.stat().st_rdev not in filesystems.mounts()
 
 
+def test_mounts_of_others(filesystems, mounted, scratch):
+    """What anybody mounts or unmounts is seen at the next question."""
+    other = scratch / "other"
+    other.mkdir()
+    number = mounted.stat().st_rdev
+    before = filesystems.mounts()
+    subprocess.run(["mount", "--bind", before[number][0], other], check=True)
+    assert filesystems.mounts()[number] == (*before[number], other)
+    subprocess.run(["umount", other], check=True)
+    assert filesystems.mounts()[number] == before[number]
+
+
 def test_symlinked_root(filesystems, device, scratch):
     """A mount root behind a symbolic link is the same place."""
     (scratch / "real").mkdir()

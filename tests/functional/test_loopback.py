@@ -13,7 +13,11 @@ import pytest
 from flocker.backends.block_interface import UnattachedVolume, VolumeBusy
 from flocker.backends.devices import device_number, device_size
 from flocker.backends.loopback.api import LoopbackBlockDevices, make_loopback
-from flocker.backends.loopback.directory import StorageFailed, VolumeDirectory
+from flocker.backends.loopback.directory import (
+    LOOK_ANYWAY,
+    StorageFailed,
+    VolumeDirectory,
+)
 from flocker.backends.loopback.loop_devices import (
     FileIdentity,
     LoopDevices,
@@ -304,6 +308,48 @@ def test_dead_node_on_shared_storage(scratch, api, tmp_path):
     )
     with pytest.raises(VolumeBusy, match="another machine"):
         careful.detach_volume(volume.blockdevice_id)
+
+
+# Listing again
+
+
+def test_others_changes_are_listed_at_once(scratch, api):
+    """What another node does is in the next listing."""
+    other = node(scratch, "node-2")
+    volume = api.create_volume(DatasetID(uuid4()), SIZE)
+    assert api.list_volumes() == [volume]
+    other.grow_volume(volume.blockdevice_id, 2 * SIZE)
+    assert [each.size for each in api.list_volumes()] == [2 * SIZE]
+    other.attach_volume(volume.blockdevice_id, InstanceID("node-2"))
+    assert [each.attached_to for each in api.list_volumes()] == ["node-2"]
+    other.detach_volume(volume.blockdevice_id)
+    other.destroy_volume(volume.blockdevice_id)
+    assert api.list_volumes() == []
+
+
+def test_changes_by_hand_are_listed(scratch, api):
+    """A file that somebody took away or brought back without the lock is noticed."""
+    volume = api.create_volume(DatasetID(uuid4()), SIZE)
+    file = file_of(scratch, volume)
+    assert api.list_volumes() == [volume]
+    file.rename(scratch / "away")
+    assert api.list_volumes() == []
+    (scratch / "away").rename(file)
+    assert api.list_volumes() == [volume]
+
+
+def test_files_are_not_looked_at_for_nothing(scratch):
+    """Where nobody says that anything changed, files are looked at now and then."""
+    now = [0.0]
+    directory = VolumeDirectory(scratch / str(CLUSTER), clock=lambda: now[0])
+    directory.open()
+    api = LoopbackBlockDevices(directory, ME, LiveMachines(scratch))
+    volume = api.create_volume(DatasetID(uuid4()), SIZE)
+    assert [each.size for each in api.list_volumes()] == [SIZE]
+    os.truncate(file_of(scratch, volume), 2 * SIZE)
+    assert [each.size for each in api.list_volumes()] == [SIZE]
+    now[0] = LOOK_ANYWAY
+    assert [each.size for each in api.list_volumes()] == [2 * SIZE]
 
 
 # Devices

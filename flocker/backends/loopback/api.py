@@ -140,7 +140,7 @@ class LoopbackBlockDevices:
     _loops: LoopDevices = field(factory=LoopDevices)
     _unique: Callable[[], UUID] = uuid4
     _mountinfo: Path = MOUNTINFO
-    _listed: tuple[list[StoredVolume], list[BlockDeviceVolume]] = ([], [])
+    _listed: tuple[Sequence[StoredVolume], list[BlockDeviceVolume]] = ([], [])
     """What was listed last: the same files are the same volumes."""
 
     def allocation_unit(self) -> int:
@@ -238,9 +238,9 @@ class LoopbackBlockDevices:
     def list_volumes(self) -> Sequence[BlockDeviceVolume]:
         """List every file once, with one scan a directory."""
         with self._directory.locked(shared=True):
-            stored = self._directory.list()
+            stored = self._directory.listed()
         last, volumes = self._listed
-        if stored != last:
+        if stored is not last:
             volumes = [_as_volume(each) for each in stored]
             self._listed = stored, volumes
         return list(volumes)

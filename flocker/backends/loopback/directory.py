@@ -8,11 +8,19 @@ Note [One lock a directory]: the writers of all nodes take ``lock`` exclusively 
 listers share it: a volume that is just being renamed is never missed nor seen twice,
 and nobody binds a loop device to a file while another looks whether it has one. The
 kernel frees the lock of a process that dies. The renames are safe without it.
+
+Note [Counted changes]: an agent lists at each round, and mostly nothing has changed.
+Whoever takes the lock exclusively first moves the lock file's time of modification on
+by a second: a count that no change can be without, as listers are kept out until it is
+done, and that needs no room on a full disk. Where it is what it was, the files are what
+they were. Someone who changes files by hand without the lock is noticed by the times of
+the directories, and a file that changed its size by hand after `LOOK_ANYWAY`.
 """
 
 import fcntl
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -32,6 +40,12 @@ from flocker.model.ids import DatasetID, InstanceID, VolumeID
 from flocker.model.sizes import humanize
 
 _TEMPORARY = ".creating-"
+
+LOOK_ANYWAY = 10.0
+"""Seconds after which all files are looked at though nobody says that any changed."""
+
+_COUNT = 1_000_000_000
+"""Nanoseconds by which the lock file's time goes on: all filesystems keep seconds."""
 
 
 @frozen
@@ -88,6 +102,10 @@ def _entries(directory: Path) -> list[os.DirEntry[str]]:
         return list(entries)
 
 
+def _changed_at(path: Path) -> int:
+    return path.stat(follow_symlinks=False).st_mtime_ns
+
+
 def _size(entry: os.DirEntry[str]) -> int:
     return entry.stat(follow_symlinks=False).st_size
 
@@ -97,11 +115,15 @@ class VolumeDirectory:
     """The volumes of one cluster below `top`."""
 
     top: Path
+    clock: Callable[[], float] = time.monotonic
     _names: dict[VolumeID, VolumeFile] = field(factory=dict, init=False)
     """Names seen so far. A volume's name never changes, so this cannot be wrong."""
     _stored: dict[str, StoredVolume] = field(factory=dict, init=False)
     """What the last listing gave, by path: what has not changed is given again."""
     _last: list[StoredVolume] = field(factory=list, init=False)
+    _marks: tuple[int, ...] = field(default=(), init=False)
+    """The times of the lock file and of the directories, at the last listing."""
+    _look_at: float = field(default=0.0, init=False)
 
     @property
     def _unattached(self) -> Path:
@@ -145,6 +167,9 @@ class VolumeDirectory:
         try:
             with _explained(self.top, "take the lock"):
                 fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+                if not shared:
+                    count = os.fstat(descriptor).st_mtime_ns + _COUNT
+                    os.utime(descriptor, ns=(count, count))
             yield
         finally:
             os.close(descriptor)
@@ -200,7 +225,31 @@ class VolumeDirectory:
             self._names = {volume.file.volume: volume.file for volume in found}
             self._stored = {str(volume.path): volume for volume in found}
             self._last = found
+        return self._last
+
+    def listed(self) -> Sequence[StoredVolume]:
+        """As `list`, but the last one where nobody changed anything since.
+
+        See Note [Counted changes].
+        """
+        with _explained(self.top, "list the volumes"):
+            marks = tuple(_changed_at(each) for each in self._marked())
+            now = self.clock()
+            if marks == self._marks and now < self._look_at:
+                return self._last
+            found = self.list()
+            # Of what appeared meanwhile no time was taken: it is looked at once more.
+            self._marks, self._look_at = marks, now + LOOK_ANYWAY
         return found
+
+    def _marked(self) -> Iterator[Path]:
+        """Name what changes its time with the volumes."""
+        yield self.top / "lock"
+        yield self._unattached
+        attached = self.top / "attached"
+        yield attached
+        for entry in _entries(attached):
+            yield Path(entry.path)
 
     def _scan(self, instance: InstanceID | None) -> Iterator[StoredVolume]:
         for entry in _entries(self._of(instance)):

@@ -15,7 +15,7 @@ from attrs import frozen
 from zope.interface import Interface
 
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, InstanceID, VolumeID
+from flocker.model.ids import DatasetID, InstanceID, Life, VolumeID
 
 
 class VolumeException(FlockerError):
@@ -94,12 +94,16 @@ class LivenessUnknown(FlockerError):
 
 @frozen
 class BlockDeviceVolume:
-    """One volume as the backend lists it; `size` in bytes."""
+    """One volume as the backend lists it; `size` in bytes.
+
+    `life` is what `IMarkingBlockDeviceAPI` was given, None for any other volume.
+    """
 
     blockdevice_id: VolumeID
     size: int
     attached_to: InstanceID | None
     dataset_id: DatasetID
+    life: Life | None = None
 
 
 class IBlockDeviceAPI(Interface):
@@ -151,6 +155,20 @@ class IBlockDeviceAPI(Interface):
         never by a guess. Raises `UnknownVolume`, `UnattachedVolume` (also while the
         device has not appeared).
         """
+
+
+class IMarkingBlockDeviceAPI(Interface):
+    """What a driver may add whose volumes carry one more mark than their dataset's id.
+
+    An id may be used again when its dataset was forgotten. A volume is known by the
+    mark for one that was made for the present dataset, though whoever made it has died
+    before it told. Without this a person must say so (`flockerctl adopt`).
+    """
+
+    def create_marked_volume(
+        dataset_id: DatasetID, size: int, life: Life
+    ) -> BlockDeviceVolume:
+        """Do as `create_volume`; it is listed with this `life` from the beginning."""
 
 
 class ICloudAPI(Interface):

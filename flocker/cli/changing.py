@@ -68,13 +68,17 @@ class New:
 
 @frozen
 class Found:
-    """What a user said of a volume that is to be a dataset."""
+    """What a user said of a volume that is to be a dataset.
+
+    Without a node it is where the dataset is wanted.
+    """
 
     dataset: str
-    node: str
+    node: str | None = None
     volume: str | None = None
     backend: str | None = None
     metadata: PMap[str, str] = NO_METADATA
+    empty: bool = False
 
 
 @frozen
@@ -111,17 +115,26 @@ async def create(work: Work, new: New, after: After) -> None:
 async def adopt(work: Work, wanted: Found, after: After) -> None:
     """Make a volume that no dataset is a dataset."""
     nodes = by_id(await work.client.nodes())
-    node = choose_node(wanted.node, nodes.values()).uuid
     listed = await work.client.volumes()
     volume = choose_volume(
         wanted.dataset, wanted.volume, wanted.backend, listed.volumes
     )
+    dataset = volume.dataset_id
+    if wanted.node is None:
+        datasets = await work.client.datasets()
+        node = choose_dataset(str(dataset), datasets).primary
+    else:
+        node = choose_node(wanted.node, nodes.values()).uuid
     _ = await work.client.adopt(
         Adoption(
-            volume.dataset_id, volume.volume, node, volume.backend, wanted.metadata
+            dataset,
+            volume.volume,
+            node,
+            volume.backend,
+            wanted.metadata,
+            wanted.empty,
         )
     )
-    dataset = volume.dataset_id
     sentence = f"Adopted dataset {dataset} for node {name_node(node, nodes)}."
     await _follow(work, _Change(dataset, sentence, Mounted(node), nodes), after)
 

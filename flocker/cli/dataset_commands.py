@@ -268,9 +268,10 @@ def list_volumes(session: Session, *, long: bool, json: bool) -> None:
 
 @click.command("adopt")
 @click.argument("dataset")
-@node_option("-n", "--node", what="Where it should be")
+@node_option("-n", "--node", what="Where it should be", required=False)
 @click.option("--volume", metavar="ID", help="Which volume, if there are several.")
 @click.option("--backend", metavar="NAME", help="Which backend, if in several.")
+@click.option("--empty", is_flag=True, help="It holds nothing: it may be formatted.")
 @_metadata
 @after_change
 @pass_session
@@ -279,16 +280,16 @@ def adopt_volume(
     /,
     *,
     dataset: str,
-    node: str,
     after: After,
     **found: Any,  # noqa: ANN401
 ) -> None:
     """Make a volume that no dataset is the one it was.
 
     DATASET is the beginning of the id that `flockerctl volumes` shows for it. The data
-    on the volume stay.
+    on the volume stay. A dataset that is configured, and has no volume yet, can stay
+    where it is wanted: without a node.
     """
-    wanted = Found(dataset, node, **found)
+    wanted = Found(dataset, **found)
     session.perform(lambda work: adopt(work, wanted, after))
 
 

@@ -15,6 +15,8 @@ CONDITIONS: Mapping[str, str] = {
     Condition.UNKNOWN.value: "that it cannot tell what its storage holds",
     Condition.MISSING.value: "that there is no volume of it yet",
     Condition.UNREGISTERED.value: "that a volume of it exists that is not recorded yet",
+    Condition.FOUND.value: "that a volume of it was found that is not recorded yet",
+    Condition.UNCLAIMED.value: "that a volume has its id that may be an earlier one's",
     Condition.REGISTERED.value: "that its volume is recorded and not listed yet",
     Condition.DESTROYED.value: "that its volume is gone",
     Condition.DETACHED.value: "that its volume is attached nowhere",
@@ -115,7 +117,9 @@ def _volume(dataset: DatasetInFull) -> str:
     if dataset.volume is None:
         return f"No volume of backend {dataset.backend!r} is recorded as its own."
     size = "" if dataset.size is None else f", {humanize(dataset.size)}"
-    data = "it has been mounted" if dataset.acquired else "it was never mounted yet"
+    data = (
+        "it counts as holding data" if dataset.acquired else "it was never mounted yet"
+    )
     return (
         f"Its volume is {dataset.volume} of backend {dataset.backend!r}{size}; {data}."
     )

@@ -46,11 +46,13 @@ _wait = click.option(
 )
 
 
-def node_option(*names: str, what: str) -> Callable[[Command], Command]:
-    """Give a command a required node; `what` begins its help."""
+def node_option(
+    *names: str, what: str, required: bool = True
+) -> Callable[[Command], Command]:
+    """Give a command a node; `what` begins its help."""
     return click.option(
         *names,
-        required=True,
+        required=required,
         type=NodeText(),
         metavar="NODE",
         help=f"{what}: the beginning of the node's id, or its address.",

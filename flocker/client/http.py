@@ -239,7 +239,7 @@ class HTTPFlockerClient:
             "primary": str(adoption.primary),
             "volume": adoption.volume,
             "metadata": dict(adoption.metadata),
-            **_given(backend=adoption.backend),
+            **_given(backend=adoption.backend, empty=adoption.empty or None),
         }
         path = f"/v1/configuration/datasets/{adoption.dataset}/adopt"
         return await self._change("POST", path, body)

@@ -150,13 +150,17 @@ class NewLease:
 
 @frozen
 class Adoption:
-    """A volume that no dataset is, and what the dataset is to be."""
+    """A volume that no dataset is, and what the dataset is to be.
+
+    One that is not `empty` is never formatted.
+    """
 
     dataset: DatasetID
     volume: str
     primary: NodeID
     backend: BackendName | None = None
     metadata: Mapping[str, str] = NO_METADATA
+    empty: bool = False
 
 
 @frozen

@@ -19,7 +19,7 @@ from flocker.model.datasets import (
     Mounting,
 )
 from flocker.model.errors import FlockerError
-from flocker.model.ids import BackendName, DatasetID, NodeID
+from flocker.model.ids import BackendName, DatasetID, Life, NodeID
 from flocker.model.sizes import DEFAULT_SIZE, humanize
 
 
@@ -103,7 +103,10 @@ class TooSmallForFilesystem(FlockerError):
 
 @frozen
 class NewDataset:
-    """What a user asks for; `maximum_size` in bytes, None for the default."""
+    """What a user asks for; `maximum_size` in bytes, None for the default.
+
+    `life` was never given to another dataset.
+    """
 
     id: DatasetID
     primary: NodeID
@@ -112,6 +115,7 @@ class NewDataset:
     backend: BackendName = DEFAULT_BACKEND
     mount: Mounting = Mounting.ALWAYS
     filesystem: FilesystemKind = FilesystemKind.EXT4
+    life: Life | None = None
 
 
 @frozen
@@ -144,6 +148,7 @@ def create(configuration: Configuration, new: NewDataset, now: float) -> Change:
         backend=new.backend,
         mount=new.mount,
         filesystem=new.filesystem,
+        life=new.life,
         asked=now,
     )
     return Change((DatasetEdit(None, dataset),))

@@ -26,6 +26,14 @@ Facts = Mapping[NodeID, Observed]
 GRACE = 60.0
 """Seconds after a start in which no lease expires: its holder may not reach us yet."""
 
+UNRECORDED = frozenset({Condition.UNREGISTERED, Condition.FOUND})
+"""In these a node has a volume that is the dataset's, and is not on record."""
+
+NOTHING_MADE = frozenset({Condition.MISSING, Condition.UNCLAIMED})
+"""In these there is nothing to destroy of a dataset without a record."""
+
+DESTROYED = frozenset({Condition.DESTROYED})
+
 RETENTION = 30 * 24 * 3600.0
 """Seconds for which a destroyed dataset is remembered, unless configured otherwise."""
 
@@ -78,7 +86,7 @@ def upkeep(
             continue
         ownership = configuration.ownership.get(dataset_id)
         facts = heard.facts(dataset_id)
-        gone = Condition.MISSING if ownership is None else Condition.DESTROYED
+        gone = NOTHING_MADE if ownership is None else DESTROYED
         edit = (
             _register(dataset, ownership, facts)
             or _acquire(ownership, facts)
@@ -128,8 +136,10 @@ def _release(configuration: Configuration, lease: Lease | None) -> list[LeaseEdi
     return [LeaseEdit(lease, None)] if node is not None and node.is_dead else []
 
 
-# Register: the first volume seen for a dataset is the dataset, from then on. The node
-# that should have it is believed before others, so a late answer elsewhere loses.
+# Register: the first volume seen that was made for a dataset is the dataset, from then
+# on. The node that should have it is believed before others, so a late answer elsewhere
+# loses; what was said of an earlier life of its id counts for nothing. What was only
+# found, for a dataset without a life, holds data.
 
 
 def _register(
@@ -140,8 +150,12 @@ def _register(
     by_primary_first = sorted(facts, key=lambda n: (n != dataset.primary, str(n)))
     for node in by_primary_first:
         fact = facts[node].fact
-        if fact.condition is Condition.UNREGISTERED and fact.volume and fact.backend:
-            return OwnershipEdit(None, Ownership(dataset.id, fact.backend, fact.volume))
+        if fact.condition not in UNRECORDED or fact.life != dataset.life:
+            continue
+        if fact.volume and fact.backend:
+            found = fact.condition is Condition.FOUND
+            own = Ownership(dataset.id, fact.backend, fact.volume, acquired=found)
+            return OwnershipEdit(None, own)
     return None
 
 
@@ -164,21 +178,22 @@ def _acquire(ownership: Ownership | None, facts: Facts) -> OwnershipEdit | None:
 
 # Destroyed: the node that had to destroy it says that the backend knows it no more,
 # and no node holds it, or is in the middle of making it. What a silent node held last
-# is no objection: its backend has said otherwise since.
+# is no objection: its backend has said otherwise since. A volume that was never claimed
+# is left as it is.
 
 
 def _destroyed(
     dataset: Dataset,
     facts: Facts,
     held_by: Collection[NodeID],
-    gone: Condition,
+    gone: Collection[Condition],
     times: Times,
 ) -> DatasetEdit | None:
     observed = facts.get(dataset.primary)
     if not dataset.deleted or observed is None or held_by:
         return None
     fact = observed.fact
-    if fact.want is not Want.DELETED or fact.condition is not gone or fact.doing:
+    if fact.want is not Want.DELETED or fact.condition not in gone or fact.doing:
         return None
     after = evolve(dataset, destroyed=True, destroyed_at=times.now)
     return DatasetEdit(dataset, after)

@@ -6,7 +6,7 @@ Called by `flocker.restapi.volumes`; see docs/decisions.
 
 from collections.abc import Iterable
 
-from attrs import frozen
+from attrs import evolve, frozen
 from pyrsistent import PMap
 
 from flocker.control.datasets import DatasetExists
@@ -68,11 +68,15 @@ class Unclaimed:
 
 @frozen
 class Adoption:
-    """What an administrator wants to become of a volume."""
+    """What an administrator wants to become of a volume.
+
+    It holds data, unless they say that it is `empty`.
+    """
 
     volume: Volume
     primary: NodeID
     metadata: PMap[str, str] = NO_METADATA
+    empty: bool = False
 
 
 def unclaimed(
@@ -107,23 +111,32 @@ def pick(
 def adopt(configuration: Configuration, wanted: Adoption, now: float) -> Change:
     """Make a volume the dataset it says it is. Raises `DatasetExists`, `VolumeClaimed`.
 
-    It holds data: finding it blank will be an error, never a reason to format it.
+    The dataset may be configured already, if it has no volume yet. A volume that holds
+    data is never formatted: finding it blank will be an error.
     """
     volume = wanted.volume
-    if volume.dataset in configuration.datasets:
+    before = configuration.datasets.get(volume.dataset)
+    if before is not None and not _awaits(configuration, before, volume):
         raise DatasetExists(volume.dataset)
     owner = configuration.volumes.get((volume.backend, volume.id))
     if owner is not None:
         raise VolumeClaimed(volume.id, owner)
-    dataset = Dataset(
-        id=volume.dataset,
+    after = evolve(
+        before or Dataset(volume.dataset, wanted.primary, backend=volume.backend),
         primary=wanted.primary,
-        metadata=wanted.metadata,
-        backend=volume.backend,
+        metadata=wanted.metadata
+        or (NO_METADATA if before is None else before.metadata),
         asked=now,
     )
-    ownership = Ownership(volume.dataset, volume.backend, volume.id, acquired=True)
-    return Change((DatasetEdit(None, dataset), OwnershipEdit(None, ownership)))
+    acquired = not wanted.empty
+    ownership = Ownership(volume.dataset, volume.backend, volume.id, acquired=acquired)
+    return Change((DatasetEdit(before, after), OwnershipEdit(None, ownership)))
+
+
+def _awaits(configuration: Configuration, dataset: Dataset, volume: Volume) -> bool:
+    """Say whether a dataset is wanted on the volume's backend and has no volume yet."""
+    has_one = dataset.id in configuration.ownership
+    return not (has_one or dataset.deleted) and dataset.backend == volume.backend
 
 
 def _cause(configuration: Configuration, volume: Volume) -> Cause | None:
@@ -134,7 +147,9 @@ def _cause(configuration: Configuration, volume: Volume) -> Cause | None:
     if dataset.destroyed:
         return _destroyed(volume)
     if ownership is None:
-        return None if dataset.backend == volume.backend else _elsewhere(dataset)
+        if dataset.backend != volume.backend:
+            return _elsewhere(dataset)
+        return None if volume.life == dataset.life else _of_another_life(dataset)
     if (ownership.backend, ownership.volume) == (volume.backend, volume.id):
         return None
     return _another(ownership)
@@ -161,6 +176,15 @@ def _elsewhere(dataset: Dataset) -> Cause:
         "other-backend",
         f"its dataset {dataset.id} is wanted on backend {dataset.backend}",
         "destroy the volume in its backend if nobody misses it",
+    )
+
+
+def _of_another_life(dataset: Dataset) -> Cause:
+    return Cause(
+        "other-life",
+        f"nothing shows that it was made for dataset {dataset.id} as it is now; it may"
+        " hold the data of an earlier one",
+        "adopt it, or destroy it in the backend",
     )
 
 

@@ -1,7 +1,7 @@
 """The causes a dataset agent waits for, in words; pure, used by `planning`.
 
-A template may name {volume}, {instance}, {device}, {path}, {carries}, {backend},
-{why}.
+A template may name {dataset}, {volume}, {instance}, {device}, {path}, {carries},
+{backend}, {why}.
 """
 
 from collections.abc import Mapping
@@ -43,6 +43,12 @@ TEMPLATES: Mapping[str, Template] = {
         "volume {volume} is here, and no such dataset is configured",
         "adopt it, or see to it by hand; GET /v1/status/volumes lists all of these",
     ),
+    "unclaimed-volume-exists": Template(
+        "volume {volume} of backend {backend} carries this id, and nothing shows that"
+        " it was made for this dataset: it may hold the data of an earlier one",
+        "take it with what is on it: flockerctl adopt {dataset} --volume {volume}; or"
+        " destroy it in the backend, and a new one is made",
+    ),
     "volume-destroyed": Template(
         "backend {backend} says that its volume {volume} is no more",
         "restore the data into a new dataset",
@@ -67,6 +73,7 @@ def explain(code: str, found: Discovered, backend: BackendName) -> Cause:
     """Put a cause of the transitions' table in words."""
     template = TEMPLATES[code]
     names = {
+        "dataset": found.dataset,
         "volume": volume_of(found) or "(unknown)",
         "instance": instance_of(found),
         "device": device_of(found),

@@ -1,6 +1,12 @@
 """From raw observations to the named situation of each dataset; pure.
 
 The order of the rules is the order in which a situation is recognised.
+
+Note [Whose volume]: an id may be used again, and a volume of its former life may still
+be there, with data that nobody has given up. So a volume without a record is taken only
+if it was made for the present life: its mark says so, where the backend can carry one,
+or this very process made it. Datasets that were imported have no life: no id was ever
+used twice in the first Flocker, so what carries theirs is theirs.
 """
 
 from collections.abc import Mapping
@@ -20,20 +26,23 @@ from flocker.dataset_agent.states import (
     Elsewhere,
     Emptied,
     Foreign,
+    Found,
     Missing,
     Mounted,
     OnDeadNode,
     Registered,
     Stranded,
+    Unclaimed,
     Unknown,
     Unreadable,
     Unregistered,
 )
 from flocker.model.cluster import Assignment, Cause
-from flocker.model.ids import BackendName, DatasetID, InstanceID, VolumeID
+from flocker.model.ids import BackendName, DatasetID, InstanceID, Life, VolumeID
 
 _NO_DEVICES: PMap[VolumeID, "Device"] = pmap()
 _ALL_READ: PMap[VolumeID, str] = pmap()
+_NONE_MADE: PMap[VolumeID, Life | None] = pmap()
 
 
 @frozen
@@ -57,7 +66,8 @@ class BackendSeen:
     `unit` is its allocation unit in bytes; `unread` says of volumes attached here why
     their devices could not be looked at; `alive` are the instances that run, None
     where the backend does not know; `gone` are volumes of which it was said that they
-    are no more; `grows` says whether it can make volumes larger.
+    are no more; `grows` says whether it can make volumes larger. `made` are volumes
+    that this process made, and for which life of their datasets.
     """
 
     instance: InstanceID
@@ -68,6 +78,7 @@ class BackendSeen:
     gone: frozenset[VolumeID] = frozenset()
     unit: int = 1
     grows: bool = False
+    made: Mapping[VolumeID, Life | None] = _NONE_MADE
 
 
 @frozen
@@ -97,9 +108,10 @@ def discover(
     ownership = None if assignment is None else assignment.ownership
     listed = seen.volumes.get(dataset, ())
     if ownership is None:
-        volume = _candidate(listed, seen)
+        life = _life(assignment)
+        volume = _candidate(listed, life, seen)
         if assignment is not None and volume is not None:
-            return Unregistered(dataset, volume.blockdevice_id, volume.size)
+            return _unrecorded(volume, life, seen)
         acquired = True
     else:
         matching = [v for v in listed if v.blockdevice_id == ownership.volume]
@@ -113,15 +125,51 @@ def discover(
     return _in_place(situation, seen, observation, place)
 
 
-def _candidate(
-    listed: tuple[BlockDeviceVolume, ...], seen: BackendSeen
-) -> BlockDeviceVolume | None:
-    """Pick one of the volumes of a dataset that has none on record, always the same."""
+def _life(assignment: Assignment | None) -> Life | None:
+    if assignment is None or assignment.dataset is None:
+        return None
+    return assignment.dataset.life
 
-    def order(volume: BlockDeviceVolume) -> tuple[bool, str]:
-        return volume.attached_to != seen.instance, volume.blockdevice_id
+
+def _candidate(
+    listed: tuple[BlockDeviceVolume, ...], life: Life | None, seen: BackendSeen
+) -> BlockDeviceVolume | None:
+    """Pick one of the volumes of a dataset that has none on record, always the same.
+
+    One that was made for it goes before any other; one that is in use, before one that
+    is attached nowhere and may be what a late answer left.
+    """
+
+    def order(volume: BlockDeviceVolume) -> tuple[bool, bool, bool, str]:
+        return (
+            not _was_made_for(life, volume, seen),
+            volume.attached_to != seen.instance,
+            volume.attached_to is None,
+            volume.blockdevice_id,
+        )
 
     return min(listed, key=order, default=None)
+
+
+def _was_made_for(
+    life: Life | None, volume: BlockDeviceVolume, seen: BackendSeen
+) -> bool:
+    """Say whether it is certain; see Note [Whose volume]."""
+    if volume.life is not None:
+        return volume.life == life
+    name = volume.blockdevice_id
+    return name in seen.made and seen.made[name] == life
+
+
+def _unrecorded(
+    volume: BlockDeviceVolume, life: Life | None, seen: BackendSeen
+) -> Unregistered | Found | Unclaimed:
+    dataset, name, size = volume.dataset_id, volume.blockdevice_id, volume.size
+    if _was_made_for(life, volume, seen):
+        return Unregistered(dataset, name, size, life)
+    if life is None and volume.life is None:
+        return Found(dataset, name, size)
+    return Unclaimed(dataset, name, size)
 
 
 def _situation(
@@ -176,7 +224,7 @@ def _in_place(
     situation: Discovered, seen: BackendSeen, observation: Observation, place: Path
 ) -> Discovered:
     """Take into account what the kernel has mounted where the dataset belongs."""
-    if place not in observation.mount_points:
+    if place not in observation.mount_points or isinstance(situation, Unclaimed):
         return situation
     match situation:
         case Appearing() | Blank() | Emptied() | Foreign() | Attached():

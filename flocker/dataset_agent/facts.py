@@ -3,6 +3,7 @@
 from flocker.dataset_agent.states import (
     Discovered,
     OnDeadNode,
+    Unregistered,
     device_of,
     instance_of,
     path_of,
@@ -36,4 +37,5 @@ def fact(
         doing=None if doing is None else doing.phase,
         cause=cause,
         off=isinstance(found, OnDeadNode) and found.off,
+        life=found.life if isinstance(found, Unregistered) else None,
     )

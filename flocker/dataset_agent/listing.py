@@ -37,6 +37,7 @@ def _list(backend: Backend) -> tuple[Volume, ...]:
             dataset=each.dataset_id,
             size=each.size,
             instance=each.attached_to,
+            life=each.life,
         )
         for each in backend.api.list_volumes()
     )

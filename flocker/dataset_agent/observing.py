@@ -146,6 +146,7 @@ class Observer:
             gone=frozenset(self._backend.gone),
             unit=api.allocation_unit(),
             grows=IGrowingBlockDeviceAPI(api, None) is not None,
+            made=dict(self._backend.made),
         )
         self._listed, self._mounted = listed, mounted
         observation = Observation({self._backend.name: seen}, mounts, mounted.points)

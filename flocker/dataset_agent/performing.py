@@ -10,7 +10,9 @@ from typing import get_args
 
 from flocker.backends.block_interface import (
     AlreadyAttachedVolume,
+    BlockDeviceVolume,
     IGrowingBlockDeviceAPI,
+    IMarkingBlockDeviceAPI,
     UnattachedVolume,
     UnknownVolume,
 )
@@ -76,15 +78,24 @@ def _create(step: Create, rig: Rig) -> Outcome:
     for volume in backend.api.list_volumes():
         if volume.dataset_id == step.dataset:
             return DONE
-    backend.created[step.dataset] = backend.api.create_volume(
-        dataset_id=step.dataset, size=step.size
-    )
+    backend.created[step.dataset] = _make_volume(step, backend)
     return DONE
+
+
+def _make_volume(step: Create, backend: Backend) -> BlockDeviceVolume:
+    """Make it with a mark, or note that it was made here."""
+    marking: IMarkingBlockDeviceAPI | None = IMarkingBlockDeviceAPI(backend.api, None)
+    if marking is None or step.life is None:
+        made = backend.api.create_volume(dataset_id=step.dataset, size=step.size)
+        backend.made[made.blockdevice_id] = step.life
+        return made
+    return marking.create_marked_volume(step.dataset, step.size, step.life)
 
 
 @_perform.register
 def _attach(step: Attach, rig: Rig) -> Outcome:
     backend = rig.backends[step.backend]
+    backend.made.pop(step.volume, None)
     instance = backend.api.compute_instance_id()
     try:
         backend.api.attach_volume(step.volume, attach_to=instance)
@@ -171,6 +182,7 @@ def _destroy(step: Destroy, rig: Rig) -> Outcome:
     except UnknownVolume:
         logging.message("flocker:destroy:gone-already", volume=step.volume)
     backend.created.pop(step.dataset, None)
+    backend.made.pop(step.volume, None)
     backend.gone.add(step.volume)
     return DONE
 

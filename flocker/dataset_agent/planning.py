@@ -112,7 +112,8 @@ def _create(
 ) -> Create:
     wanted = None if assignment is None else assignment.dataset
     size = None if wanted is None else wanted.maximum_size
-    return Create(found.dataset, backend, round_up(size or DEFAULT_SIZE, unit))
+    life = None if wanted is None else wanted.life
+    return Create(found.dataset, backend, round_up(size or DEFAULT_SIZE, unit), life)
 
 
 def _on_volume(entry: type[Step], found: Discovered, backend: BackendName) -> Step:

@@ -8,7 +8,7 @@ from attrs import Factory, define, frozen
 
 from flocker.backends.block_interface import BlockDeviceVolume, IBlockDeviceAPI
 from flocker.dataset_agent.filesystems import IFilesystems
-from flocker.model.ids import BackendName, DatasetID, NodeID, VolumeID
+from flocker.model.ids import BackendName, DatasetID, Life, NodeID, VolumeID
 from flocker.runtime.threads import Threads
 
 MOUNT_ROOT: Final = Path("/flocker")
@@ -23,6 +23,10 @@ class Backend:
     that something is gone. `created` are volumes that this process made and that are
     not listed yet; `gone` are those of which the backend said by name that they are no
     more. Neither outlives the process, and nothing is lost by that.
+
+    `made` are the volumes that this process made and that are not on record yet, with
+    the life of the dataset that each was made for; see Note [Whose volume] in
+    discovery.
     """
 
     name: BackendName
@@ -32,6 +36,7 @@ class Backend:
     threads: Threads
     created: dict[DatasetID, BlockDeviceVolume] = Factory(dict)
     gone: set[VolumeID] = Factory(set)
+    made: dict[VolumeID, Life | None] = Factory(dict)
 
 
 @frozen

@@ -9,7 +9,7 @@ from typing import ClassVar
 from attrs import frozen
 
 from flocker.model.cluster import Condition
-from flocker.model.ids import DatasetID, InstanceID, VolumeID
+from flocker.model.ids import DatasetID, InstanceID, Life, VolumeID
 
 
 @frozen
@@ -30,9 +30,36 @@ class Missing:
 
 @frozen
 class Unregistered:
-    """A volume of it exists and no ownership is recorded; `size` in bytes."""
+    """A volume was made for this life of it, and no ownership is recorded.
+
+    `size` is in bytes.
+    """
 
     condition: ClassVar = Condition.UNREGISTERED
+    dataset: DatasetID
+    volume: VolumeID
+    size: int
+    life: Life | None = None
+
+
+@frozen
+class Found:
+    """A volume of it exists, none is recorded, and its id never had another life.
+
+    What is on the volume is the dataset's, whoever made it.
+    """
+
+    condition: ClassVar = Condition.FOUND
+    dataset: DatasetID
+    volume: VolumeID
+    size: int
+
+
+@frozen
+class Unclaimed:
+    """A volume carries its id, and nothing shows that it was made for this life."""
+
+    condition: ClassVar = Condition.UNCLAIMED
     dataset: DatasetID
     volume: VolumeID
     size: int
@@ -189,6 +216,8 @@ Discovered = (
     Unknown
     | Missing
     | Unregistered
+    | Found
+    | Unclaimed
     | Registered
     | Destroyed
     | Detached

@@ -10,17 +10,21 @@ from attrs import frozen
 
 from flocker.model.cluster import Phase
 from flocker.model.datasets import FilesystemKind
-from flocker.model.ids import BackendName, DatasetID, InstanceID, VolumeID
+from flocker.model.ids import BackendName, DatasetID, InstanceID, Life, VolumeID
 
 
 @frozen
 class Create:
-    """Make a volume for the dataset, unless one exists after all; `size` in bytes."""
+    """Make a volume for this life of the dataset, unless one exists after all.
+
+    `size` is in bytes.
+    """
 
     phase: ClassVar = Phase.CREATING
     dataset: DatasetID
     backend: BackendName
     size: int
+    life: Life | None = None
 
 
 @frozen

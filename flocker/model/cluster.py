@@ -10,6 +10,7 @@ from flocker.model.ids import (
     DatasetID,
     Era,
     InstanceID,
+    Life,
     NodeID,
     ProcessID,
     VolumeID,
@@ -41,6 +42,8 @@ class Condition(Enum):
     UNKNOWN = "unknown"
     MISSING = "missing"
     UNREGISTERED = "unregistered"
+    FOUND = "found"
+    UNCLAIMED = "unclaimed"
     REGISTERED = "registered"
     DESTROYED = "destroyed"
     DETACHED = "detached"
@@ -111,7 +114,8 @@ class Fact:
 
     `size` is the volume's, in bytes; `doing` is the step under way; `cause` is why the
     last step failed or what is waited for. `off` is the backend's word that `instance`,
-    which has the volume, does not run.
+    which has the volume, does not run; `life` is the dataset's that the volume without
+    a record was made for.
     """
 
     dataset: DatasetID
@@ -126,6 +130,7 @@ class Fact:
     doing: Phase | None = None
     cause: Cause | None = None
     off: bool = False
+    life: Life | None = None
 
     @property
     def holds(self) -> bool:
@@ -168,8 +173,8 @@ class BackendReport:
 class Volume:
     """A volume as its backend lists it.
 
-    `size` is in bytes; `dataset` is what the volume says of itself; `instance` has it
-    attached.
+    `size` is in bytes; `dataset` and `life` are what the volume says of itself;
+    `instance` has it attached.
     """
 
     backend: BackendName
@@ -177,6 +182,7 @@ class Volume:
     dataset: DatasetID
     size: int
     instance: InstanceID | None = None
+    life: Life | None = None
 
 
 @frozen

@@ -6,7 +6,7 @@ from enum import Enum
 from attrs import frozen
 from pyrsistent import PMap, pmap
 
-from flocker.model.ids import BackendName, DatasetID, NodeID
+from flocker.model.ids import BackendName, DatasetID, Life, NodeID
 from flocker.model.sizes import MEBIBYTE
 
 DEFAULT_BACKEND = BackendName("default")
@@ -42,7 +42,9 @@ class Dataset:
 
     `maximum_size` is in bytes, None for the backend's default; `asked` is when a user
     last asked for a change (seconds since the epoch, control's clock); `destroyed` says
-    that its volume was wanted gone and is confirmed to be, since `destroyed_at`.
+    that its volume was wanted gone and is confirmed to be, since `destroyed_at`. `life`
+    tells it from others that had its id before: only a volume that was made for it is
+    its own. None is a dataset of a time when no id was used twice.
     """
 
     id: DatasetID
@@ -56,6 +58,7 @@ class Dataset:
     asked: float = 0.0
     mount: Mounting = Mounting.ALWAYS
     filesystem: FilesystemKind = FilesystemKind.EXT4
+    life: Life | None = None
 
     @property
     def name(self) -> str | None:

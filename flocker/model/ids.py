@@ -15,6 +15,8 @@ Era = NewType("Era", UUID)
 """One life of a node between two boots: the kernel's boot id."""
 ProcessID = NewType("ProcessID", UUID)
 """One life of an agent process: random, chosen at its start."""
+Life = NewType("Life", UUID)
+"""One life of a dataset's id, from its creation until it is forgotten: random."""
 BackendName = NewType("BackendName", str)
 VolumeID = NewType("VolumeID", str)
 """What a backend calls a volume; opaque (`blockdevice_id` in drivers)."""

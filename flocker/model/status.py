@@ -26,6 +26,8 @@ NEXT_PHASE: Mapping[Condition, Phase] = {
     Condition.UNKNOWN: Phase.UNKNOWN,
     Condition.MISSING: Phase.CREATING,
     Condition.UNREGISTERED: Phase.CREATING,
+    Condition.FOUND: Phase.CREATING,
+    Condition.UNCLAIMED: Phase.FAILED,
     Condition.REGISTERED: Phase.WAITING,
     Condition.DESTROYED: Phase.FAILED,
     Condition.DETACHED: Phase.ATTACHING,
@@ -62,6 +64,9 @@ UNEXPLAINED: Mapping[Condition, Cause] = {
     ),
     Condition.REGISTERED: Cause("not-listed", "the backend does not list its volume"),
     Condition.DESTROYED: Cause("volume-destroyed", "its volume was destroyed"),
+    Condition.UNCLAIMED: Cause(
+        "unclaimed-volume-exists", "a volume that nobody claims carries its id"
+    ),
     Condition.ELSEWHERE: Cause(
         "attached-elsewhere", "its volume is attached to another machine"
     ),

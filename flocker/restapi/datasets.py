@@ -22,6 +22,7 @@ from flocker.model.datasets import (
 from flocker.model.ids import (
     BackendName,
     DatasetID,
+    Life,
     NodeID,
     NotAnIdentifier,
     parse_uuid,
@@ -95,6 +96,7 @@ class Datasets:
             backend=BackendName(call.body.get("backend", DEFAULT_BACKEND)),
             mount=Mounting(call.body.get("mount", "always")),
             filesystem=FilesystemKind(call.body.get("filesystem", "ext4")),
+            life=Life(self._new_id()),
         )
         now = self._now()
         return await self._change(

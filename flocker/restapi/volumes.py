@@ -77,6 +77,7 @@ class Volumes:
             volume,
             NodeID(UUID(call.body["primary"])),
             pmap(call.body.get("metadata", {})),
+            call.body.get("empty", False),
         )
         now = self._now()
         configuration = await call.change(lambda c: adopt(c, wanted, now))

@@ -36,6 +36,7 @@ from flocker.model.ids import (
     DatasetID,
     Era,
     InstanceID,
+    Life,
     NodeID,
     ProcessID,
     VolumeID,
@@ -48,6 +49,7 @@ _DATASET: Final = 0xDA7A << 112
 _NODE: Final = 0x0DE << 112
 _ERA: Final = 0xE7A << 112
 _PROCESS: Final = 0x9C << 112
+_LIFE: Final = 0x11FE << 112
 
 
 def dataset_id(number: int = 1) -> DatasetID:
@@ -63,6 +65,11 @@ def node_id(number: int = 1) -> NodeID:
 def volume_id(number: int = 1) -> VolumeID:
     """Name the volume of dataset `number`."""
     return VolumeID(f"volume-{number}")
+
+
+def a_life(number: int = 1) -> Life:
+    """Name life `number` of a dataset's id."""
+    return Life(UUID(int=_LIFE + number))
 
 
 def a_dataset(

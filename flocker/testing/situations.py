@@ -19,6 +19,8 @@ EVERY: tuple[states.Discovered, ...] = (
     states.Unknown(DATASET),
     states.Missing(DATASET),
     states.Unregistered(DATASET, VOLUME, SIZE),
+    states.Found(DATASET, VOLUME, SIZE),
+    states.Unclaimed(DATASET, VOLUME, SIZE),
     states.Registered(DATASET, VOLUME),
     states.Destroyed(DATASET, VOLUME),
     states.Detached(DATASET, VOLUME, SIZE),

@@ -35,6 +35,7 @@ from flocker.model.ids import (
     DatasetID,
     Era,
     InstanceID,
+    Life,
     NodeID,
     ProcessID,
     VolumeID,
@@ -63,6 +64,7 @@ nodes: Final[SearchStrategy[NodeID]] = st.builds(NodeID, st.uuids())
 dataset_ids: Final[SearchStrategy[DatasetID]] = st.builds(DatasetID, st.uuids())
 volumes: Final[SearchStrategy[VolumeID]] = st.builds(VolumeID, texts)
 instances: Final[SearchStrategy[InstanceID]] = st.builds(InstanceID, texts)
+lives: Final[SearchStrategy[Life]] = st.builds(Life, st.uuids())
 backend_names: Final[SearchStrategy[BackendName]] = st.builds(BackendName, texts)
 
 
@@ -87,6 +89,7 @@ datasets: Final[SearchStrategy[Dataset]] = st.builds(
     asked=times,
     mount=st.sampled_from(Mounting),
     filesystem=st.sampled_from(FilesystemKind),
+    life=_maybe(lives),
 )
 
 ownerships: Final[SearchStrategy[Ownership]] = st.builds(
@@ -128,6 +131,7 @@ facts: Final[SearchStrategy[Fact]] = st.builds(
     instance=_maybe(instances),
     doing=_maybe(st.sampled_from(Phase)),
     cause=_maybe(causes),
+    life=_maybe(lives),
 )
 
 observations: Final[SearchStrategy[Observed]] = st.builds(

@@ -10,6 +10,7 @@ from flocker.backends.block_interface import (
     BlockDeviceVolume,
     IBlockDeviceAPI,
     IGrowingBlockDeviceAPI,
+    IMarkingBlockDeviceAPI,
 )
 from flocker.backends.caching import CachingBlockDevices
 from flocker.backends.loopback.machines import LiveMachines
@@ -23,6 +24,7 @@ from flocker.testing.conformance.blockdevices import (
     TwoMachines,
 )
 from flocker.testing.conformance.growing import HalfDoneGrow
+from flocker.testing.conformance.marking import MarkingBlockDevices
 from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
 from flocker.testing.loop_devices import scratch_directory
 
@@ -32,7 +34,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need roo
 
 
 class TestMemoryFixed(BlockDeviceConformance):
-    """The fake whose volumes cannot grow."""
+    """The fake whose volumes cannot grow, nor carry a mark."""
 
     def make(self) -> IBlockDeviceAPI:
         return self.service.fixed_node("i-1")
@@ -42,13 +44,16 @@ class TestMemoryFixed(BlockDeviceConformance):
         self.service = MemoryBlockDevices()
 
     def test_does_not_grow(self):
-        """It does not claim to grow, with the cache around it neither."""
+        """It does not claim to grow, with the cache around it neither; nor to mark."""
         api = self.make()
-        assert IGrowingBlockDeviceAPI(api, None) is None
-        assert IGrowingBlockDeviceAPI(CachingBlockDevices(api), None) is None
+        for offered in (IGrowingBlockDeviceAPI, IMarkingBlockDeviceAPI):
+            assert offered(api, None) is None
+            assert offered(CachingBlockDevices(api), None) is None
 
 
-class TestMemoryBlockDevices(TwoMachines, HalfDoneAttach, HalfDoneGrow):
+class TestMemoryBlockDevices(
+    TwoMachines, HalfDoneAttach, HalfDoneGrow, MarkingBlockDevices
+):
     """The fake."""
 
     @pytest.fixture(autouse=True)
@@ -98,7 +103,12 @@ class TestCaching(TestMemoryCloud):
 
 @needs_root
 class TestLoopback(
-    RealDevices, TwoMachines, HalfDoneAttach, HalfDoneGrow, KnowsLiveNodes
+    RealDevices,
+    TwoMachines,
+    HalfDoneAttach,
+    HalfDoneGrow,
+    KnowsLiveNodes,
+    MarkingBlockDevices,
 ):
     """Real files, real loop devices."""
 

@@ -23,7 +23,7 @@ from flocker.dataset_agent import (
 )
 from flocker.dataset_agent.agent import DatasetAgent
 from flocker.dataset_agent.keeping import Keeper
-from flocker.dataset_agent.steps import Create, Format
+from flocker.dataset_agent.steps import Attach, Create, Destroy, Format
 from flocker.model.cluster import Condition, Want
 from flocker.model.nodes import Node
 from flocker.testing.simulation.running import run
@@ -140,8 +140,7 @@ def creates_without_looking(patch: Patch) -> None:
     """A volume is made though one is listed by now."""
 
     def create(step, rig):
-        backend = rig.backends[step.backend]
-        backend.api.create_volume(dataset_id=step.dataset, size=step.size)
+        performing._make_volume(step, rig.backends[step.backend])
         return performing.DONE
 
     _performs(patch, Create, create)
@@ -173,6 +172,37 @@ def serves_any_volume(patch: Patch) -> None:
         return discover(dataset, assignment, seen, observation, place)
 
     patch.setattr(keeping, "discover", careless)
+
+
+@bug(first_seed=0)
+def takes_what_carries_its_id(patch: Patch) -> None:
+    """Any volume with a dataset's id is taken for one that was made for it."""
+    patch.setattr(discovery, "_was_made_for", lambda life, volume, seen: True)
+
+
+@bug(first_seed=0)
+def takes_what_carries_no_mark(patch: Patch) -> None:
+    """A volume without a mark is taken, though another life may have left it."""
+    made_for = discovery._was_made_for
+
+    def careless(life, volume, seen):
+        return volume.life is None or made_for(life, volume, seen)
+
+    patch.setattr(discovery, "_was_made_for", careless)
+
+
+@bug(first_seed=0)
+def destroys_what_nobody_claims(patch: Patch) -> None:
+    """With a deleted dataset goes what carries its id."""
+    table = {**transitions.NEXT, (Want.DELETED, Condition.UNCLAIMED): Destroy}
+    patch.setattr(planning, "NEXT", table)
+
+
+@bug(first_seed=0)
+def attaches_what_nobody_claims(patch: Patch) -> None:
+    """A volume of another life is attached, to see what is on it."""
+    table = {**transitions.NEXT, (Want.MOUNTED, Condition.UNCLAIMED): Attach}
+    patch.setattr(planning, "NEXT", table)
 
 
 @bug(first_seed=2)

@@ -30,6 +30,7 @@ from flocker.backends.block_interface import (
     IBlockDeviceAPI,
     ICloudAPI,
     IGrowingBlockDeviceAPI,
+    IMarkingBlockDeviceAPI,
     UnattachedVolume,
     UnknownInstanceID,
     UnknownVolume,
@@ -43,9 +44,15 @@ from flocker.backends.loopback.loop_devices import (
     NoLoopDevice,
 )
 from flocker.backends.loopback.machines import LiveMachines
-from flocker.backends.loopback.translate import SECTOR, is_instance_name, is_local
+from flocker.backends.loopback.translate import (
+    SECTOR,
+    VolumeFile,
+    is_instance_name,
+    is_local,
+    new_file,
+)
 from flocker.model.errors import FlockerError
-from flocker.model.ids import ClusterID, DatasetID, InstanceID, VolumeID
+from flocker.model.ids import ClusterID, DatasetID, InstanceID, Life, VolumeID
 
 DEFAULT_ROOT = "/var/lib/flocker/loopback"
 MACHINE_ID = Path("/etc/machine-id")
@@ -125,10 +132,11 @@ def _as_volume(stored: StoredVolume) -> BlockDeviceVolume:
         size=stored.size,
         attached_to=stored.attached_to,
         dataset_id=stored.file.dataset,
+        life=stored.file.life,
     )
 
 
-@implementer(IBlockDeviceAPI, ICloudAPI, IGrowingBlockDeviceAPI)
+@implementer(IBlockDeviceAPI, ICloudAPI, IGrowingBlockDeviceAPI, IMarkingBlockDeviceAPI)
 @define(eq=False)
 class LoopbackBlockDevices:
     """The volumes of one cluster, seen from the instance `me`."""
@@ -156,10 +164,13 @@ class LoopbackBlockDevices:
 
         Raises `WrongSize`, `StorageFailed`.
         """
-        self._refuse_if_odd(size)
-        with self._directory.locked():
-            stored = self._directory.create(self._unique(), dataset_id, size, self._me)
-        return _as_volume(stored)
+        return self._create(new_file(self._unique(), dataset_id), size)
+
+    def create_marked_volume(
+        self, dataset_id: DatasetID, size: int, life: Life
+    ) -> BlockDeviceVolume:
+        """Make a sparse file whose name has the mark. Raises as `create_volume`."""
+        return self._create(new_file(self._unique(), dataset_id, life), size)
 
     def destroy_volume(self, blockdevice_id: VolumeID) -> None:
         """Remove the file; also refused while anybody has a loop device for it."""
@@ -258,6 +269,11 @@ class LoopbackBlockDevices:
         if device is None:
             raise UnattachedVolume(blockdevice_id)
         return device
+
+    def _create(self, file: VolumeFile, size: int) -> BlockDeviceVolume:
+        self._refuse_if_odd(size)
+        with self._directory.locked():
+            return _as_volume(self._directory.create(file, size, self._me))
 
     def _find(self, volume: VolumeID) -> StoredVolume:
         stored = self._directory.find(volume)

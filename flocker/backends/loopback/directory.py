@@ -23,20 +23,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import UUID
 
 from attrs import define, field, frozen
 
 from flocker.backends.loopback.translate import (
+    FORMAT,
     ForeignDirectory,
     VolumeFile,
     check_format,
     format_text,
-    new_file,
     parse_file_name,
 )
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, InstanceID, VolumeID
+from flocker.model.ids import InstanceID, VolumeID
 from flocker.model.sizes import humanize
 
 _TEMPORARY = ".creating-"
@@ -150,11 +149,13 @@ class VolumeDirectory:
     def _check_or_write_format(self) -> None:
         path = self.top / "format.json"
         try:
-            check_format(str(path), path.read_text(errors="replace"))
+            number = check_format(str(path), path.read_text(errors="replace"))
         except FileNotFoundError:
             if self._unattached.exists() or (self.top / "attached").exists():
                 why = "is missing, but there are volumes beside it"
                 raise ForeignDirectory(str(path), why) from None
+            number = 0
+        if number < FORMAT:
             _write_durably(path, format_text())
 
     @contextmanager
@@ -174,18 +175,15 @@ class VolumeDirectory:
         finally:
             os.close(descriptor)
 
-    def create(
-        self, unique: UUID, dataset: DatasetID, size: int, me: InstanceID
-    ) -> StoredVolume:
+    def create(self, file: VolumeFile, size: int, me: InstanceID) -> StoredVolume:
         """Make the file of a new, unattached volume of `size` bytes; hold the lock.
 
         Raises `StorageFailed`.
         """
-        file = new_file(unique, dataset)
         with _explained(self.top, f"create a volume of {humanize(size)}"):
             own = self._own(me)
             self._sweep(own)
-            temporary = own / f"{_TEMPORARY}{unique}"
+            temporary = own / f"{_TEMPORARY}{file.volume}"
             try:
                 with temporary.open("xb") as opened:
                     os.fchmod(opened.fileno(), 0o600)

@@ -12,17 +12,19 @@ from uuid import UUID
 from attrs import frozen
 
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, VolumeID
+from flocker.model.ids import DatasetID, Life, VolumeID
 
-FORMAT = 1
-"""Number of the layout below the root; raised with every change of it."""
+FORMAT = 2
+"""Number of the layout below the root; raised with every change of it.
+
+Before 2 no name had a life; such files are listed without."""
 SECTOR = 512
 """Bytes of a loop device's sector: its size is a whole number of these."""
 LOCAL_FILESYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs"})
 """Filesystems that only one kernel can have mounted."""
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_FILE = re.compile(rf"(block-{_UUID})_({_UUID})")
+_FILE = re.compile(rf"(block-{_UUID})_({_UUID})(?:_({_UUID}))?")
 _INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}")
 
 
@@ -44,16 +46,18 @@ class VolumeFile:
 
     volume: VolumeID
     dataset: DatasetID
+    life: Life | None = None
 
     @property
     def name(self) -> str:
         """Give the name of the file."""
-        return f"{self.volume}_{self.dataset}"
+        mark = "" if self.life is None else f"_{self.life}"
+        return f"{self.volume}_{self.dataset}{mark}"
 
 
-def new_file(unique: UUID, dataset: DatasetID) -> VolumeFile:
+def new_file(unique: UUID, dataset: DatasetID, life: Life | None = None) -> VolumeFile:
     """Name the file of a new volume; `unique` was never used for another."""
-    return VolumeFile(volume=VolumeID(f"block-{unique}"), dataset=dataset)
+    return VolumeFile(VolumeID(f"block-{unique}"), dataset, life)
 
 
 def parse_file_name(name: str) -> VolumeFile | None:
@@ -61,8 +65,12 @@ def parse_file_name(name: str) -> VolumeFile | None:
     match = _FILE.fullmatch(name)
     if match is None:
         return None
-    volume, dataset = match.groups()
-    return VolumeFile(volume=VolumeID(volume), dataset=DatasetID(UUID(dataset)))
+    volume, dataset, life = match.groups()
+    return VolumeFile(
+        VolumeID(volume),
+        DatasetID(UUID(dataset)),
+        None if life is None else Life(UUID(life)),
+    )
 
 
 def is_instance_name(name: str) -> bool:
@@ -75,8 +83,8 @@ def format_text() -> str:
     return json.dumps({"format": FORMAT}) + "\n"
 
 
-def check_format(path: str, text: str) -> None:
-    """Refuse a ``format.json`` that is not ours, or newer than we know.
+def check_format(path: str, text: str) -> int:
+    """Give the number in ``format.json``; refuse one not ours, or newer than we know.
 
     Raises `ForeignDirectory`, naming `path`.
     """
@@ -90,6 +98,7 @@ def check_format(path: str, text: str) -> None:
     if number > FORMAT:
         why = f"has format {number}, but this Flocker knows formats up to {FORMAT}"
         raise ForeignDirectory(path, why)
+    return number
 
 
 def is_local(mountinfo: str, device: int) -> bool:

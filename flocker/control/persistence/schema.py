@@ -29,13 +29,16 @@ from flocker.wire import json_codec
 APPLICATION_ID = 0x464C4B52
 """Marks an SQLite file as Flocker's: "FLKR" in ASCII."""
 
-FORMAT = 2
+FORMAT = 3
 """The number of this schema, kept in the file's `user_version`."""
 
 UPGRADES: Mapping[int, tuple[str, ...]] = {
     1: ("PRAGMA user_version = 2",),
+    2: ("PRAGMA user_version = 3",),
 }
-"""What takes a file of an older format to the next: 2 has rows of the kind ``node``."""
+"""What takes a file of an older format to the next.
+
+2 has rows of the kind ``node``; in 3 datasets have a `life`, which older ones lack."""
 
 DATASET = "dataset"
 OWNERSHIP = "ownership"

@@ -8,7 +8,7 @@
 called again it gives another object for the same machine and cluster, as after a
 restart of the agent. Add the other suites of this module where they apply to yours:
 `class TestMyDriver(RealDevices, TwoMachines): ...`. A driver that makes volumes larger
-finds more in `flocker.testing.conformance.growing`.
+finds more in `flocker.testing.conformance.growing`, one that marks them in `marking`.
 """
 
 import os

@@ -19,11 +19,12 @@ from flocker.backends.block_interface import (
     IBlockDeviceAPI,
     ICloudAPI,
     IGrowingBlockDeviceAPI,
+    IMarkingBlockDeviceAPI,
     UnattachedVolume,
     UnknownVolume,
     VolumeBusy,
 )
-from flocker.model.ids import DatasetID, InstanceID, VolumeID
+from flocker.model.ids import DatasetID, InstanceID, Life, VolumeID
 from flocker.model.sizes import MEBIBYTE
 
 _FIRST_DEVICE = 0x700
@@ -73,7 +74,7 @@ class MemoryBlockDevices:
     _at: dict[Path, VolumeID] = field(factory=dict)
 
     def fixed_node(self, instance: str) -> "MemoryFixedNode":
-        """Give a driver that cannot make volumes larger."""
+        """Give a driver that cannot make volumes larger, nor mark them."""
         self.live.add(InstanceID(instance))
         return MemoryFixedNode(self, InstanceID(instance))
 
@@ -93,6 +94,22 @@ class MemoryBlockDevices:
             return self.volumes[volume]
         except KeyError:
             raise UnknownVolume(volume) from None
+
+    def make(
+        self, dataset: DatasetID, size: int, life: Life | None = None
+    ) -> BlockDeviceVolume:
+        """Make a blank volume."""
+        volume = BlockDeviceVolume(
+            blockdevice_id=VolumeID(f"memory-{self.unique()}"),
+            size=size,
+            attached_to=None,
+            dataset_id=dataset,
+            life=life,
+        )
+        with self.lock:
+            self.volumes[volume.blockdevice_id] = volume
+            self.contents[volume.blockdevice_id] = Content()
+        return volume
 
     def connect(self, volume: VolumeID) -> None:
         """Make the device of an attached volume appear; its number is never reused."""
@@ -149,16 +166,7 @@ class MemoryFixedNode:
 
     def create_volume(self, dataset_id: DatasetID, size: int) -> BlockDeviceVolume:
         """Make a blank volume."""
-        volume = BlockDeviceVolume(
-            blockdevice_id=VolumeID(f"memory-{self.service.unique()}"),
-            size=size,
-            attached_to=None,
-            dataset_id=dataset_id,
-        )
-        with self.service.lock:
-            self.service.volumes[volume.blockdevice_id] = volume
-            self.service.contents[volume.blockdevice_id] = Content()
-        return volume
+        return self.service.make(dataset_id, size)
 
     def destroy_volume(self, blockdevice_id: VolumeID) -> None:
         """Forget a detached volume."""
@@ -212,10 +220,16 @@ class MemoryFixedNode:
             return device.path
 
 
-@implementer(IGrowingBlockDeviceAPI)
+@implementer(IGrowingBlockDeviceAPI, IMarkingBlockDeviceAPI)
 @define(eq=False)
 class MemoryNode(MemoryFixedNode):
     """The driver on one machine."""
+
+    def create_marked_volume(
+        self, dataset_id: DatasetID, size: int, life: Life
+    ) -> BlockDeviceVolume:
+        """Make a blank volume with a mark."""
+        return self.service.make(dataset_id, size, life)
 
     def grow_volume(self, blockdevice_id: VolumeID, size: int) -> None:
         """Grow the volume, then the device."""

@@ -85,8 +85,14 @@ def do(happening: h.Happening, scene: Scene) -> None:
 def _create(what: h.Create, scene: Scene) -> None:
     mount = Mounting.ON_USE if what.on_use else Mounting.ALWAYS
     node = scene.machine(what.machine).node
-    new = datasets.NewDataset(scene.ids[what.dataset], node, MEBIBYTE, mount=mount)
     for _ in range(1 + what.twice):
+        new = datasets.NewDataset(
+            scene.ids[what.dataset],
+            node,
+            MEBIBYTE,
+            mount=mount,
+            life=scene.world.a_life(),
+        )
         scene.ask(partial(datasets.create, new=new, now=scene.now()))
 
 
@@ -293,6 +299,11 @@ def _use(what: h.Use, scene: Scene) -> None:
 def _vanish(what: h.Vanish, scene: Scene) -> None:
     for volume in scene.world.volumes_of(scene.ids[what.dataset]):
         scene.world.vanish(volume)
+
+
+@do.register
+def _leave(what: h.Leave, scene: Scene) -> None:
+    scene.world.leave(scene.ids[what.dataset], marked=what.marked)
 
 
 @do.register

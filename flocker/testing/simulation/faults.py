@@ -13,12 +13,13 @@ from flocker.backends.block_interface import (
     IBlockDeviceAPI,
     ICloudAPI,
     IGrowingBlockDeviceAPI,
+    IMarkingBlockDeviceAPI,
 )
 from flocker.dataset_agent.filesystems import IFilesystems
 from flocker.dataset_agent.signatures import Signature
 from flocker.model.datasets import FilesystemKind
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, InstanceID, VolumeID
+from flocker.model.ids import DatasetID, InstanceID, Life, VolumeID
 from flocker.runtime.holders import Holder
 from flocker.testing.fakes.memory_block_devices import MemoryCloudNode
 from flocker.testing.fakes.memory_filesystems import MemoryFilesystems
@@ -174,11 +175,13 @@ class FaultyBlockDevices:
 
     def create_volume(self, dataset_id: DatasetID, size: int) -> BlockDeviceVolume:
         """Create, and note when."""
+        return self._create(lambda: self.api.create_volume(dataset_id, size))
 
+    def _create(self, make: Callable[[], BlockDeviceVolume]) -> BlockDeviceVolume:
         def create() -> BlockDeviceVolume:
-            made = self.api.create_volume(dataset_id, size)
-            trusted = self.faults.heard() and not self.faults.hidden
-            self.watch.created(made, trusted=trusted)
+            made = make()
+            sure = self.faults.heard() and not self.faults.hidden
+            self.watch.created(made, trusted=sure and made.life is not None)
             return made
 
         return self.faults.call("create_volume", create)
@@ -257,6 +260,20 @@ class FaultyBlockDevices:
     def start_node(self, node_id: InstanceID) -> None:
         """Switch a machine on."""
         self.api.start_node(node_id)
+
+
+@implementer(IMarkingBlockDeviceAPI)
+@define(eq=False)
+class FaultyMarkingBlockDevices(FaultyBlockDevices):
+    """The driver of one machine, whose volumes carry a mark."""
+
+    def create_marked_volume(
+        self, dataset_id: DatasetID, size: int, life: Life
+    ) -> BlockDeviceVolume:
+        """Create, and note when."""
+        return self._create(
+            lambda: self.api.create_marked_volume(dataset_id, size, life)
+        )
 
 
 @implementer(IFilesystems)

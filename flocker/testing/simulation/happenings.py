@@ -218,6 +218,17 @@ class Spoil:
     how: str
 
 
+@frozen
+class Leave:
+    """A volume with data turns up that carries a dataset's id: of an earlier life.
+
+    Or, if not `marked`, made by hand.
+    """
+
+    dataset: int
+    marked: bool
+
+
 Happening = (
     Create
     | Write
@@ -244,4 +255,5 @@ Happening = (
     | Use
     | Vanish
     | Spoil
+    | Leave
 )

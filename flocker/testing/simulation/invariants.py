@@ -82,6 +82,7 @@ class Invariants:
         wrong.extend(self._lost())
         wrong.extend(self._taken())
         wrong.extend(self._unasked())
+        wrong.extend(self._touched())
         if wrong:
             raise Violated("; ".join(wrong))
         self._protect()
@@ -208,6 +209,14 @@ class Invariants:
             if changes > self._idle.setdefault(machine.instance, changes):
                 yield f"{machine.instance} changed storage and does not hear control"
 
+    # What nobody has claimed is left as it is.
+
+    def _touched(self) -> Iterable[str]:
+        for name in self.watch.treasures:
+            volume = self.service.volumes.get(name)
+            if volume is not None and volume.attached_to is not None:
+                yield f"{name} was attached, and nobody had claimed it"
+
     # In the quiet end.
 
     def unrecorded(self) -> list[str]:
@@ -236,6 +245,7 @@ class Invariants:
             f"{name} is left over"
             for name, volume in self.service.volumes.items()
             if name not in recorded
+            and name not in self.watch.treasures
             and volume.dataset_id not in to_be_found
             and (name not in self.watch.spare or self.watch.formatted.get(name))
         ]

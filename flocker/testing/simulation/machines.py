@@ -32,6 +32,7 @@ from flocker.testing.simulation.faults import (
     Faults,
     FaultyBlockDevices,
     FaultyFilesystems,
+    FaultyMarkingBlockDevices,
 )
 from flocker.testing.simulation.processes import ProcessClock, SimulatedThreads
 from flocker.testing.simulation.stores import Disk, ProcessStore
@@ -89,7 +90,8 @@ class Surroundings:
 
     `steps_take` is how long a driver's or kernel's call takes at most, `latency` how
     long a message does, both in seconds. `control_ahead` are the seconds by which the
-    wall clock of control's machine is ahead when it starts.
+    wall clock of control's machine is ahead when it starts. `marks` says whether the
+    driver can mark volumes, as those of the first Flocker cannot.
     """
 
     random: Random
@@ -99,6 +101,7 @@ class Surroundings:
     steps_take: float
     latency: float = LATENCY
     control_ahead: float = 0.0
+    marks: bool = True
     control: ControlProcess | None = None
 
     def unique(self) -> UUID:
@@ -163,7 +166,8 @@ class Machine:
         self.on = True
         self.agent: Listened | None = None
         self._around = around
-        self._driver = FaultyBlockDevices(
+        kind = FaultyMarkingBlockDevices if around.marks else FaultyBlockDevices
+        self._driver = kind(
             around.service.cloud_node(instance), self.faults, around.watch
         )
         self._filesystems = FaultyFilesystems(self.kernel, self.faults, around.watch)

@@ -277,6 +277,15 @@ def _spoil(dice: _Dice) -> tuple[Then, ...]:
     return (spoilt,) if dice.one_in(3) else (off, spoilt)
 
 
+def _leave(dice: _Dice) -> tuple[Then, ...]:
+    """A volume turns up under an id that is, or will be, a dataset's."""
+    dataset = dice.dataset()
+    left = dice.soon(h.Leave(dataset, dice.one_in(2)))
+    created = dice.soon(h.Create(dataset, dice.places[dataset]))
+    deleted = dice.soon(h.Delete(dataset))
+    return (left, created, deleted) if dice.one_in(2) else (left, created)
+
+
 def _cordon(dice: _Dice) -> h.Happening:
     return h.Cordon(dice.machine(), dice.one_in(2))
 
@@ -329,6 +338,7 @@ _FAULTS: tuple[Kind, ...] = (
     (_use, 2),
     (_vanish, 1),
     (_spoil, 2),
+    (_leave, 2),
     (_cordon, 1),
     (_mark_dead, 4),
     (_mark_alive, 1),

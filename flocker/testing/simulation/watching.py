@@ -19,9 +19,10 @@ class Watch:
 
     `lag` is in seconds: so long after its creation a volume is not listed. `wanted`
     says of a dataset that it must not be destroyed, `dead` of a machine that it may be
-    robbed; `spare` are volumes made while lists were not to be trusted, or by a machine
-    that control could not hear; `vanished`
-    are numbers of devices that were taken away while they may have been in use.
+    robbed; `spare` are volumes made while lists were not to be trusted, by a machine
+    that control could not hear, or without a mark; `vanished` are numbers of devices
+    that were taken away while they may have been in use. `treasures` are volumes that
+    carry a dataset's id and hold what nobody put there under its present life.
     """
 
     now: Callable[[], float]
@@ -32,6 +33,7 @@ class Watch:
     formatted: dict[VolumeID, int] = field(factory=dict)
     spare: set[VolumeID] = field(factory=set)
     vanished: set[int] = field(factory=set)
+    treasures: set[VolumeID] = field(factory=set)
     violations: list[str] = field(factory=list)
 
     def listed(self, volume: BlockDeviceVolume) -> bool:
@@ -53,7 +55,10 @@ class Watch:
             self.violations.append(f"{volume} was formatted, and held data")
 
     def destroying(self, volume: BlockDeviceVolume) -> None:
-        """What is still wanted must not be destroyed."""
+        """What is still wanted must not be destroyed, nor what nobody has claimed."""
+        if volume.blockdevice_id in self.treasures:
+            words = f"{volume.blockdevice_id} was destroyed, and nobody had claimed it"
+            self.violations.append(words)
         if self.wanted(volume.dataset_id):
             words = f"{volume.blockdevice_id} was destroyed, and its dataset is wanted"
             self.violations.append(words)

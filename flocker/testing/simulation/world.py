@@ -15,12 +15,13 @@ from pyrsistent import pmap
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from flocker.control import datasets, leases
+from flocker.control import datasets, leases, volumes
 from flocker.control.operations import Decide
+from flocker.model.cluster import Volume
 from flocker.model.configuration import Configuration
-from flocker.model.datasets import Dataset, Mounting
+from flocker.model.datasets import DEFAULT_BACKEND, Dataset, Mounting
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, InstanceID, NodeID, VolumeID
+from flocker.model.ids import DatasetID, InstanceID, Life, NodeID, VolumeID
 from flocker.model.leases import USER, Holder, wanted_on
 from flocker.model.sizes import MEBIBYTE
 from flocker.model.status import Status, status
@@ -39,6 +40,10 @@ from flocker.testing.simulation.wires import LATENCY
 
 QUIET_WITHIN = 400.0
 """Seconds after the last fault within which all must be as wanted."""
+
+
+MARKLESS = 3
+"""One seed of so many has a driver that cannot mark volumes: 2, 5, 8..."""
 
 
 @frozen
@@ -75,6 +80,7 @@ class World:
             Watch(self.clock.seconds, lag, self._is_wanted, self._is_dead),
             steps_take,
             latency,
+            marks=seed % MARKLESS != MARKLESS - 1,
         )
         self.store = Disk(commits_take)
         self.events = 0
@@ -163,11 +169,16 @@ class World:
             self.watch.vanished.add(device.number)
 
     def obey(self) -> None:
-        """Do what statuses ask a person to do: unmount what has no device any more."""
+        """Do what statuses ask a person to do.
+
+        Unmount what has no device any more, and see to volumes that nobody claims.
+        """
         for dataset in self.known.datasets:
             cause = self.status(dataset).cause
             if cause is not None and cause.code in {"stranded", "leased"}:
                 self._unmount_stale(dataset)
+            if cause is not None and cause.code == "unclaimed-volume-exists":
+                self._see_to_unclaimed(dataset, cause.words)
 
     def _unmount_stale(self, dataset: DatasetID) -> None:
         for machine in self.machines:
@@ -175,7 +186,59 @@ class World:
                 if path.name == str(dataset) and not self.invariants.is_live(device):
                     machine.kernel.unmount(path, None)
 
+    def _see_to_unclaimed(self, dataset: DatasetID, words: str) -> None:
+        """Adopt the volume that `words` name if it holds something; else destroy it."""
+        for name in self.volumes_of(dataset):
+            if name not in words or (DEFAULT_BACKEND, name) in self.known.volumes:
+                continue
+            if self.service.contents[name].signature is None:
+                del self.service.volumes[name]
+                del self.service.contents[name]
+            else:
+                self.adopt(name)
+            return
+
+    def leave(self, dataset: DatasetID, *, marked: bool) -> VolumeID:
+        """Let a volume turn up that carries an id, with data of an earlier life."""
+        life = self.a_life() if marked else None
+        volume = self.service.make(dataset, MEBIBYTE, life)
+        content = self.service.contents[volume.blockdevice_id]
+        content.signature = "ext4"
+        content.filesystem_size = MEBIBYTE
+        content.files["theirs"] = b"of old"
+        self.watch.treasures.add(volume.blockdevice_id)
+        return volume.blockdevice_id
+
     # What users do.
+
+    def a_life(self) -> Life:
+        """Give what no other dataset has."""
+        return Life(self._around.unique())
+
+    def adopt(self, name: VolumeID) -> None:
+        """Take a volume with what is on it for the dataset whose id it carries."""
+        volume = self.service.volumes[name]
+        dataset = volume.dataset_id
+        found = Volume(DEFAULT_BACKEND, name, dataset, volume.size)
+        wanted = volumes.Adoption(found, self.known.datasets[dataset].primary)
+        now = self.clock.seconds()
+        assert self.control is not None
+        answer = Deferred.fromCoroutine(
+            self.control.operations.change(
+                partial(volumes.adopt, wanted=wanted, now=now)
+            )
+        )
+        self.watch.treasures.discard(name)
+
+        def adopted(_: object) -> None:
+            for file in self.service.contents[name].files:
+                self.invariants.wrote(dataset, file)
+
+        def refused(failure: Failure) -> None:
+            failure.trap(FlockerError)
+            self.watch.treasures.add(name)
+
+        _ = answer.addCallbacks(adopted, refused)
 
     def create(
         self,
@@ -187,7 +250,9 @@ class World:
         """Want a new dataset, perhaps under an id that was purged."""
         dataset = again or DatasetID(self._around.unique())
         metadata = pmap({"name": "data"})
-        new = datasets.NewDataset(dataset, machine.node, size, metadata, mount=mount)
+        new = datasets.NewDataset(
+            dataset, machine.node, size, metadata, mount=mount, life=self.a_life()
+        )
         self._change(partial(datasets.create, new=new, now=self.clock.seconds()))
         return dataset
 
@@ -260,7 +325,8 @@ class World:
         if lease is not None and mounted == [self.machine(lease.node).instance]:
             return True
         if dataset.deleted:
-            left = set(self.volumes_of(dataset.id)) - self.watch.spare
+            left = set(self.volumes_of(dataset.id))
+            left -= self.watch.spare | self.watch.treasures
             return dataset.destroyed and not left
         wanted = wanted_on(dataset, lease)
         if wanted is None:
@@ -337,7 +403,12 @@ class World:
     def settle(self) -> None:
         """Mend everything, and wait until all is as wanted."""
         self.mend()
-        self.advance_until(lambda: not self.ill(), QUIET_WITHIN)
+
+        def well() -> bool:
+            self.obey()
+            return not self.ill()
+
+        self.advance_until(well, QUIET_WITHIN)
 
 
 def run_now(work: Coroutine[Any, Any, object]) -> None:

@@ -184,6 +184,16 @@ def test_adopt(run: Run, control: MemoryControl) -> None:
     assert (found.primary, found.name, found.volume) == (OTHER, "old", "vol-2")
 
 
+def test_adopt_for_a_dataset(run: Run, control: MemoryControl) -> None:
+    """A dataset that has no volume yet stays where it is wanted."""
+    run("create", "-n", "b", "--id", str(DATASET))
+    control.lists(NODE, Volume(DEFAULT_BACKEND, VolumeID("vol-9"), DATASET, GIBIBYTE))
+    found = run("adopt", str(DATASET)[:8], "--empty")
+    assert found.stdout == f"Adopted dataset {DATASET} for node bbbbbbbb (10.0.0.2).\n"
+    answer = control.run(control.client().dataset(DATASET))
+    assert (answer.primary, answer.volume, answer.acquired) == (OTHER, "vol-9", False)
+
+
 @pytest.mark.usefixtures("lost")
 def test_adopt_nothing(run: Run) -> None:
     """What no volume is cannot be adopted."""

@@ -100,7 +100,7 @@ def test_mounted() -> None:
         aaaaaaaa (10.0.0.1).
         It is mounted on node aaaaaaaa (10.0.0.1) at /flocker/x for 12 s, since
         2026-01-02 03:04:05 UTC.
-        Its volume is vol-1 of backend 'default', 1G; it has been mounted.
+        Its volume is vol-1 of backend 'default', 1G; it counts as holding data.
         Node aaaaaaaa (10.0.0.1) says for 12 s that it is mounted at /flocker/x from
         /dev/sdb; it is told to mount it.
         """
@@ -118,7 +118,7 @@ def test_blocked() -> None:
         2026-01-02 03:04:05 UTC.
         Cause: its holder is silent [holder-silent].
         What would release it: bring it back.
-        Its volume is vol-1 of backend 'default', 1G; it has been mounted.
+        Its volume is vol-1 of backend 'default', 1G; it counts as holding data.
         Node bbbbbbbb (10.0.0.2) says for 12 s that its volume is attached to another
         machine; it is told to mount it. It is attaching.
         It adds: it is attached to i-1.
@@ -138,7 +138,7 @@ def test_destroyed() -> None:
         Dataset 11111111-1111-4111-8111-111111111111 (pg) is wanted destroyed; it was
         on node aaaaaaaa (10.0.0.1).
         It is destroyed for 12 s, since 2026-01-02 03:04:05 UTC.
-        Its volume is vol-1 of backend 'default'; it has been mounted.
+        Its volume is vol-1 of backend 'default'; it counts as holding data.
         No node has said anything of it.
         """
     )

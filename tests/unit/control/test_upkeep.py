@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flocker.control.observations import Observations
-from flocker.control.upkeep import GRACE, RETENTION, Times, due, upkeep
+from flocker.control.upkeep import (
+    GRACE,
+    RETENTION,
+    UNRECORDED,
+    Times,
+    due,
+    upkeep,
+)
 from flocker.model.changes import Change, DatasetEdit, LeaseEdit, OwnershipEdit, apply
 from flocker.model.cluster import Condition, Fact, Phase, Want
 from flocker.model.ids import BackendName
@@ -19,6 +26,7 @@ from flocker.testing.builders import (
     a_dataset,
     a_fact,
     a_lease,
+    a_life,
     an_identity,
     an_ownership,
     dataset_id,
@@ -81,6 +89,29 @@ def test_register_once():
     assert edits(known, found(9)) == []
 
 
+def test_register_what_was_found_as_it_is():
+    """What was found for a dataset without a life holds data: never to be formatted."""
+    fact = a_fact(1, Condition.FOUND)
+    assert edits(LIVE, fact) == [OwnershipEdit(None, an_ownership(acquired=True))]
+
+
+def test_register_for_this_life_only():
+    """What was said of another life of the id puts nothing on record."""
+    known = a_configuration([evolve(a_dataset(), life=a_life(2))])
+    own = evolve(found(1), life=a_life(2))
+    assert edits(known, own) == [OwnershipEdit(None, an_ownership())]
+    for other in (evolve(own, life=a_life(1)), found(1), a_fact(1, Condition.FOUND)):
+        assert edits(known, other) == []
+
+
+def test_unclaimed_is_nobodys():
+    """A deleted dataset is gone where only an unclaimed volume has its id."""
+    (edit,) = edits(UNBORN, a_fact(1, Condition.UNCLAIMED, Want.DELETED))
+    assert edit.after.destroyed
+    owned = a_configuration([a_dataset(deleted=True)], [an_ownership()])
+    assert edits(owned, a_fact(1, Condition.UNCLAIMED, Want.DELETED)) == []
+
+
 def test_register_what_is_deleted():
     """A volume of a deleted dataset is put on record too, to be destroyed."""
     assert edits(UNBORN, found(1)) == [OwnershipEdit(None, an_ownership())]
@@ -92,9 +123,7 @@ def test_register_needs_a_place(missing):
     assert edits(LIVE, evolve(found(1), **{missing: None})) == []
 
 
-@pytest.mark.parametrize(
-    "condition", sorted(set(Condition) - {Condition.UNREGISTERED}, key=str)
-)
+@pytest.mark.parametrize("condition", sorted(set(Condition) - UNRECORDED, key=str))
 def test_register_only_what_was_found(condition):
     """No other condition puts a volume on record."""
     assert edits(LIVE, a_fact(1, condition)) == []

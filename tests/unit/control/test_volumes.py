@@ -20,8 +20,9 @@ from flocker.model.changes import Change, DatasetEdit, OwnershipEdit, apply
 from flocker.model.cluster import Volume
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND, Dataset
-from flocker.model.ids import BackendName, DatasetID, NodeID, VolumeID
+from flocker.model.ids import BackendName, DatasetID, Life, NodeID, VolumeID
 from flocker.model.ownership import Ownership
+from flocker.testing.builders import a_life
 
 NODE = NodeID(UUID(int=1))
 ONE = DatasetID(UUID(int=2))
@@ -53,6 +54,14 @@ def test_volume_of_a_dataset_is_claimed() -> None:
 def test_volume_about_to_be_registered_is_claimed() -> None:
     """A volume whose dataset has none yet is about to be it."""
     assert codes(configured(DATASET), VOLUME) == {}
+
+
+@pytest.mark.parametrize("life", [None, a_life(1)])
+def test_volume_of_another_life(life: Life | None) -> None:
+    """A volume that was not made for the present life of its dataset is nobody's."""
+    anew = configured(evolve(DATASET, life=a_life(2)))
+    assert codes(anew, evolve(VOLUME, life=life)) == {"v-1": "other-life"}
+    assert codes(anew, evolve(VOLUME, life=a_life(2))) == {}
 
 
 def test_volume_of_no_dataset() -> None:
@@ -91,6 +100,7 @@ def test_every_cause_says_what_to_do() -> None:
         configured(DATASET, OWNERSHIP),
         configured(evolve(DATASET, backend=FAST)),
         configured(evolve(DATASET, deleted=True, destroyed=True)),
+        configured(evolve(DATASET, life=a_life())),
     ]
     found = [list(unclaimed(each, [SECOND])) for each in configurations]
     assert all(each.cause.release for (each,) in found)
@@ -114,10 +124,36 @@ def test_adopted_volume_is_claimed() -> None:
     assert codes(apply(change, Configuration()), VOLUME) == {}
 
 
-def test_adopt_for_a_dataset_that_is() -> None:
-    """A dataset that is configured does not become another volume."""
+def test_adopt_what_is_empty() -> None:
+    """A volume of which somebody says that it is empty may be formatted."""
+    change = adopt(Configuration(), Adoption(VOLUME, NODE, empty=True), 5.0)
+    assert change.edits[1] == OwnershipEdit(None, OWNERSHIP)
+
+
+def test_adopt_for_a_dataset_that_waits() -> None:
+    """A dataset that has no volume yet becomes the one that is adopted."""
+    before = evolve(DATASET, metadata=pmap({"name": "pg"}), life=a_life())
+    after = evolve(before, primary=NodeID(UUID(int=9)), asked=5.0)
+    assert adopt(configured(before), Adoption(VOLUME, after.primary), 5.0) == Change(
+        (
+            DatasetEdit(before, after),
+            OwnershipEdit(None, evolve(OWNERSHIP, acquired=True)),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        configured(DATASET, evolve(OWNERSHIP, volume=SECOND.id)),
+        configured(evolve(DATASET, deleted=True)),
+        configured(evolve(DATASET, backend=FAST)),
+    ],
+)
+def test_adopt_for_a_dataset_that_is(configuration: Configuration) -> None:
+    """A dataset that has its volume, is deleted or elsewhere becomes no other."""
     with pytest.raises(DatasetExists):
-        adopt(configured(DATASET), Adoption(VOLUME, NODE), 5.0)
+        adopt(configuration, Adoption(VOLUME, NODE), 5.0)
 
 
 def test_adopt_what_is_owned() -> None:

@@ -15,10 +15,15 @@ from flocker.dataset_agent.discovery import (
     Observation,
     discover,
 )
-from flocker.model.cluster import HOLDING
+from flocker.model.cluster import HOLDING, Assignment
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import InstanceID, VolumeID
-from flocker.testing.builders import an_assignment, an_ownership
+from flocker.testing.builders import (
+    a_dataset,
+    a_life,
+    an_assignment,
+    an_ownership,
+)
 from flocker.testing.situations import (
     DATASET,
     DEVICE,
@@ -71,8 +76,64 @@ def test_missing():
 def test_unregistered():
     """A volume that is listed and not on record is to be put on record, no more."""
     for backend in (seen(listed()), seen(listed(OTHER)), here("ext4", usable=True)):
-        situation = found(backend, told(registered=False))
+        made = evolve(backend, made={VOLUME: None})
+        situation = found(made, told(registered=False))
         assert situation == states.Unregistered(DATASET, VOLUME, SIZE)
+
+
+def test_found():
+    """What carries the id of a dataset without a life is taken as it is."""
+    for backend in (seen(listed()), seen(listed(OTHER)), here("ext4", usable=True)):
+        situation = found(backend, told(registered=False))
+        assert situation == states.Found(DATASET, VOLUME, SIZE)
+
+
+def in_life(number: int) -> Assignment:
+    """Told of a dataset in one of its lives, which has no volume yet."""
+    return Assignment(DATASET, a_dataset(life=a_life(number)))
+
+
+def test_of_this_life():
+    """A volume is the dataset's own by its mark, or because this process made it."""
+    own = states.Unregistered(DATASET, VOLUME, SIZE, a_life(2))
+    marked = evolve(listed(), life=a_life(2))
+    assert found(seen(marked), in_life(2)) == own
+    made = evolve(seen(listed()), made={VOLUME: a_life(2)})
+    assert found(made, in_life(2)) == own
+
+
+@pytest.mark.parametrize("life", [None, a_life(1)])
+def test_of_another_life(life):
+    """Any other volume with its id is nobody's, wherever it is and whoever made it."""
+    other = evolve(listed(), life=life)
+    unclaimed = states.Unclaimed(DATASET, VOLUME, SIZE)
+    assert found(seen(other), in_life(2)) == unclaimed
+    assert found(seen(evolve(other, attached_to=OTHER)), in_life(2)) == unclaimed
+    made = evolve(seen(other), made={VOLUME: a_life(1)})
+    assert found(made, in_life(2)) == unclaimed
+    mounted = {7: (PLACE,)}
+    assert found(seen(other), in_life(2), mounts=mounted) == unclaimed
+
+
+def test_own_before_others():
+    """A volume that was made for it is taken, whatever else carries its id."""
+    own = evolve(listed(volume=TWIN), life=a_life(2))
+    for other in (listed(ME), evolve(listed(ME), life=a_life(1))):
+        assert found(seen(other, own), in_life(2)).volume == TWIN
+
+
+def test_in_use_before_spare():
+    """Of two volumes of one life the one that is in use counts."""
+    spare, used = listed(), listed(OTHER, TWIN)
+    both = [evolve(volume, life=a_life(2)) for volume in (spare, used)]
+    assert found(seen(*both), in_life(2)).volume == TWIN
+
+
+def test_marked_for_nobody():
+    """A volume of a life is not one of a dataset that has none."""
+    marked = seen(evolve(listed(), life=a_life(1)))
+    situation = found(marked, told(registered=False))
+    assert situation == states.Unclaimed(DATASET, VOLUME, SIZE)
 
 
 def test_which_is_unregistered():

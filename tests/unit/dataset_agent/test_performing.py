@@ -22,7 +22,7 @@ from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import InstanceID
 from flocker.model.sizes import MEBIBYTE
 from flocker.runtime.holders import Holder
-from flocker.testing.builders import dataset_id
+from flocker.testing.builders import a_life, dataset_id
 from flocker.testing.rigs import HERE, FakeRig
 from flocker.testing.simulation.faults import Fault
 
@@ -56,6 +56,15 @@ def test_create(bench):
     [volume] = bench.service.volumes.values()
     assert (volume.dataset_id, volume.size) == (DATASET, 3 * MEBIBYTE)
     assert bench.backend.created == {DATASET: volume}
+    assert bench.backend.made == {volume.blockdevice_id: None}
+
+
+def test_create_with_a_mark(bench):
+    """The life that a volume is made for is on it, where it can carry that."""
+    assert done(bench, Create(*WHERE, MEBIBYTE, a_life())) == Done()
+    [volume] = bench.service.volumes.values()
+    assert volume.life == a_life()
+    assert bench.backend.made == {}
 
 
 def test_create_looks_first(bench):
@@ -68,8 +77,10 @@ def test_create_looks_first(bench):
 def test_attach(bench):
     """The volume is attached to this machine."""
     volume = bench.volume(DATASET)
+    bench.backend.made[volume] = None
     assert done(bench, Attach(*WHERE, volume)) == Done()
     assert bench.service.get(volume).attached_to == HERE
+    assert bench.backend.made == {}
 
 
 def test_attach_again(bench):

@@ -103,7 +103,11 @@ def test_something_is_said(want: Want):
     """Where a wish is neither fulfilled nor worked on there is a cause."""
     fulfilled = {
         Want.MOUNTED: {Condition.MOUNTED},
-        Want.DELETED: {Condition.MISSING, Condition.DESTROYED},
+        Want.DELETED: {
+            Condition.MISSING,
+            Condition.DESTROYED,
+            Condition.UNCLAIMED,
+        },
     }
     resting = {c for (w, c), entry in NEXT.items() if w is want and entry == REST}
     assert resting == fulfilled[want]

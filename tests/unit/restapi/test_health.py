@@ -78,6 +78,7 @@ def test_upkeep(well) -> None:
         Condition.UNREGISTERED,
         BackendName("default"),
         VolumeID("v"),
+        life=well.operations.configuration.datasets[DatasetID(UUID(DATASET))].life,
     )
     well.operations.heard_of(
         well.observations.edit(A, [(fact, 0.0)], [], well.clock.seconds())

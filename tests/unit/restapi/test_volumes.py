@@ -13,6 +13,7 @@ NODE = NodeID(UUID("5d7a0000-0000-4000-8000-000000000001"))
 DATASET = DatasetID(UUID("11c50000-0000-4000-8000-000000000001"))
 VOLUME = Volume(DEFAULT_BACKEND, VolumeID("v-1"), DATASET, 1024)
 ADOPT = f"/v1/configuration/datasets/{DATASET}/adopt"
+PRIMARY = {"primary": str(NODE)}
 BODY = {"primary": str(NODE), "volume": "v-1"}
 
 
@@ -78,6 +79,18 @@ def test_adopt(api, listing) -> None:
     assert api.get("/v1/configuration/datasets").json == [expected]
     assert api.get("/v1/status/volumes").json["volumes"] == []
     assert api.operations.configuration.ownership[DATASET].acquired
+
+
+def test_adopt_for_a_dataset(api, listing) -> None:
+    """A dataset that found another life's volume becomes it when somebody says so."""
+    api.post("/v1/configuration/datasets", {**PRIMARY, "dataset_id": str(DATASET)})
+    listing(VOLUME)
+    (found,) = api.get("/v1/status/volumes").json["volumes"]
+    assert found["cause"]["code"] == "other-life"
+    reply = api.post(ADOPT, {**BODY, "empty": True})
+    assert reply.code == 201
+    assert api.get("/v1/status/volumes").json["volumes"] == []
+    assert not api.operations.configuration.ownership[DATASET].acquired
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from flocker.testing.builders import (
     a_dataset,
     a_fact,
     a_lease,
+    a_life,
     an_assignment,
     an_identity,
     dataset_id,
@@ -88,7 +89,7 @@ RELEASED_1 = {
     ),
 }
 
-RELEASED = {
+RELEASED_2 = {
     **RELEASED_1,
     "slice.json": evolve(
         RELEASED_1["slice.json"],
@@ -106,7 +107,29 @@ RELEASED = {
         ),
     ),
 }
-"""What each golden file of the present number holds; those of number 1 have less."""
+
+RELEASED = {
+    **RELEASED_2,
+    "slice.json": evolve(
+        RELEASED_2["slice.json"],
+        changed=(
+            *RELEASED_2["slice.json"].changed,
+            Assignment(dataset_id(7), evolve(a_dataset(7), life=a_life())),
+        ),
+    ),
+    "report.json": evolve(
+        RELEASED_2["report.json"],
+        changed=(
+            *RELEASED_2["report.json"].changed,
+            AgedFact(evolve(a_fact(7, Condition.UNREGISTERED), life=a_life()), 0.5),
+            AgedFact(a_fact(8, Condition.FOUND), 0.0),
+            AgedFact(a_fact(9, Condition.UNCLAIMED), 0.0),
+        ),
+    ),
+}
+"""What each golden file of the present number holds; those of others have less."""
+
+BY_NUMBER = {"1": RELEASED_1, "2": RELEASED_2, str(PROTOCOL): RELEASED}
 
 sizes = st.integers(0, 5 * PART_SIZE) | st.integers(-2, 2).map(
     lambda more: 3 * PART_SIZE + more
@@ -203,11 +226,11 @@ def test_released_number():
 
 @pytest.mark.parametrize(
     ("number", "name"),
-    [("1", name) for name in RELEASED_1] + [(str(PROTOCOL), name) for name in RELEASED],
+    [(number, name) for number in BY_NUMBER for name in BY_NUMBER[number]],
 )
 def test_released_payloads_are_read(number, name):
     """What a protocol sends was settled with its release, and is still understood."""
-    value = (RELEASED_1 if number == "1" else RELEASED)[name]
+    value = BY_NUMBER[number][name]
     assert decode(type(value), (EVERY / number / name).read_bytes()) == value
 
 

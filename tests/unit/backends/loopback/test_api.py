@@ -12,8 +12,9 @@ from flocker.backends.loopback.api import (
     stable_instance_id,
 )
 from flocker.backends.loopback.directory import StorageFailed
-from flocker.backends.loopback.translate import ForeignDirectory
+from flocker.backends.loopback.translate import ForeignDirectory, format_text
 from flocker.model.ids import ClusterID, DatasetID, InstanceID, VolumeID
+from flocker.testing.builders import a_life
 
 CLUSTER = ClusterID(UUID("5b0aa9ee-4f11-4bd7-b30a-9f0f6a0e3a6b"))
 DATASET = DatasetID(UUID("6a0e3a6b-4f11-4bd7-b30a-9f0f6a0e3a6b"))
@@ -97,9 +98,21 @@ def test_newer_directory(tmp_path):
     """A directory that a newer Flocker made is refused, with the file's name."""
     made(tmp_path)
     path = tmp_path / str(CLUSTER) / "format.json"
-    path.write_text('{"format": 2}')
-    with pytest.raises(ForeignDirectory, match=f"{path}: has format 2"):
+    path.write_text('{"format": 3}')
+    with pytest.raises(ForeignDirectory, match=f"{path}: has format 3"):
         made(tmp_path)
+
+
+def test_older_directory(tmp_path):
+    """What was made before names had a life is taken along, and says so from then."""
+    old = made(tmp_path).create_volume(DATASET, 512)
+    path = tmp_path / str(CLUSTER) / "format.json"
+    path.write_text('{"format": 1}')
+    api = made(tmp_path)
+    assert path.read_text() == format_text()
+    marked = api.create_marked_volume(DATASET, 512, a_life())
+    assert (old.life, marked.life) == (None, a_life())
+    assert sorted(api.list_volumes(), key=str) == sorted([old, marked], key=str)
 
 
 def test_directory_without_format(tmp_path):

@@ -17,7 +17,7 @@ from flocker.backends.loopback.translate import (
     new_file,
     parse_file_name,
 )
-from flocker.model.ids import DatasetID
+from flocker.model.ids import DatasetID, Life
 
 
 @given(st.uuids(), st.uuids())
@@ -26,6 +26,9 @@ def test_there_and_back(unique, dataset):
     file = new_file(unique, DatasetID(dataset))
     assert file.volume == f"block-{unique}"
     assert parse_file_name(file.name) == file
+    marked = new_file(unique, DatasetID(dataset), Life(unique))
+    assert parse_file_name(marked.name) == marked
+    assert marked != file
 
 
 @pytest.mark.parametrize(

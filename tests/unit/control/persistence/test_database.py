@@ -21,6 +21,7 @@ from flocker.model.ids import (
     DatasetID,
     Era,
     InstanceID,
+    Life,
     NodeID,
     VolumeID,
 )
@@ -134,17 +135,39 @@ OF_GOLDEN_2 = evolve(
 )
 """The file of format 1, upgraded, with a node."""
 
+NEW = DatasetID(UUID("11c50000-0000-4000-8000-000000000003"))
+OF_GOLDEN_3 = evolve(
+    OF_GOLDEN_2,
+    revision=7,
+    datasets_revision=7,
+    datasets=OF_GOLDEN_2.datasets.set(
+        NEW,
+        Dataset(NEW, NODE, life=Life(UUID("11fe0000-0000-4000-8000-000000000001"))),
+    ),
+)
+"""The file of format 2, upgraded, with a dataset that has a life."""
+
+GOLDENS = {
+    "format-1": OF_GOLDEN,
+    "format-2": OF_GOLDEN_2,
+    "format-3": OF_GOLDEN_3,
+}
+
 GOLDEN = Path(__file__).parents[3] / "golden" / "store"
 
 
-@pytest.mark.parametrize("name", ["format-1", "format-2"])
+@pytest.mark.parametrize("name", GOLDENS)
 def test_every_format_loads(tmp_path: Path, name: str) -> None:
     """A file of each released format loads for ever, as what was stored in it."""
     path = tmp_path / "configuration.sqlite"
     shutil.copy(GOLDEN / f"{name}.sqlite", path)
-    expected = OF_GOLDEN if name == "format-1" else OF_GOLDEN_2
-    assert load(path) == expected
-    assert load(path) == expected
+    assert load(path) == GOLDENS[name]
+    assert load(path) == GOLDENS[name]
+
+
+def test_golden_files() -> None:
+    """There is one of every format that was ever written."""
+    assert set(GOLDENS) == {f"format-{each + 1}" for each in range(schema.FORMAT)}
 
 
 def test_store_id_stays(path: Path) -> None:

@@ -21,7 +21,8 @@ DATASET_ROW = (
     '{"id":"00000000-0000-0000-0000-000000000001",'
     '"primary":"00000000-0000-0000-0000-000000000002","maximum_size":null,'
     '"metadata":{},"backend":"default","deleted":false,"destroyed":false,'
-    '"destroyed_at":null,"asked":0.0,"mount":"always","filesystem":"ext4"}'
+    '"destroyed_at":null,"asked":0.0,"mount":"always","filesystem":"ext4",'
+    '"life":null}'
 )
 OWNERSHIP_ROW = (
     '{"dataset":"00000000-0000-0000-0000-000000000001","backend":"default",'

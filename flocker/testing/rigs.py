@@ -14,6 +14,7 @@ from flocker.testing.simulation.faults import (
     Faults,
     FaultyBlockDevices,
     FaultyFilesystems,
+    FaultyMarkingBlockDevices,
 )
 from flocker.testing.simulation.processes import ProcessClock, SimulatedThreads
 from flocker.testing.simulation.watching import Watch
@@ -41,7 +42,7 @@ class FakeRig:
     def __attrs_post_init__(self) -> None:
         watch = Watch(self.clock.seconds)
         self.kernel = MemoryFilesystems(self.service)
-        self.driver = FaultyBlockDevices(
+        self.driver = FaultyMarkingBlockDevices(
             self.service.cloud_node(HERE), self.faults, watch
         )
         self.threads = {name: self._threads() for name in self.names}

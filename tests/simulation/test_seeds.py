@@ -63,7 +63,7 @@ def test_plans_differ() -> None:
     plans = [plan(seed) for seed in range(100)]
     assert len({each.steps for each in plans}) == 100
     kinds = {type(then.happening) for each in plans for then in each.steps}
-    assert len(kinds) == 25
+    assert len(kinds) == 26
 
 
 def test_command(capsys: pytest.CaptureFixture[str]) -> None:

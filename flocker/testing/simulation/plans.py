@@ -29,6 +29,8 @@ DRIVER_CALLS = (
 )
 KERNEL_CALLS = ("make", "mount", "unmount", "grow", "signature", "mounts")
 CALLS = DRIVER_CALLS + KERNEL_CALLS
+STRANGERS = 4
+"""In one seed of so many a volume turns up that carries a dataset's id."""
 SHORT = (0.05, 0.3, 1.0, 3.0)
 LONG = (1.0, 10.0, 25.0, 70.0)
 
@@ -118,6 +120,11 @@ def plan(seed: int) -> Plan:
     for _ in range(random.randrange(12, 34)):
         what = random.choice(kinds)(dice)
         steps.extend(what if isinstance(what, tuple) else (_then(random, what),))
+    if seed % STRANGERS == 1:
+        # Of its own chance: what else happens in a seed is as it was without.
+        others = Random(f"what turns up in {seed}")
+        at = others.randrange(len(steps) + 1)
+        steps[at:at] = _leave(_Dice(others, shape.machines, dice.places))
     return Plan(seed, shape, tuple(steps))
 
 
@@ -282,8 +289,13 @@ def _leave(dice: _Dice) -> tuple[Then, ...]:
     dataset = dice.dataset()
     left = dice.soon(h.Leave(dataset, dice.one_in(2)))
     created = dice.soon(h.Create(dataset, dice.places[dataset]))
+    if dice.one_in(2):
+        return (left, created)
     deleted = dice.soon(h.Delete(dataset))
-    return (left, created, deleted) if dice.one_in(2) else (left, created)
+    if dice.one_in(2):
+        return (left, created, deleted)
+    gone = (Then(30.0, 0, h.Purge(dataset)), left, created)
+    return (deleted, *gone)
 
 
 def _cordon(dice: _Dice) -> h.Happening:
@@ -338,7 +350,6 @@ _FAULTS: tuple[Kind, ...] = (
     (_use, 2),
     (_vanish, 1),
     (_spoil, 2),
-    (_leave, 2),
     (_cordon, 1),
     (_mark_dead, 4),
     (_mark_alive, 1),

@@ -84,6 +84,7 @@ class World:
         )
         self.store = Disk(commits_take)
         self.events = 0
+        self._lives = Random(f"lives of {seed}")
         self._writes = 0
         self.start_control()
         self.machines = [
@@ -192,6 +193,8 @@ class World:
             if name not in words or (DEFAULT_BACKEND, name) in self.known.volumes:
                 continue
             if self.service.contents[name].signature is None:
+                if name not in self.watch.spare:
+                    self.watch.violations.append(f"{name} is left over")
                 del self.service.volumes[name]
                 del self.service.contents[name]
             else:
@@ -213,7 +216,7 @@ class World:
 
     def a_life(self) -> Life:
         """Give what no other dataset has."""
-        return Life(self._around.unique())
+        return Life(a_uuid(self._lives))
 
     def adopt(self, name: VolumeID) -> None:
         """Take a volume with what is on it for the dataset whose id it carries."""

@@ -90,7 +90,7 @@ def test_found():
 
 def in_life(number: int) -> Assignment:
     """Told of a dataset in one of its lives, which has no volume yet."""
-    return Assignment(DATASET, a_dataset(life=a_life(number)))
+    return Assignment(DATASET, evolve(a_dataset(), life=a_life(number)))
 
 
 def test_of_this_life():

@@ -22,8 +22,8 @@ from flocker.model.errors import FlockerError
 from flocker.runtime import mount_points
 from flocker.runtime.holders import (
     Holder,
-    Namespace,
     enumerate_words,
+    mounted_elsewhere,
     other_namespaces,
     users,
 )
@@ -154,13 +154,6 @@ class IFilesystems(Interface):
 
     def mounts() -> Mapping[int, tuple[Path, ...]]:
         """Give the paths at which each device number is mounted here; one read."""
-
-
-def _elsewhere(mount: Mount, namespace: Namespace | None) -> Holder:
-    if namespace is None:
-        return Holder(0, "kernel", f"it is also mounted at {mount.path}")
-    what = f"it mounted at {mount.path} in its mount namespace"
-    return Holder(namespace.pid, namespace.command, what)
 
 
 def _is_claimed(device: Path) -> bool:
@@ -320,7 +313,7 @@ class Filesystems:
         for namespace in other_namespaces():
             for mount in namespace.mounts:
                 if mount.device == number:
-                    yield _elsewhere(mount, namespace)
+                    yield mounted_elsewhere(mount, namespace)
 
     def _refuse_if_staying(
         self, device: Path, ours: Mount, table: tuple[Mount, ...]
@@ -332,7 +325,7 @@ class Filesystems:
             raise Busy(
                 device,
                 tuple(
-                    _elsewhere(mount, None if index < 0 else others[index])
+                    mounted_elsewhere(mount, None if index < 0 else others[index])
                     for index, mount in left
                 ),
             )

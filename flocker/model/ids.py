@@ -22,6 +22,8 @@ VolumeID = NewType("VolumeID", str)
 """What a backend calls a volume; opaque (`blockdevice_id` in drivers)."""
 InstanceID = NewType("InstanceID", str)
 """What a backend calls a machine that volumes attach to; opaque."""
+SnapshotID = NewType("SnapshotID", str)
+"""What a pool calls the content of a snapshot, wherever it was sent; never a name."""
 
 _TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 

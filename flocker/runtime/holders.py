@@ -82,6 +82,14 @@ def other_namespaces(proc: Path = PROC) -> tuple[Namespace, ...]:
     return tuple(found)
 
 
+def mounted_elsewhere(mount: Mount, namespace: Namespace | None) -> Holder:
+    """Say who has a mount, in our own namespace if none is given."""
+    if namespace is None:
+        return Holder(0, "kernel", f"it is also mounted at {mount.path}")
+    what = f"it mounted at {mount.path} in its mount namespace"
+    return Holder(namespace.pid, namespace.command, what)
+
+
 def users(number: int, proc: Path = PROC) -> tuple[Holder, ...]:
     """Find the processes that use the device or files on it, each once."""
     found = []

@@ -1,7 +1,7 @@
 """Run a program to its end: in the reactor (`run`) or in a thread (`run_sync`).
 
-The only module that starts programs for agents and drivers. Secrets belong into `stdin`
-or `env`: `argv` and the end of the program's stderr are shown in errors and logs.
+This and `piping` alone start programs for agents and drivers. Secrets belong into
+`stdin` or `env`: `argv` and the end of stderr are shown in errors and logs.
 """
 
 import contextlib
@@ -100,7 +100,9 @@ def _checked(
     return completed
 
 
-def _program(name: str, environment: Mapping[str, str]) -> str:
+def find_program(
+    name: str, environment: Mapping[str, str] = DEFAULT_ENVIRONMENT
+) -> str:
     """Find a program on the search path. Raises `ProgramMissing`."""
     program = shutil.which(name, path=environment["PATH"])
     if program is None:
@@ -126,7 +128,7 @@ def run_sync(
     not `expected`, `ProcessTimedOut`, `ProgramMissing`.
     """
     environment = _environment(env)
-    program = _program(argv[0], environment)
+    program = find_program(argv[0], environment)
     try:
         done = subprocess.run(
             list(argv),
@@ -162,7 +164,7 @@ async def run(
     dead. Cancelling kills the program.
     """
     environment = _environment(env)
-    program = _program(argv[0], environment)
+    program = find_program(argv[0], environment)
     collecting = _Collecting()
     process = reactor.spawnProcess(
         collecting, program.encode(), list(argv), environment, path=b"/"

@@ -1,0 +1,1 @@
+"""The pool `btrfs`: copies are subvolumes of a mounted Btrfs."""

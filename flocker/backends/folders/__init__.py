@@ -1,0 +1,1 @@
+"""Pools whose copies are folders of one filesystem: what Btrfs and directory share."""

@@ -1,0 +1,446 @@
+"""A pool whose copies are folders of one filesystem; made by `btrfs` and `directory`.
+
+See Note [One rename] in `layout`. One process has a pool open at a time; what another
+left half made is thrown away when it is opened.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+
+from attrs import define, field
+from zope.interface import implementer
+
+from flocker.backends.folders import reading
+from flocker.backends.folders.layout import (
+    NO_ROOM,
+    CopyFolder,
+    Layout,
+    SnapshotFolder,
+    parse_aside,
+)
+from flocker.backends.folders.streams import IncomingFolder, OutgoingFolder
+from flocker.backends.folders.trees import Trees
+from flocker.backends.folders.values import NoRoom, Unportable, says_full
+from flocker.backends.pool_errors import (
+    Busy,
+    Diverged,
+    FilesystemExists,
+    Held,
+    Incomplete,
+    NoSuchAside,
+    NoSuchFilesystem,
+    NoSuchSnapshot,
+    NotMounted,
+    NotWritable,
+    PoolFull,
+    PoolUnavailable,
+    QuotaTooSmall,
+    SnapshotExists,
+    StillWritable,
+    Unsaved,
+)
+from flocker.backends.pool_interface import (
+    Announced,
+    Aside,
+    Copy,
+    IFilesystemPool,
+    IIncoming,
+    IOutgoing,
+    PoolContents,
+    PoolSnapshot,
+    check_name,
+    check_record,
+)
+from flocker.model.ids import DatasetID, NodeID, SnapshotID
+from flocker.runtime import durable
+from flocker.runtime.process import ProcessFailed
+
+SENDING = "a stream that leaves"
+"""The tag that a snapshot seems to have while it is sent."""
+
+
+def open_pool(root: Path, trees: Trees) -> "FolderPool":
+    """Open the pool below `root`, making it if it is new. Raises `PoolUnavailable`."""
+    if not root.is_dir():
+        raise PoolUnavailable(str(root), "there is no such directory")
+    layout = Layout(root / ".flocker")
+    layout.prepare()
+    for left in layout.staging.iterdir():
+        trees.destroy(left)
+    layout.reserve()
+    return FolderPool(layout, trees)
+
+
+@implementer(IFilesystemPool)
+@define(eq=False)
+class FolderPool:
+    """The pool."""
+
+    layout: Layout
+    trees: Trees
+    clones_depend: bool = field(default=False, init=False)
+    _lock: RLock = field(factory=RLock, init=False)
+    _sending: Counter[Path] = field(factory=Counter, init=False)
+
+    # Looking
+
+    def list(self) -> PoolContents:
+        """List all."""
+        with self.explained():
+            datasets = tuple(self.layout.datasets())
+            copies = reading.read_copies(self.layout, self.trees, datasets)
+            space = os.statvfs(self.layout.top)
+            return PoolContents(
+                copies={copy.dataset: copy for copy in copies},
+                asides=tuple(
+                    reading.read_aside(name, self.layout, self.trees)
+                    for name in self.layout.aside_names()
+                ),
+                ledger=dict(reading.read_ledger(self.layout)),
+                size=space.f_blocks * space.f_frsize,
+                free=space.f_bavail * space.f_frsize,
+            )
+
+    def look(self, dataset: DatasetID) -> Copy:
+        """Write all to disk, then look."""
+        with self.explained():
+            durable.sync_filesystem(self.layout.top)
+            found = reading.read_copies(self.layout, self.trees, (dataset,))
+            for copy in found:
+                return copy
+        raise NoSuchFilesystem(dataset)
+
+    # Coming and going
+
+    def create(self, dataset: DatasetID, record: bytes, quota: int | None) -> None:
+        """Make it in staging, then rename."""
+        check_record(record)
+        with self._staged() as stage:
+            self.trees.create(stage.live)
+            if quota is not None:
+                self.trees.set_quota(stage.live, quota)
+            self._place(stage, dataset, record)
+
+    def clone(
+        self,
+        dataset: DatasetID,
+        origin: DatasetID,
+        snapshot: SnapshotID,
+        record: bytes,
+    ) -> None:
+        """Make it in staging, then rename."""
+        check_record(record)
+        source = self.find(origin, snapshot)
+        with self._staged() as stage:
+            self.trees.thaw(source.data, stage.live)
+            self._place(stage, dataset, record)
+
+    def destroy(self, dataset: DatasetID, record: bytes) -> None:
+        """Write the ledger, rename into staging, take it apart there."""
+        check_record(record)
+        with self._staged() as stage:
+            with self._lock:
+                folder = self._existing(dataset)
+                self._check_unused(dataset, folder)
+                for each in folder.each_snapshot():
+                    self._check_unheld(dataset, each)
+                self.layout.write(self.layout.entry(dataset), record)
+                durable.rename(folder.path, stage.path / "destroyed")
+            self.settle()
+
+    def set_aside(
+        self, dataset: DatasetID, node: NodeID, epoch: int, record: bytes
+    ) -> Aside:
+        """Write the ledger, then rename."""
+        check_record(record)
+        with self.explained(), self._lock:
+            folder = self._existing(dataset)
+            self._check_unused(dataset, folder)
+            name = self.layout.new_aside(dataset, node, epoch)
+            self.layout.write(self.layout.entry(dataset), record)
+            durable.rename(folder.path, self.layout.asides / name.text)
+            self.settle()
+            return reading.read_aside(name, self.layout, self.trees)
+
+    def destroy_aside(self, name: str) -> None:
+        """Rename into staging, take it apart there."""
+        path = self.layout.asides / name
+        if parse_aside(name) is None or not path.exists():
+            raise NoSuchAside(name)
+        with self._staged() as stage:
+            durable.rename(path, stage.path / "destroyed")
+
+    # Snapshots
+
+    def snapshot(self, dataset: DatasetID, name: str) -> PoolSnapshot:
+        """Make it in staging, then rename."""
+        check_name(name)
+        with self._staged() as stage, self._lock:
+            folder = self._existing(dataset)
+            if not folder.live.exists():
+                raise NotWritable(dataset)
+            if folder.snapshot(name).path.exists():
+                raise SnapshotExists(dataset, name)
+            made = SnapshotFolder(stage.path / "snapshot")
+            made.path.mkdir(mode=0o700)
+            try:
+                self.trees.freeze(folder.live, made.data)
+            except Unportable as error:
+                raise Incomplete(dataset, error.why) from error
+            self.settle()
+            durable.rename(made.path, folder.snapshot(name).path)
+            self.settle()
+            tree = self.trees.describe(folder.snapshot(name).data)
+            return PoolSnapshot(name, tree.identity)
+
+    def destroy_snapshot(self, dataset: DatasetID, snapshot: SnapshotID) -> None:
+        """Rename into staging, take it apart there."""
+        with self._staged() as stage:
+            with self._lock:
+                found = self.find(dataset, snapshot)
+                self._check_unheld(dataset, found)
+                durable.rename(found.path, stage.path / "destroyed")
+            self.settle()
+
+    def hold(self, dataset: DatasetID, snapshot: SnapshotID, tag: str) -> None:
+        """Add a tag."""
+        check_name(tag)
+        with self.explained(), self._lock:
+            found = self.find(dataset, snapshot)
+            self._write_tags(found, found.holds() | {tag})
+
+    def release(self, dataset: DatasetID, snapshot: SnapshotID, tag: str) -> None:
+        """Take a tag away."""
+        with self.explained(), self._lock:
+            found = self.find(dataset, snapshot)
+            self._write_tags(found, found.holds() - {tag})
+
+    # The writable filesystem
+
+    def set_quota(self, dataset: DatasetID, quota: int | None) -> None:
+        """Limit the tree."""
+        with self.explained(), self._lock:
+            folder = self._existing(dataset)
+            if not folder.live.exists():
+                raise NotWritable(dataset)
+            if quota is not None:
+                used = self.trees.used(folder.live)
+                if used > quota:
+                    raise QuotaTooSmall(dataset, quota, used)
+            self.trees.set_quota(folder.live, quota)
+
+    def make_writable(
+        self, dataset: DatasetID, head: SnapshotID, quota: int | None
+    ) -> None:
+        """Make a new tree of the newest snapshot; a received one stays as it came."""
+        with self._staged() as stage, self._lock:
+            copy = self.look(dataset)
+            if copy.writable:
+                return
+            if copy.head != head:
+                raise Diverged(dataset, copy.head, head)
+            self.trees.thaw(self.find(dataset, head).data, stage.live)
+            if quota is not None:
+                self.trees.set_quota(stage.live, quota)
+            self.settle()
+            durable.rename(stage.live, self.layout.copy(dataset).live)
+            self.settle()
+
+    def make_read_only(self, dataset: DatasetID) -> None:
+        """Throw the tree away, which is what the newest snapshot is."""
+        with self._staged() as stage:
+            with self._lock:
+                folder = self._existing(dataset)
+                if not folder.live.exists():
+                    return
+                self._check_unused(dataset, folder)
+                if self.look(dataset).head is None:
+                    raise Unsaved(dataset)
+                durable.rename(folder.live, stage.live)
+            self.settle()
+
+    def mount(self, dataset: DatasetID, path: Path) -> None:
+        """Mount the tree."""
+        with self.explained(), self._lock:
+            folder = self._existing(dataset)
+            if not folder.live.exists():
+                raise NotWritable(dataset)
+            self.trees.mount(folder.live, path)
+
+    def unmount(self, dataset: DatasetID, path: Path) -> None:
+        """Unmount the tree."""
+        with self.explained(), self._lock:
+            live = self._existing(dataset).live
+            if path not in self.trees.mounted_at((live,)).get(live, ()):
+                raise NotMounted(dataset, path)
+            if who := self.trees.unmount(live, path):
+                raise Busy(dataset, who)
+
+    # Streams
+
+    def estimate(
+        self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
+    ) -> int | None:
+        """Ask the trees."""
+        found = self.find(dataset, snapshot)
+        before = None if base is None else self.find(dataset, base).data
+        with self.explained():
+            return self.trees.estimate(found.data, before)
+
+    def send(
+        self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
+    ) -> IOutgoing:
+        """Send a tree; it is held as long."""
+        with self.explained(), self._lock:
+            found = self.find(dataset, snapshot)
+            before = None if base is None else self.find(dataset, base)
+            paths = [each.path for each in (found, before) if each is not None]
+            stream = self.trees.send(found.data, before.data if before else None)
+            self._sending.update(paths)
+
+            def ended() -> None:
+                with self._lock:
+                    self._sending.subtract(paths)
+
+            return OutgoingFolder(dataset, stream, ended)
+
+    def receive(self, dataset: DatasetID, announced: Announced) -> IIncoming:
+        """Receive a tree into staging."""
+        check_name(announced.name)
+        with self.explained():
+            base = self.check_fits(dataset, announced)
+            stage = self.layout.stage()
+            stream = self.trees.receive(stage, base)
+        return IncomingFolder(self, dataset, announced, stage, stream)
+
+    def check_fits(self, dataset: DatasetID, announced: Announced) -> Path | None:
+        """Give the tree of the base; see `IFilesystemPool.receive` for what it raises.
+
+        Here and again before what came is put in its place.
+        """
+        if announced.base is None:
+            if self.layout.copy(dataset).exists:
+                raise FilesystemExists(dataset)
+            return None
+        copy = self.look(dataset)
+        if copy.writable:
+            raise StillWritable(dataset)
+        if copy.head != announced.base:
+            raise Diverged(dataset, copy.head, announced.base)
+        if any(each.name == announced.name for each in copy.snapshots):
+            raise SnapshotExists(dataset, announced.name)
+        return self.find(dataset, announced.base).data
+
+    def accept(
+        self, dataset: DatasetID, announced: Announced, came: Path, record: bytes
+    ) -> None:
+        """Put a snapshot that came, and is on disk, in its place; then the record."""
+        with self._lock:
+            self.check_fits(dataset, announced)
+            if announced.base is None:
+                with self._staged() as stage:
+                    stage.snapshots.mkdir(mode=0o700)
+                    came.rename(stage.snapshot(announced.name).path)
+                    self._place(stage, dataset, record)
+                return
+            folder = self.layout.copy(dataset)
+            durable.rename(came, folder.snapshot(announced.name).path)
+            self.settle()
+            self.layout.write(folder.record, record)
+
+    # Records
+
+    def write_record(self, dataset: DatasetID, record: bytes) -> None:
+        """Replace one file."""
+        check_record(record)
+        with self.explained(), self._lock:
+            folder = self.layout.copy(dataset)
+            here = folder.record if folder.exists else self.layout.entry(dataset)
+            self.layout.write(here, record)
+
+    def forget(self, dataset: DatasetID) -> None:
+        """Remove one file."""
+        with self.explained(), self._lock:
+            if self.layout.copy(dataset).exists:
+                raise FilesystemExists(dataset)
+            self.layout.entry(dataset).unlink(missing_ok=True)
+            durable.sync(self.layout.ledger)
+
+    # What the others are made of
+
+    def settle(self) -> None:
+        """Return when all of the pool is on disk."""
+        durable.sync_filesystem(self.layout.top)
+
+    def find(self, dataset: DatasetID, snapshot: SnapshotID) -> SnapshotFolder:
+        """Give a snapshot's folder. Raises `NoSuchFilesystem`, `NoSuchSnapshot`."""
+        folder = self._existing(dataset)
+        for each in reading.snapshots_of(folder, self.trees):
+            if each.identity == snapshot:
+                return folder.snapshot(each.name)
+        raise NoSuchSnapshot(dataset, snapshot)
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn what the filesystem says into errors of pools."""
+        try:
+            yield
+        except NoRoom as error:
+            raise PoolFull(str(self.layout.top), error.why) from error
+        except ProcessFailed as error:
+            if says_full(error.stderr):
+                raise PoolFull(str(self.layout.top), error.stderr) from error
+            raise PoolUnavailable(str(self.layout.top), error.words()) from error
+        except OSError as error:
+            why = error.strerror or str(error)
+            if error.errno in NO_ROOM:
+                raise PoolFull(str(self.layout.top), why) from error
+            raise PoolUnavailable(str(self.layout.top), why) from error
+
+    @contextmanager
+    def _staged(self) -> Iterator[CopyFolder]:
+        """Give a folder for something half made; afterwards destroy what is in it."""
+        with self.explained():
+            stage = self.layout.stage()
+            try:
+                yield CopyFolder(stage)
+            finally:
+                self.trees.destroy(stage)
+                self.layout.reserve()
+
+    def _existing(self, dataset: DatasetID) -> CopyFolder:
+        folder = self.layout.copy(dataset)
+        if not folder.exists:
+            raise NoSuchFilesystem(dataset)
+        return folder
+
+    def _place(self, stage: CopyFolder, dataset: DatasetID, record: bytes) -> None:
+        """Give a copy that is whole, but for its record, its place."""
+        stage.snapshots.mkdir(mode=0o700, exist_ok=True)
+        self.layout.write(stage.record, record)
+        self.settle()
+        with self._lock:
+            if self.layout.copy(dataset).exists:
+                raise FilesystemExists(dataset)
+            place = self.layout.copy(dataset).path
+            durable.rename(stage.path, place)
+            self.settle()
+            self.layout.entry(dataset).unlink(missing_ok=True)
+
+    def _write_tags(self, snapshot: SnapshotFolder, tags: frozenset[str]) -> None:
+        self.layout.write(snapshot.tags, "\n".join(sorted(tags)).encode())
+
+    def _check_unused(self, dataset: DatasetID, folder: CopyFolder) -> None:
+        if folder.live.exists() and (who := self.trees.users(folder.live)):
+            raise Busy(dataset, who)
+
+    def _check_unheld(self, dataset: DatasetID, snapshot: SnapshotFolder) -> None:
+        tags = sorted(snapshot.holds())
+        if self._sending[snapshot.path]:
+            tags.append(SENDING)
+        if tags:
+            raise Held(dataset, snapshot.name, tuple(tags))

@@ -1,0 +1,115 @@
+"""Every pool, and the fake, keeps the promises of the interface."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from flocker.backends.btrfs.api import make_btrfs
+from flocker.backends.pool_interface import IFilesystemPool
+from flocker.model.ids import DatasetID
+from flocker.testing.btrfs_pools import btrfs_filesystem
+from flocker.testing.conformance.pool_bench import Node
+from flocker.testing.conformance.pool_serving import ServingConformance
+from flocker.testing.conformance.pool_streams import FullPools, StreamConformance
+from flocker.testing.conformance.pools import PoolConformance
+from flocker.testing.fakes.memory_disk import MemoryDisk
+from flocker.testing.fakes.memory_pool import MemoryPool
+from flocker.testing.loop_devices import scratch_directory
+
+MEBIBYTE = 1024 * 1024
+SMALL = 4
+PATIENCE = 60.0
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
+
+
+class AllPromises(PoolConformance, ServingConformance, StreamConformance, FullPools):
+    """Every suite there is."""
+
+
+class TestMemoryPool(AllPromises):
+    """The fake."""
+
+    clones_depend = False
+    room = MEBIBYTE
+
+    @pytest.fixture(autouse=True)
+    def _disks(self):
+        self.disks = {
+            number: MemoryDisk(clones_depend=self.clones_depend)
+            for number in range(1, SMALL)
+        }
+        self.disks[SMALL] = MemoryDisk(size=4 * self.room)
+
+    def pool(self, number: int) -> IFilesystemPool:
+        return MemoryPool(self.disks[number])
+
+    def mount_root(self, number: int) -> Path:
+        return Path(f"/memory/{number}")
+
+    def small_pool(self) -> Node:
+        return self.node(SMALL)
+
+    def write(self, node: Node, dataset: DatasetID, name: str, content: bytes) -> None:
+        self.disks[node.number].write(dataset, name, content)
+
+    def read(self, node: Node, dataset: DatasetID, name: str) -> bytes | None:
+        return self.disks[node.number].files(dataset).get(name)
+
+    def remove(self, node: Node, dataset: DatasetID, name: str) -> None:
+        self.disks[node.number].remove(dataset, name)
+
+
+class TestMemoryPoolWithOrigins(TestMemoryPool):
+    """The fake whose clones need their origin, as those of ZFS do."""
+
+    clones_depend = True
+
+
+@pytest.fixture(scope="module")
+def filesystems():
+    """Four Btrfs filesystems; the last one is small."""
+    with scratch_directory() as scratch:
+        sizes = {1: 1024, 2: 1024, 3: 1024, SMALL: 256}
+        yield {
+            number: btrfs_filesystem(scratch, size * MEBIBYTE)
+            for number, size in sizes.items()
+        }
+
+
+@needs_root
+class TestBtrfs(AllPromises):
+    """Subvolumes of Btrfs filesystems on loop devices."""
+
+    @pytest.fixture(autouse=True)
+    def _roots(self, filesystems, request):
+        self.roots = {n: path / "pool" for n, path in filesystems.items()}
+        self.mounts = {
+            n: path.parent / f"served-{n}" for n, path in filesystems.items()
+        }
+        for root in self.roots.values():
+            root.mkdir()
+        yield
+        for root in self.roots.values():
+            shutil.rmtree(root)
+
+    def pool(self, number: int) -> IFilesystemPool:
+        return make_btrfs(self.roots[number])
+
+    def mount_root(self, number: int) -> Path:
+        return self.mounts[number]
+
+    def small_pool(self) -> Node:
+        return self.node(SMALL)
+
+    def kill(self, node: Node, entering) -> None:
+        entering._stream.close()
+
+    def wait_for_room(self, node: Node, size: int) -> None:
+        give_up = time.monotonic() + PATIENCE
+        while node.pool.list().free < size and time.monotonic() < give_up:
+            time.sleep(0.1)
+        super().wait_for_room(node, size)

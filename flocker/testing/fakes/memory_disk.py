@@ -133,4 +133,5 @@ class MemoryDisk:
 
 
 def size_of(files: Files) -> int:
+    """Count the bytes of files."""
     return sum(map(len, files.values()))

@@ -77,11 +77,7 @@ def visited(network: Path) -> Iterator[None]:
 def ask(layout: Layout, method: str, path: str, body: object = None) -> Answer:
     """Ask the REST API of a sandbox; raises `NotReached`."""
     try:
-        connection = HTTPSConnection(
-            address(CONTROL), REST_PORT, timeout=_ANSWER_WITHIN, context=_trust(layout)
-        )
-        with visited(layout.switch):
-            connection.connect()
+        connection = connected(layout)
         content = None if body is None else json.dumps(body)
         connection.request(method, path, content)
         response = connection.getresponse()
@@ -90,6 +86,16 @@ def ask(layout: Layout, method: str, path: str, body: object = None) -> Answer:
     except (OSError, HTTPException) as error:
         raise NotReached(str(error)) from error
     return answer
+
+
+def connected(layout: Layout) -> HTTPSConnection:
+    """Connect to the REST API of a sandbox; a connection stays where it was made."""
+    connection = HTTPSConnection(
+        address(CONTROL), REST_PORT, timeout=_ANSWER_WITHIN, context=_trust(layout)
+    )
+    with visited(layout.switch):
+        connection.connect()
+    return connection
 
 
 def nodes_seen(layout: Layout) -> dict[str, NodeAnswer]:

@@ -218,9 +218,7 @@ class _Cluster:
                 raise SystemExit("a dataset has not got where it was wanted")
             time.sleep(LOOK_EVERY)
 
-    def _ask(
-        self, method: str, path: str, body: object = None
-    ) -> Any:  # noqa: ANN401 - JSON
+    def _ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         text = None if body is None else json.dumps(body)
         self._asking.request(method, f"/v1/{path}", text)
         answer = self._asking.getresponse()

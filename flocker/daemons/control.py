@@ -1,71 +1,22 @@
-"""flocker-control: the REST port, the agents' port, and the store between them."""
+"""flocker-control's command line; `control_service` is what it starts.
+
+What it starts is loaded when the options are understood: --version costs no service.
+"""
 
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import cast
-from uuid import uuid4
 
 import click
-from attrs import frozen
-from twisted.internet.defer import DeferredList, maybeDeferred
-from twisted.internet.interfaces import (
-    IListeningPort,
-    IOpenSSLServerConnectionCreator,
-    IReactorTime,
-    ITransport,
-)
-from twisted.internet.task import LoopingCall
 
-from flocker import __version__
-from flocker.ca.contexts import Secured, peer_identity, server_context
-from flocker.ca.names import Role
-from flocker.ca.services import ServiceCertificates, load_service_directory
-from flocker.control.agent_protocol import AgentFactory
-from flocker.control.agents import Agents
-from flocker.control.events import Events
-from flocker.control.observations import Observations
-from flocker.control.operations import Operations, Timing
-from flocker.control.persistence.opening import open_store
-from flocker.control.persistence.sqlite import SQLiteStore
 from flocker.control.upkeep import RETENTION
-from flocker.daemons.control_files import (
-    backup,
-    data_path_option,
-    import_file,
-    restore,
-)
-from flocker.model.ids import NodeID
-from flocker.restapi.app import World, app_resource, site
-from flocker.runtime import logging
-from flocker.runtime.clock import SteadyClock
-from flocker.runtime.descriptors import Watch
-from flocker.runtime.listening import listen
-from flocker.runtime.main import Stop, run_service
-from flocker.runtime.reactor import IReactor
-from flocker.runtime.service_manager import service_manager
+from flocker.daemons.control_options import DATA_PATH, Options
+from flocker.runtime.loading import LaterCommand, LaterGroup, load
+from flocker.runtime.logging import Destination, start_logging
 from flocker.runtime.settings import run_program, standard_options
 
 DAY = 24 * 3600.0
 """Seconds."""
-
-FILES_EVERY = 1.0
-"""Seconds between two looks at how many files are open."""
-
-STATUS_EVERY = 5.0
-"""Seconds between two looks at what `systemctl status` is told."""
-
-
-@frozen
-class Options:
-    """What the command line says."""
-
-    data_path: Path
-    port: str
-    agent_port: str
-    certificates_directory: Path
-    remember_destroyed: float
-
 
 _port = click.option(
     "-p", "--port", default="tcp:4523", show_default=True, help="Port of the REST API."
@@ -84,6 +35,14 @@ _certificates = click.option(
     default="/etc/flocker",
     show_default=True,
     help="Directory with cluster.crt, control-service.crt and control-service.key.",
+)
+_data_path = click.option(
+    "-d",
+    "--data-path",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DATA_PATH,
+    show_default=True,
+    help="Directory that keeps the configuration.",
 )
 _remember_destroyed = click.option(
     "--remember-destroyed",
@@ -109,7 +68,11 @@ def _service_options(command: Callable[..., None]) -> Callable[..., None]:
         **others: object,
     ) -> None:
         options = Options(
-            data_path, port, agent_port, certificates_directory, remember_destroyed
+            data_path,
+            port,
+            agent_port,
+            certificates_directory,
+            remember_destroyed * DAY,
         )
         command(options=options, **others)
 
@@ -118,13 +81,13 @@ def _service_options(command: Callable[..., None]) -> Callable[..., None]:
         _certificates,
         _agent_port,
         _port,
-        data_path_option,
+        _data_path,
     ):
         with_options = option(with_options)
     return with_options
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=LaterGroup, invoke_without_command=True)
 @_service_options
 @click.option(
     "--import",
@@ -136,7 +99,7 @@ def _service_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--check", is_flag=True, help="Only say what --import would bring.")
 @standard_options
 def control(
-    log: logging.Destination, options: Options, file: Path | None, *, check: bool
+    log: Destination, options: Options, file: Path | None, *, check: bool
 ) -> None:
     """Keep what is wanted of the cluster, and tell each node its part.
 
@@ -147,131 +110,28 @@ def control(
             raise click.UsageError("--import is a command of its own")
         return
     if file is not None or check:
-        import_file(options.data_path, file, check=check)
+        bring = load("flocker.daemons.control_files:import_file")
+        bring(options.data_path, file, check=check)
         return
-    logging.start_logging(log)
-
-    async def start(reactor: IReactor) -> Stop:
-        return await _start(reactor, options)
-
-    run_service(start)
+    start_logging(log)
+    load("flocker.daemons.control_service:serve")(options)
 
 
-control.add_command(backup)
-control.add_command(restore)
-
-
-async def _start(reactor: IReactor, options: Options) -> Stop:
-    certificates = load_service_directory(
-        options.certificates_directory, "control-service", now=SteadyClock().now()
+control.add_command(
+    LaterCommand(
+        "backup",
+        "flocker.daemons.control_files:backup",
+        "Copy the configuration to FILE, also while the service runs.",
     )
-    store = open_store(options.data_path, reactor)
-    try:
-        operations, ports = await _serve(reactor, options, certificates, store)
-    except BaseException:
-        await store.close()
-        raise
-
-    async def stop() -> None:
-        await DeferredList([maybeDeferred(port.stopListening) for port in ports])
-        operations.stop()
-        await store.close()
-
-    return stop
-
-
-async def _serve(
-    reactor: IReactor,
-    options: Options,
-    certificates: ServiceCertificates,
-    store: SQLiteStore,
-) -> tuple[Operations, tuple[IListeningPort, ...]]:
-    clock = SteadyClock()
-    observations = Observations()
-    operations = Operations(
-        store,
-        await store.load(),
-        observations,
-        reactor,
-        Timing(clock.seconds, options.remember_destroyed * DAY),
+)
+control.add_command(
+    LaterCommand(
+        "restore",
+        "flocker.daemons.control_files:restore",
+        "Put the backup FILE in the place of the configuration;"
+        " stop the service first.",
     )
-    boot = uuid4()
-    agents = Agents(operations, boot, clock)
-    events = Events(operations, boot, clock.seconds)
-    rest = app_resource(
-        operations,
-        events,
-        World(reactor, clock.seconds),
-        store_id=store.store_id,
-        connection_of=agents.connection_of,
-        version=__version__,
-    )
-    rest_port = await listen(
-        reactor,
-        "--port",
-        options.port,
-        _tls(certificates, Role.USER, "the REST port"),
-        site(rest, reactor),
-    )
-    agent_port = await listen(
-        reactor,
-        "--agent-port",
-        options.agent_port,
-        _tls(certificates, Role.NODE, "the agents' port"),
-        AgentFactory(agents, observations, _node_of, reactor, __version__),
-    )
-    logging.message(
-        "flocker:control:started",
-        version=__version__,
-        rest=str(rest_port.getHost()),
-        agents=str(agent_port.getHost()),
-        datasets=len(operations.configuration.datasets),
-        revision=operations.configuration.revision,
-    )
-    _tell(reactor, operations)
-    watching = LoopingCall(Watch().look)
-    watching.clock = reactor
-    _ = watching.start(FILES_EVERY)
-    return operations, (rest_port, agent_port)
-
-
-def _tell(clock: IReactorTime, operations: Operations) -> None:
-    """Say in `systemctl status` what is served, while `clock` runs."""
-    manager = service_manager()
-    if manager.address is None:
-        return
-
-    def tell() -> None:
-        nodes = operations.observations.nodes.values()
-        connected = sum(node.connected for node in nodes)
-        datasets = len(operations.configuration.datasets)
-        manager.status(f"serving; nodes connected: {connected}, datasets: {datasets}")
-
-    telling = LoopingCall(tell)
-    telling.clock = clock
-    _ = telling.start(STATUS_EVERY)
-
-
-def _tls(
-    certificates: ServiceCertificates, accepts: Role, where: str
-) -> IOpenSSLServerConnectionCreator:
-    def refused(sentence: str) -> None:
-        logging.message("flocker:control:refused", where=where, why=sentence)
-
-    def noticed(sentence: str) -> None:
-        logging.message("flocker:control:noticed", where=where, why=sentence)
-
-    return server_context(
-        certificates.authority,
-        certificates.own,
-        accepts=accepts,
-        refused=refused,
-        noticed=noticed,
-    )
-
-
-def _node_of(transport: ITransport) -> NodeID:
-    return peer_identity(cast(Secured, transport)).node
+)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """What flocker-control does with its data directory: import, backup, restore.
 
-Commands that run to their end without a reactor; `flocker.daemons.control` has them.
+Commands that run to their end without a reactor; `flocker.daemons.control` names them.
 """
 
 from pathlib import Path
@@ -11,18 +11,8 @@ import click
 from flocker.control.importing import Import, describe
 from flocker.control.persistence import backups, migration
 from flocker.control.persistence.directory import locked
+from flocker.daemons.control_options import DATA_PATH
 from flocker.model.configuration import Configuration
-
-DATA_PATH = "/var/lib/flocker"
-
-data_path_option = click.option(
-    "-d",
-    "--data-path",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=DATA_PATH,
-    show_default=True,
-    help="Directory that keeps the configuration.",
-)
 
 _same_data_path = click.option(
     "-d",

@@ -1,39 +1,15 @@
-"""flocker-docker-plugin: this node's Docker uses the cluster's datasets as volumes."""
+"""flocker-docker-plugin's command line; `docker_plugin_service` is what it starts.
+
+What it starts is loaded when the options are understood: --version costs no plugin.
+"""
 
 from pathlib import Path
-from secrets import SystemRandom
 
 import click
-from attrs import frozen
-from twisted.internet.defer import maybeDeferred
 
-from flocker import __version__
-from flocker.ca.services import load_service_directory
-from flocker.client.http import connect
-from flocker.client.routes import Address
-from flocker.daemons.agent_file import read_agent_file
-from flocker.docker_plugin import api
-from flocker.docker_plugin.plugin import Plugin, World, calls_of
-from flocker.docker_plugin.socket import serve
-from flocker.runtime.clock import SteadyClock
-from flocker.runtime.era import read_era
-from flocker.runtime.logging import Destination, message, start_logging
-from flocker.runtime.main import Stop, run_service
-from flocker.runtime.mounted import mounted_paths
-from flocker.runtime.reactor import IReactor
+from flocker.runtime.loading import load
+from flocker.runtime.logging import Destination, start_logging
 from flocker.runtime.settings import run_program, standard_options
-
-CERTIFICATE = "plugin"
-"""The file of its certificate, a user's, beside agent.yml."""
-
-
-@frozen
-class Options:
-    """What the command line says."""
-
-    agent_config: Path
-    rest_api_port: int
-    socket: Path
 
 
 @click.command()
@@ -66,48 +42,8 @@ def docker_plugin(
 ) -> None:
     """Let this node's Docker use the cluster's datasets as volumes."""
     start_logging(log)
-    options = Options(agent_config, rest_api_port, socket)
-
-    async def start(reactor: IReactor) -> Stop:
-        return await _start(reactor, options)
-
-    run_service(start)
-
-
-async def _start(reactor: IReactor, options: Options) -> Stop:
-    config = read_agent_file(options.agent_config)
-    clock = SteadyClock()
-    certificates = load_service_directory(
-        options.agent_config.parent, CERTIFICATE, now=clock.now()
-    )
-    addresses = [Address(host, options.rest_api_port) for host in config.hosts]
-    client = connect(addresses, certificates.authority, certificates.own, reactor)
-    plugin = Plugin(
-        client,
-        World(
-            clock=reactor,
-            now=clock.now,
-            era=read_era,
-            paths=mounted_paths,
-            chance=SystemRandom().random,
-        ),
-        config.docker,
-    )
-    port = await serve(reactor, options.socket, api.site(calls_of(plugin), reactor))
-    plugin.start()
-    message(
-        "flocker:docker-plugin:started",
-        version=__version__,
-        socket=options.socket,
-        control=[str(address) for address in addresses],
-    )
-
-    async def stop() -> None:
-        await maybeDeferred(port.stopListening)
-        options.socket.unlink(missing_ok=True)
-        plugin.stop()
-
-    return stop
+    plug = load("flocker.daemons.docker_plugin_service:plug")
+    plug(agent_config, rest_api_port, socket)
 
 
 def main() -> None:

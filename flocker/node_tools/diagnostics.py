@@ -3,18 +3,12 @@
 import os
 import re
 from pathlib import Path
-from uuid import uuid4
 
 import click
-from twisted.python.runtime import seconds
 
 from flocker import __version__
 from flocker.model.errors import FlockerError
-from flocker.node_tools.archive import Archive
-from flocker.node_tools.collecting import Where, collect, secrets_in
-from flocker.node_tools.masking import Scrubber
-from flocker.runtime.main import command_status
-from flocker.runtime.reactor import IReactor
+from flocker.runtime.loading import load
 from flocker.runtime.settings import run_program
 
 _DISTRIBUTION = re.compile(r"auto|[a-z]+-[0-9][0-9.]*")
@@ -98,22 +92,8 @@ def diagnostics(
     """
     if os.geteuid() != 0:
         raise NotRoot
-    where = Where(config_directory, logs, rest_api_port)
-    path = Path(f"clusterhq_flocker_logs_{uuid4()}.tar").absolute()
-    scrubber = Scrubber(secrets_in(config_directory))
-    archive = Archive(path, scrubber, seconds)
-
-    async def work(reactor: IReactor) -> int:
-        await collect(reactor, where, archive)
-        archive.finish()
-        return 0
-
-    status = command_status(work)
-    if status:
-        archive.discard()
-    else:
-        click.echo(path.name)
-    context.exit(status)
+    report = load("flocker.node_tools.reporting:report")
+    context.exit(report(config_directory, logs, rest_api_port))
 
 
 def main() -> None:

@@ -8,17 +8,26 @@ import click
 import pytest
 
 from flocker.cli.flockerctl import flockerctl
+from flocker.daemons.control import control
 from flocker.runtime.loading import LaterCommand
 
 LATER = [
     pytest.param(each, id=each.name)
-    for each in flockerctl.commands.values()
+    for each in (*flockerctl.commands.values(), *control.commands.values())
     if isinstance(each, LaterCommand)
 ]
 TWISTED = ("twisted", "treq", "OpenSSL", "cryptography", "cattrs", "yaml", "eliot")
 """What takes longest to import."""
 NEEDLESS = ("rich", "treq", "hyperlink", "jsonschema", "klein", "pytest")
 """What no run of flockerctl needs."""
+SERVERS = ("klein", "automat", "jsonschema", "sqlite3", "OpenSSL", "cryptography")
+"""What daemons need to serve, and not to tell of themselves."""
+DAEMONS = (
+    "flocker.daemons.control",
+    "flocker.daemons.dataset_agent",
+    "flocker.daemons.docker_plugin",
+    "flocker.node_tools.diagnostics",
+)
 DOCTORS = ("flocker.ca.verifying", "flocker.ca.renewing", "flocker.wire.agent_yaml")
 
 LISTING = """
@@ -58,6 +67,13 @@ def test_flockerctl_lists() -> None:
     """A command loads what it needs and nothing of its neighbours."""
     found = loaded("flocker.cli.flockerctl", "list", "--help")
     assert found & {*NEEDLESS, *DOCTORS} == set()
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_daemons_tell_of_themselves(daemon: str, option: str) -> None:
+    """Of itself a daemon tells without anything that serves."""
+    assert loaded(daemon, option) & {*SERVERS, "twisted.internet.reactor"} == set()
 
 
 @pytest.mark.parametrize("command", LATER)

@@ -1,0 +1,216 @@
+"""flocker-dataset-agent: keeps the storage of this node as control wants it."""
+
+import os
+from pathlib import Path
+from secrets import SystemRandom
+from typing import Final, NoReturn
+from uuid import uuid4
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+
+from flocker import __version__
+from flocker.backends.registry import build, look_up
+from flocker.ca.contexts import client_context
+from flocker.ca.credentials import cluster_id, node_id
+from flocker.ca.handshake import explain
+from flocker.ca.services import ServiceCertificates, load_service_directory
+from flocker.convergence.dialling import Control, dial
+from flocker.convergence.link import Hearer, Link
+from flocker.convergence.session import make_session
+from flocker.daemons.agent_file import read_agent_file
+from flocker.daemons.connected import telling
+from flocker.dataset_agent.agent import DatasetAgent
+from flocker.dataset_agent.filesystems import Filesystems
+from flocker.dataset_agent.rig import MOUNT_ROOT, Backend, Rig
+from flocker.model.cluster import AgentIdentity, BackendReport, Role
+from flocker.model.errors import FlockerError
+from flocker.model.ids import ClusterID, Era, InstanceID, NodeID, ProcessID
+from flocker.runtime.clock import SteadyClock
+from flocker.runtime.era import read_era
+from flocker.runtime.logging import message
+from flocker.runtime.main import Stop, run_service
+from flocker.runtime.mount_points import BadMountPoint
+from flocker.runtime.reactor import IReactor
+from flocker.runtime.scraping import serve
+from flocker.runtime.service_manager import service_manager
+from flocker.runtime.start_lock import Held, take
+from flocker.runtime.threads import Threads
+from flocker.wire.agent_yaml import AgentConfig, BackendConfig
+
+DRIVER_THREADS: Final = 16
+KERNEL_THREADS: Final = 8
+INSTANCE_WITHIN: Final = 5.0
+"""Seconds that a backend has to name this machine before Hello is said without it."""
+
+
+@frozen
+class AgentRuns(FlockerError):
+    """An agent of the same node works on the same mounts."""
+
+    node: NodeID
+    held: Held
+
+    def words(self) -> str:
+        """Name the node, the process and what to do."""
+        return (
+            f"a dataset agent of node {self.node} runs here already: {self.held}; stop"
+            " it first, or give this one a certificate of its own"
+        )
+
+
+def keep(agent_config: Path) -> NoReturn:
+    """Keep the storage of this node until the process is told to end."""
+
+    async def start(reactor: IReactor) -> Stop:
+        return await _start(reactor, agent_config)
+
+    run_service(start)
+
+
+async def _start(reactor: IReactor, file: Path) -> Stop:
+    config = read_agent_file(file)
+    certificates = load_service_directory(file.parent, "node", now=SteadyClock().now())
+    node = node_id(certificates.own)
+    lock = _lock(node)
+    rig = Rig(
+        node=node,
+        backends={
+            backend.name: _backend(reactor, backend, cluster_id(certificates.authority))
+            for backend in config.backends
+        },
+        filesystems=Filesystems(),
+        threads=Threads(reactor, "kernel", KERNEL_THREADS),
+    )
+    pools = (rig.threads, *(backend.threads for backend in rig.backends.values()))
+    for pool in pools:
+        pool.start()
+    chance = SystemRandom().random
+    agent = DatasetAgent(rig, reactor, chance)
+    identity = _Identity(rig, read_era(), ProcessID(uuid4()), reactor)
+    control = _control(config, certificates)
+
+    async def dial_control(turn: int, hearer: Hearer) -> Link:
+        return await dial(
+            reactor, control, turn, hearer, identity.at, agent.slice_number
+        )
+
+    scraped = await _metrics(reactor, config)
+    manager = service_manager()
+    session = make_session(telling(dial_control, manager), agent, reactor, chance)
+    message(
+        "flocker:dataset-agent:started",
+        version=__version__,
+        node=str(rig.node),
+        control=config.hosts,
+        backends={str(each.name): each.driver for each in config.backends},
+    )
+    manager.status("not connected: dialling control")
+    session.start()
+
+    async def stop() -> None:
+        session.stop()
+        if scraped is not None:
+            await maybeDeferred(scraped.stopListening)
+        _ = await gatherResults([Deferred.fromCoroutine(each.stop()) for each in pools])
+        os.close(lock)
+
+    return stop
+
+
+def _lock(node: NodeID) -> int:
+    """Be the node's only agent here; give the descriptor that holds the lock.
+
+    Note [Where the lock is]: two agents are one too many where they mount below one
+    directory, in whichever mount namespaces they are. So that directory has the lock.
+    Raises `AgentRuns`, `BadMountPoint`.
+    """
+    try:
+        MOUNT_ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return take(MOUNT_ROOT / f".agent-of-{node}.lock", from_killed=True)
+    except Held as held:
+        raise AgentRuns(node, held) from held
+    except OSError as error:
+        raise BadMountPoint(MOUNT_ROOT, error.strerror or str(error)) from error
+
+
+@frozen
+class _Identity:
+    """Who this agent is; its address is that of its connection to control."""
+
+    rig: Rig
+    era: Era
+    process: ProcessID
+    reactor: IReactor
+
+    async def at(self, host: str) -> AgentIdentity:
+        """Say who it is at `host`."""
+        return AgentIdentity(
+            node=self.rig.node,
+            role=Role.DATASET,
+            era=self.era,
+            process=self.process,
+            host=host,
+            version=__version__,
+            backends=tuple(
+                await gatherResults(
+                    [
+                        Deferred.fromCoroutine(_report(backend, self.reactor))
+                        for backend in self.rig.backends.values()
+                    ]
+                )
+            ),
+        )
+
+
+async def _report(backend: Backend, reactor: IReactor) -> BackendReport:
+    instance = await _instance(backend, reactor)
+    return BackendReport(backend.name, backend.driver, backend.kind, instance)
+
+
+async def _instance(backend: Backend, reactor: IReactor) -> InstanceID | None:
+    """Give this machine's name in the backend, if the backend says it soon."""
+    asked = Deferred.fromCoroutine(backend.threads.run(backend.api.compute_instance_id))
+    try:
+        return await asked.addTimeout(INSTANCE_WITHIN, reactor)
+    except Exception as error:  # noqa: BLE001  (drivers raise what they like)
+        message(
+            "flocker:dataset-agent:no-instance", backend=backend.name, why=str(error)
+        )
+        return None
+
+
+async def _metrics(reactor: IReactor, config: AgentConfig) -> IListeningPort | None:
+    """Serve the agent's counts, if its file says so. Raises `BadEndpoint`."""
+    wanted = config.metrics
+    if wanted is None:
+        return None
+    return await serve(reactor, wanted.interface, wanted.port)
+
+
+def _backend(reactor: IReactor, config: BackendConfig, cluster: ClusterID) -> Backend:
+    description = look_up(config.driver, config.where)
+    return Backend(
+        name=config.name,
+        driver=config.driver,
+        kind=description.kind.value,
+        api=build(config.driver, config.keys, cluster, config.where, reactor),
+        threads=Threads(reactor, f"backend-{config.name}", DRIVER_THREADS),
+    )
+
+
+def _control(config: AgentConfig, certificates: ServiceCertificates) -> Control:
+    def refused(sentence: str) -> None:
+        message("flocker:dataset-agent:refused", why=sentence)
+
+    def in_words(error: BaseException) -> str | None:
+        return explain(error, certificates.own)
+
+    def noticed(sentence: str) -> None:
+        message("flocker:dataset-agent:noticed", why=sentence)
+
+    tls = client_context(
+        certificates.authority, certificates.own, refused=refused, noticed=noticed
+    )
+    return Control(config.hosts, config.port, tls, in_words)

@@ -22,6 +22,8 @@ from flocker.sandbox.names import (
 ENGINE = "dockerd"
 ENGINE_SOCKET = Path("/run/docker.sock")
 """Where a node's Docker listens, in the node."""
+PLUGIN_SOCKET = Path("/run/docker/plugins/flocker/flocker.sock")
+"""Where a node's Docker looks for Flocker, in the node."""
 ENGINE_SETTINGS = Path("/etc/docker")
 """Where Docker looks for its settings and plugins, and some keep a key."""
 
@@ -122,16 +124,18 @@ def engine_programs(layout: Layout, machine: MachineName) -> tuple[Program, ...]
     flocker = flocker_programs(layout, machine)
     if machine == CONTROL:
         return flocker
-    return (*flocker, _engine(layout, machine))
+    plugin = docker_plugin(layout, machine, PLUGIN_SOCKET)
+    return (*flocker, plugin, _engine(layout, machine))
 
 
 def _engine(layout: Layout, node: MachineName) -> Program:
     settings = layout.engine_settings(node)
-    return Program(ENGINE, ("dockerd", f"--config-file={settings}"))
+    # Docker looks for a plugin that does not listen yet for 15 s, volume by volume.
+    return Program(ENGINE, ("dockerd", f"--config-file={settings}"), PLUGIN_SOCKET)
 
 
 def docker_plugin(layout: Layout, node: MachineName, socket: Path) -> Program:
-    """Say how a node's Docker plugin is run, for those who want one."""
+    """Say how a node's Docker plugin is run."""
     settings = layout.machine(node) / "agent.yml"
     return _logged(
         layout,

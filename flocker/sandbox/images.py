@@ -38,12 +38,12 @@ if [ "$1" = postgres ] && [ ! -e "$PGDATA" ]; then
     rm -rf "$PGDATA.new" && mkdir -p "$PGDATA.new"
     if [ -n "$POSTGRES_PASSWORD" ]; then
         printf '%s\\n' "$POSTGRES_PASSWORD" >"$PGDATA.new.password"
-        set -- "$@" -c 'listen_addresses=*'
         initdb -D "$PGDATA.new" -U postgres --locale=C --encoding=UTF8 \\
             --auth-local=trust --auth-host=scram-sha-256 \\
             --pwfile="$PGDATA.new.password"
         rm "$PGDATA.new.password"
         echo 'host all all all scram-sha-256' >>"$PGDATA.new/pg_hba.conf"
+        echo "listen_addresses = '*'" >>"$PGDATA.new/postgresql.conf"
     else
         initdb -D "$PGDATA.new" -U postgres --locale=C --encoding=UTF8 --auth=trust
     fi
@@ -94,7 +94,12 @@ POSTGRES = Recipe(
         *("openssl", "adduser", "passwd", "debconf", "tar_", "ucf", "ssl-cert"),
         *("postgresql-common", "postgresql-client-common", "usrmerge", "libdb5"),
     ),
-    never_used=("usr/lib/postgresql/*/lib/bitcode", "usr/lib/postgresql/*/lib/llvm*"),
+    never_used=(
+        *("usr/lib/postgresql/*/lib/bitcode", "usr/lib/postgresql/*/lib/llvm*"),
+        *("usr/share/postgresql/*/man", "usr/share/postgresql/*/extension/[!p]*"),
+        *("usr/share/zoneinfo/*/", "usr/share/perl5", "usr/lib/*/gconv"),
+        *("usr/share/bash-completion", "usr/share/doc-base"),
+    ),
     files={
         "etc/passwd": _USERS,
         "etc/group": _GROUPS,

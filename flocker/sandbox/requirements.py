@@ -27,7 +27,7 @@ DOCKER = {"docker": "docker.io", "dockerd": "docker.io", "iptables": "iptables"}
 """What nodes with Docker need besides."""
 IMAGES = {"apt-get": "apt", "dpkg-deb": "dpkg", "tar": "tar"}
 """What images are made with."""
-FLOCKER = ("flocker-control", "flocker-dataset-agent")
+FLOCKER = ("flocker-control", "flocker-dataset-agent", "flocker-docker-plugin")
 _LOOP = Path("/dev/loop-control")
 
 

@@ -76,11 +76,15 @@ class LiveCluster:
 
     def flockerctl(self, *arguments: str, expected: int = 0) -> Completed:
         """Run flockerctl as a user of the cluster."""
-        path = search_path(DEFAULT_ENVIRONMENT["PATH"])
-        environment = {**client_environment(self.sandbox.layout), "PATH": path}
         inside = entering_network(self.sandbox.layout.switch)
         command = [*inside, "flockerctl", *arguments]
+        environment = self.user_environment()
         return run_sync(command, env=environment, expected=(expected,))
+
+    def user_environment(self) -> dict[str, str]:
+        """Give what a user of the cluster has set."""
+        path = search_path(DEFAULT_ENVIRONMENT["PATH"])
+        return {**client_environment(self.sandbox.layout), "PATH": path}
 
     def create(self, node: MachineName, **metadata: str) -> DatasetID:
         """Want a dataset on a node."""

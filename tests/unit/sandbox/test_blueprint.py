@@ -60,7 +60,9 @@ def test_node() -> None:
 
 
 def test_node_with_docker() -> None:
-    """A node with Docker runs it beside its agent, with the node's own settings."""
+    """A node with Docker runs it beside its agent, after the plugin listens."""
     names = [program.name for program in engine_programs(LAYOUT, node_name(1))]
-    assert names == ["flocker-dataset-agent", "dockerd"]
+    assert names == ["flocker-dataset-agent", "flocker-docker-plugin", "dockerd"]
+    *_, plugin, engine = engine_programs(LAYOUT, node_name(1))
+    assert f"--socket={engine.after}" in plugin.argv
     assert engine_programs(LAYOUT, CONTROL) == flocker_programs(LAYOUT, CONTROL)

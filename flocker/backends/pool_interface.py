@@ -149,9 +149,10 @@ class IIncoming(Interface):
         """Take the next part. Raises `StreamBroken`, `PoolFull`."""
 
     def finish(record: bytes) -> SnapshotID:
-        """All came: make it durable, then write the copy's record; give what came.
+        """All came: make it durable, write the copy's record, put it in its place.
 
-        When this returns a power cut loses none of it. Raises `StreamBroken`,
+        In this order: a copy never holds more than its record tells of. When this
+        returns a power cut loses none of it. Gives what came. Raises `StreamBroken`,
         `WrongSnapshot`, `PoolFull`, `Diverged`, `StillWritable`, `FilesystemExists`;
         then the copy is as before.
         """

@@ -14,12 +14,15 @@ from cryptography.x509.oid import NameOID
 
 from flocker.ca.names import (
     Host,
+    NodeSubject,
     NotASubject,
     Role,
+    common_name,
     parse_common_name,
     pattern,
     role_of,
 )
+from flocker.model.ids import NodeID
 
 
 def common_name_of(name: x509.Name) -> str:
@@ -71,6 +74,13 @@ def wrong_role(certificate: x509.Certificate, expected: Role) -> str | None:
     if found is not expected:
         return f"{wanted}, got a {found.value} certificate, CN {text!r}"
     return None
+
+
+def wrong_node(certificate: x509.Certificate, expected: NodeID) -> str | None:
+    """Whether a certificate is not the one of a node."""
+    name = common_name(NodeSubject(expected))
+    text = common_name_of(certificate.subject)
+    return None if text == name else f"expected the one of {name}, got CN {text!r}"
 
 
 def wrong_server_name(certificate: x509.Certificate, expected: str) -> str | None:

@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
-from flocker.ca.checking import wrong_role, wrong_server_name
+from flocker.ca.checking import wrong_node, wrong_role, wrong_server_name
 from flocker.ca.credentials import Credential, NotANode, subject_of
 from flocker.ca.handshake import Examiner, Noticed, PeerRefused, Refused
 from flocker.ca.names import (
@@ -124,6 +124,26 @@ def client_context(
 
     examiner = Examiner(ca, check, refused, noticed)
     return _Client(_context(ca, own), examiner, server_name)
+
+
+def node_context(
+    ca: x509.Certificate,
+    own: Credential,
+    *,
+    node: NodeID,
+    refused: Refused = _unheard,
+    noticed: Noticed = _unheard,
+) -> IOpenSSLClientConnectionCreator:
+    """TLS of a node that talks only to the agents of one other node.
+
+    Which node that is says its certificate's common name, as everywhere.
+    """
+
+    def check(leaf: x509.Certificate) -> str | None:
+        return wrong_node(leaf, node)
+
+    examiner = Examiner(ca, check, refused, noticed)
+    return _Client(_context(ca, own), examiner, common_name(NodeSubject(node)))
 
 
 def https_policy(creator: IOpenSSLClientConnectionCreator) -> IPolicyForHTTPS:

@@ -338,7 +338,7 @@ class FolderPool:
     def accept(
         self, dataset: DatasetID, announced: Announced, came: Path, record: bytes
     ) -> None:
-        """Put a snapshot that came, and is on disk, in its place; then the record."""
+        """Write the record, then put what came, and is on disk, in its place."""
         with self._lock:
             self.check_fits(dataset, announced)
             if announced.base is None:
@@ -348,9 +348,9 @@ class FolderPool:
                     self._place(stage, dataset, record)
                 return
             folder = self.layout.copy(dataset)
+            self.layout.write(folder.record, record)
             durable.rename(came, folder.snapshot(announced.name).path)
             self.settle()
-            self.layout.write(folder.record, record)
 
     # Records
 

@@ -288,7 +288,7 @@ class MemoryPool:
     def _accept(
         self, dataset: DatasetID, announced: Announced, changes: Changes, record: bytes
     ) -> None:
-        """Keep what came; then the record."""
+        """Write the record, then keep what came."""
         check_record(record)
         with self.disk.lock:
             self._check_fits(dataset, announced)
@@ -301,9 +301,9 @@ class MemoryPool:
             if announced.base is None:
                 self._place(MemoryCopy(dataset, record, [made]))
                 return
+            self.write_record(dataset, record)
             self.disk.before("receive")
             self._copy(dataset).snapshots.append(made)
-            self.write_record(dataset, record)
 
     def _check_fits(self, dataset: DatasetID, announced: Announced) -> None:
         with self.disk.lock:

@@ -1,0 +1,1 @@
+"""The stream of a snapshot between two agents: TLS, backpressure, checksum."""

@@ -18,8 +18,9 @@ from flocker.model.ids import DatasetID, NodeID
 from flocker.model.leases import Lease
 from flocker.model.nodes import Node
 from flocker.model.ownership import Ownership
+from flocker.model.pools import PoolOwnership
 
-R = TypeVar("R", Dataset, Ownership, Lease, Node)
+R = TypeVar("R", Dataset, Ownership, PoolOwnership, Lease, Node)
 K = TypeVar("K", bound=UUID)
 
 
@@ -78,6 +79,16 @@ class LeaseEdit(_Edit[Lease]):
 
 
 @frozen
+class PoolEdit(_Edit[PoolOwnership]):
+    """Who owns a pool dataset goes from `before` to `after`; None is absence."""
+
+    @property
+    def dataset(self) -> DatasetID:
+        """The dataset it is about."""
+        return self._row().dataset
+
+
+@frozen
 class NodeEdit(_Edit[Node]):
     """What is known of a node goes from `before` to `after`; None is absence."""
 
@@ -93,7 +104,7 @@ class NodeEdit(_Edit[Node]):
         return before != (self.after is not None and self.after.is_dead)
 
 
-OfDataset = DatasetEdit | OwnershipEdit | LeaseEdit
+OfDataset = DatasetEdit | OwnershipEdit | PoolEdit | LeaseEdit
 """The edits that are about a dataset."""
 
 Edit = OfDataset | NodeEdit
@@ -148,6 +159,10 @@ def between(before: Configuration, after: Configuration) -> Change:
         LeaseEdit(before.leases.get(key), after.leases.get(key))
         for key in _differing(before.leases, after.leases)
     ]
+    pools = [
+        PoolEdit(before.pools.get(key), after.pools.get(key))
+        for key in _differing(before.pools, after.pools)
+    ]
     nodes = [
         NodeEdit(before.nodes.get(key), after.nodes.get(key))
         for key in _differing(before.nodes, after.nodes)
@@ -155,7 +170,7 @@ def between(before: Configuration, after: Configuration) -> Change:
     # Volumes are let go before they are taken: two records may exchange theirs.
     gone = [OwnershipEdit(edit.before, None) for edit in records if edit.before]
     come = [OwnershipEdit(None, edit.after) for edit in records if edit.after]
-    return Change((*datasets, *gone, *come, *leases, *nodes))
+    return Change((*datasets, *gone, *come, *pools, *leases, *nodes))
 
 
 def _differing(before: PMap[K, R], after: PMap[K, R]) -> list[K]:
@@ -183,6 +198,8 @@ def _invert(edit: Edit) -> Edit:
             return DatasetEdit(after, before)
         case OwnershipEdit(before, after):
             return OwnershipEdit(after, before)
+        case PoolEdit(before, after):
+            return PoolEdit(after, before)
         case LeaseEdit(before, after):
             return LeaseEdit(after, before)
         case NodeEdit(before, after):
@@ -194,22 +211,32 @@ def _apply_edit(configuration: Configuration, edit: Edit) -> Configuration:
         case DatasetEdit(before, after):
             datasets = _put(configuration.datasets, edit.dataset, before, after)
             return evolve(configuration, datasets=datasets)
-        case OwnershipEdit(before, after):
-            ownership = _put(configuration.ownership, edit.dataset, before, after)
-            volumes = configuration.volumes
-            if before is not None:
-                volumes = volumes.discard((before.backend, before.volume))
-            if after is not None:
-                if (after.backend, after.volume) in volumes:
-                    raise EditConflict(edit.dataset, "ownership")
-                volumes = volumes.set((after.backend, after.volume), edit.dataset)
-            return evolve(configuration, ownership=ownership, volumes=volumes)
+        case OwnershipEdit():
+            return _apply_ownership(configuration, edit)
+        case PoolEdit(before, after):
+            pools = _put(configuration.pools, edit.dataset, before, after)
+            return evolve(configuration, pools=pools)
         case LeaseEdit(before, after):
             leases = _put(configuration.leases, edit.dataset, before, after)
             return evolve(configuration, leases=leases)
         case NodeEdit(before, after):
             nodes = _put(configuration.nodes, edit.node, before, after)
             return evolve(configuration, nodes=nodes)
+
+
+def _apply_ownership(
+    configuration: Configuration, edit: OwnershipEdit
+) -> Configuration:
+    before, after = edit.before, edit.after
+    ownership = _put(configuration.ownership, edit.dataset, before, after)
+    volumes = configuration.volumes
+    if before is not None:
+        volumes = volumes.discard((before.backend, before.volume))
+    if after is not None:
+        if (after.backend, after.volume) in volumes:
+            raise EditConflict(edit.dataset, "ownership")
+        volumes = volumes.set((after.backend, after.volume), edit.dataset)
+    return evolve(configuration, ownership=ownership, volumes=volumes)
 
 
 def _put(table: PMap[K, R], key: K, before: R | None, after: R | None) -> PMap[K, R]:

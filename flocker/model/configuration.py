@@ -8,10 +8,12 @@ from flocker.model.ids import BackendName, DatasetID, NodeID, VolumeID
 from flocker.model.leases import Lease
 from flocker.model.nodes import NO_NODES, Node
 from flocker.model.ownership import Ownership
+from flocker.model.pools import PoolOwnership
 
 _NO_DATASETS: PMap[DatasetID, Dataset] = pmap()
 _NO_OWNERSHIP: PMap[DatasetID, Ownership] = pmap()
 _NO_LEASES: PMap[DatasetID, Lease] = pmap()
+_NO_POOLS: PMap[DatasetID, PoolOwnership] = pmap()
 _NO_VOLUMES: PMap[tuple[BackendName, VolumeID], DatasetID] = pmap()
 
 
@@ -30,4 +32,5 @@ class Configuration:
     ownership: PMap[DatasetID, Ownership] = _NO_OWNERSHIP
     leases: PMap[DatasetID, Lease] = _NO_LEASES
     nodes: PMap[NodeID, Node] = NO_NODES
+    pools: PMap[DatasetID, PoolOwnership] = _NO_POOLS
     volumes: PMap[tuple[BackendName, VolumeID], DatasetID] = _NO_VOLUMES

@@ -24,6 +24,10 @@ InstanceID = NewType("InstanceID", str)
 """What a backend calls a machine that volumes attach to; opaque."""
 SnapshotID = NewType("SnapshotID", str)
 """What a pool calls the content of a snapshot, wherever it was sent; never a name."""
+Epoch = NewType("Epoch", int)
+"""One span of ownership of a pool dataset; numbers only grow, with gaps."""
+MoveNumber = NewType("MoveNumber", int)
+"""Which move of a dataset; numbers only grow."""
 
 _TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 

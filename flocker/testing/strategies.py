@@ -13,6 +13,7 @@ from flocker.model.changes import (
     Edit,
     LeaseEdit,
     OwnershipEdit,
+    PoolEdit,
     apply,
 )
 from flocker.model.cluster import (
@@ -33,16 +34,33 @@ from flocker.model.datasets import Dataset, FilesystemKind, Mounting
 from flocker.model.ids import (
     BackendName,
     DatasetID,
+    Epoch,
     Era,
     InstanceID,
     Life,
+    MoveNumber,
     NodeID,
     ProcessID,
+    SnapshotID,
     VolumeID,
 )
 from flocker.model.leases import Holder, Lease
 from flocker.model.nodes import DeadMark, Evidence, Node
 from flocker.model.ownership import Ownership
+from flocker.model.pools import (
+    Buried,
+    Move,
+    NoCopy,
+    Owned,
+    PoolFact,
+    PoolOwnership,
+    Promised,
+    Prune,
+    Record,
+    Released,
+    Replica,
+    Stage,
+)
 from flocker.testing.builders import dataset_id, node_id
 from flocker.wire.protocol import AgedFact, Report, Slice
 
@@ -103,6 +121,64 @@ ownerships: Final[SearchStrategy[Ownership]] = st.builds(
     base=_maybe(texts),
     candidate=_maybe(nodes),
     pinned=st.booleans(),
+)
+
+epochs: Final[SearchStrategy[Epoch]] = st.builds(Epoch, st.integers(1, 2**31))
+move_numbers: Final[SearchStrategy[MoveNumber]] = st.builds(
+    MoveNumber, st.integers(0, 2**31)
+)
+snapshots: Final[SearchStrategy[SnapshotID]] = st.builds(SnapshotID, texts)
+
+pool_ownerships: Final[SearchStrategy[PoolOwnership]] = st.builds(
+    PoolOwnership,
+    dataset=dataset_ids,
+    backend=backend_names,
+    owner=nodes,
+    epoch=epochs,
+    top=epochs,
+    base=_maybe(snapshots),
+    create=st.booleans(),
+    acquired=st.booleans(),
+    move=_maybe(
+        st.builds(
+            Move,
+            number=move_numbers,
+            target=nodes,
+            stage=st.sampled_from(Stage),
+            force=st.booleans(),
+        )
+    ),
+    moves=move_numbers,
+    prunes=_tuples(st.builds(Prune, node=nodes, snapshot=snapshots)),
+    holders=_tuples(nodes),
+    deleted=st.booleans(),
+    revision=sizes,
+    candidate=_maybe(nodes),
+    pinned=st.booleans(),
+)
+
+_replicas: Final = st.builds(Replica, epoch=epochs)
+_released: Final = st.builds(Released, epoch=epochs, snapshot=snapshots, target=nodes)
+
+records: Final[SearchStrategy[Record]] = st.builds(
+    Record,
+    dataset=dataset_ids,
+    standing=st.one_of(
+        st.just(NoCopy()),
+        st.just(Buried()),
+        _replicas,
+        _released,
+        st.builds(Owned, epoch=epochs, base=_maybe(snapshots)),
+        st.builds(Promised, epoch=epochs, was=_replicas | _released),
+    ),
+    floor=epochs,
+    refused=move_numbers,
+    revision=sizes,
+    pinned=st.booleans(),
+)
+
+pool_facts: Final[SearchStrategy[PoolFact]] = st.builds(
+    PoolFact, record=records, exists=st.booleans(), head=_maybe(snapshots)
 )
 
 leases: Final[SearchStrategy[Lease]] = st.builds(
@@ -226,6 +302,9 @@ _some_ownerships: Final = st.builds(
     backend=st.just(BackendName("default")),
     volume=st.integers(1, 3).map(lambda number: VolumeID(f"volume-{number}")),
 )
+_some_pools: Final = st.builds(
+    evolve, pool_ownerships, dataset=st.integers(1, 3).map(dataset_id)
+)
 _some_leases: Final = st.builds(
     evolve,
     leases,
@@ -259,13 +338,17 @@ def configurations(draw: DrawFn) -> Configuration:
 @st.composite
 def _edits_of(draw: DrawFn, configuration: Configuration) -> Edit | None:
     absent = draw(st.booleans())
-    kind = draw(st.sampled_from([DatasetEdit, OwnershipEdit, LeaseEdit]))
+    kind = draw(st.sampled_from([DatasetEdit, OwnershipEdit, PoolEdit, LeaseEdit]))
     if kind is LeaseEdit:
         lease = draw(_some_leases)
         held = configuration.leases.get(lease.dataset)
-        if absent and held is None:
-            return None
-        return LeaseEdit(held, None if absent else lease)
+        left = None if absent else lease
+        return LeaseEdit(held, left) if held or left else None
+    if kind is PoolEdit:
+        row = draw(_some_pools)
+        owned = configuration.pools.get(row.dataset)
+        wanted = None if absent else row
+        return PoolEdit(owned, wanted) if owned or wanted else None
     if kind is DatasetEdit:
         dataset = draw(_some_datasets)
         was = configuration.datasets.get(dataset.id)

@@ -15,10 +15,12 @@ from uuid import UUID
 from attrs import frozen
 from cattrs import Converter
 from cattrs.errors import CattrsError
+from cattrs.strategies import configure_tagged_union
 from pyrsistent import PMap, pmap
 
 from flocker.model.errors import FlockerError
 from flocker.model.ids import NotAnIdentifier, parse_uuid
+from flocker.model.pools import Released, Replica, Standing
 
 T = TypeVar("T")
 
@@ -139,4 +141,10 @@ def _is_pmap(kind: object) -> bool:
     return getattr(kind, "__origin__", kind) is PMap
 
 
+def _tag(kind: type) -> str:
+    return kind.__name__.lower()
+
+
 _CONVERTER = strict_converter(forbid_extra_keys=True)
+for _union in (Replica | Released, Standing):
+    configure_tagged_union(_union, _CONVERTER, tag_generator=_tag, tag_name="is")

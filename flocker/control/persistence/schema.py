@@ -17,6 +17,7 @@ from flocker.model.changes import (
     LeaseEdit,
     NodeEdit,
     OwnershipEdit,
+    PoolEdit,
 )
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
@@ -24,6 +25,7 @@ from flocker.model.ids import DatasetID, NodeID
 from flocker.model.leases import Lease
 from flocker.model.nodes import Node
 from flocker.model.ownership import Ownership
+from flocker.model.pools import PoolOwnership
 from flocker.wire import json_codec
 
 APPLICATION_ID = 0x464C4B52
@@ -42,21 +44,24 @@ UPGRADES: Mapping[int, tuple[str, ...]] = {
 
 DATASET = "dataset"
 OWNERSHIP = "ownership"
+POOL = "pool"
 LEASE = "lease"
 NODE = "node"
 
 KINDS: Mapping[type[Edit], str] = {
     DatasetEdit: DATASET,
     OwnershipEdit: OWNERSHIP,
+    PoolEdit: POOL,
     LeaseEdit: LEASE,
     NodeEdit: NODE,
 }
 
-Value = Dataset | Ownership | Lease | Node
+Value = Dataset | Ownership | PoolOwnership | Lease | Node
 
 VALUES: Mapping[str, type[Value]] = {
     DATASET: Dataset,
     OWNERSHIP: Ownership,
+    POOL: PoolOwnership,
     LEASE: Lease,
     NODE: Node,
 }
@@ -131,6 +136,7 @@ def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
     """Give the configuration that a file holds. Raises `Malformed`."""
     datasets: dict[DatasetID, Dataset] = {}
     ownership: dict[DatasetID, Ownership] = {}
+    pools: dict[DatasetID, PoolOwnership] = {}
     leases: dict[DatasetID, Lease] = {}
     nodes: dict[NodeID, Node] = {}
     for row in rows:
@@ -139,6 +145,8 @@ def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
                 datasets[dataset.id] = dataset
             case Ownership() as owned:
                 ownership[owned.dataset] = owned
+            case PoolOwnership() as owned:
+                pools[owned.dataset] = owned
             case Lease() as lease:
                 leases[lease.dataset] = lease
             case Node() as node:
@@ -151,6 +159,7 @@ def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
         datasets_revision=meta.datasets_revision,
         datasets=pmap(datasets),
         ownership=pmap(ownership),
+        pools=pmap(pools),
         leases=pmap(leases),
         nodes=pmap(nodes),
         volumes=pmap(volumes),

@@ -68,6 +68,7 @@ def test_keys_are_the_objects_own(case):
     after = apply(case[1], case[0])
     assert all(key == dataset.id for key, dataset in after.datasets.items())
     assert all(key == record.dataset for key, record in after.ownership.items())
+    assert all(key == row.dataset for key, row in after.pools.items())
 
 
 @given(changed_configurations())

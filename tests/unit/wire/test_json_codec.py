@@ -13,6 +13,7 @@ from flocker.model.datasets import Dataset
 from flocker.model.ids import DatasetID
 from flocker.model.leases import Lease
 from flocker.model.ownership import Ownership
+from flocker.model.pools import PoolFact, PoolOwnership, Record
 from flocker.testing import strategies
 from flocker.testing.builders import a_dataset, a_fact, dataset_id
 from flocker.wire.json_codec import LONGEST_WHY, Undecodable, decode, encode
@@ -21,6 +22,9 @@ from flocker.wire.protocol import Report, Slice
 STRATEGIES = {
     Dataset: strategies.datasets,
     Ownership: strategies.ownerships,
+    PoolOwnership: strategies.pool_ownerships,
+    Record: strategies.records,
+    PoolFact: strategies.pool_facts,
     Lease: strategies.leases,
     Fact: strategies.facts,
     Assignment: strategies.assignments,

@@ -6,11 +6,19 @@ import pytest
 from pyrsistent import pmap
 
 from flocker.control.persistence.schema import Malformed, Meta, read, write
-from flocker.model.changes import Change, DatasetEdit, OwnershipEdit
+from flocker.model.changes import Change, DatasetEdit, OwnershipEdit, PoolEdit
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
-from flocker.model.ids import BackendName, DatasetID, NodeID, VolumeID
+from flocker.model.ids import (
+    BackendName,
+    DatasetID,
+    MoveNumber,
+    NodeID,
+    SnapshotID,
+    VolumeID,
+)
 from flocker.model.ownership import Ownership
+from flocker.model.pools import Move, PoolOwnership, Prune, Stage
 
 DATASET = Dataset(DatasetID(UUID(int=1)), NodeID(UUID(int=2)))
 OWNERSHIP = Ownership(DATASET.id, BackendName("default"), VolumeID("v"))
@@ -60,6 +68,21 @@ def test_rows_are_read() -> None:
         ownership=pmap({DATASET.id: OWNERSHIP}),
         volumes=pmap({("default", "v"): DATASET.id}),
     )
+
+
+def test_pool_rows() -> None:
+    """Who owns a pool dataset is a row of its own kind, written and read alike."""
+    owned = PoolOwnership(
+        DATASET.id,
+        BackendName("default"),
+        DATASET.primary,
+        move=Move(MoveNumber(1), NodeID(UUID(int=4)), Stage.FREEZING),
+        prunes=(Prune(NodeID(UUID(int=5)), SnapshotID("s")),),
+    )
+    (_, row), _ = write(Change((PoolEdit(None, owned),)), 8)
+    kind, row_id, value = row
+    assert (kind, row_id) == ("pool", ID)
+    assert read(META, [("pool", ID, value)]).pools == {DATASET.id: owned}
 
 
 OTHER_ID = str(UUID(int=9))

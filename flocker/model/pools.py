@@ -1,0 +1,185 @@
+"""Datasets on the nodes' own pools: who owns one, and what a node has on record of it.
+
+The protocol that these values are for stands in docs/contributing/ownership.rst.
+Candidates, promises and fence leases belong to failover: their fields are here, and
+until there is failover every dataset is pinned.
+"""
+
+from enum import Enum
+
+from attrs import frozen
+
+from flocker.model.ids import (
+    BackendName,
+    DatasetID,
+    Epoch,
+    MoveNumber,
+    NodeID,
+    SnapshotID,
+)
+
+FIRST_EPOCH = Epoch(1)
+NO_EPOCH = Epoch(0)
+NO_MOVE = MoveNumber(0)
+
+
+def after(epoch: Epoch) -> Epoch:
+    """Give the lowest epoch that is later."""
+    return Epoch(epoch + 1)
+
+
+# What the store has.
+
+
+class Stage(Enum):
+    """How far a move is: until it is *freezing* the source serves the dataset."""
+
+    COPYING = "copying"
+    FREEZING = "freezing"
+    CANCELLING = "cancelling"
+
+
+@frozen
+class Move:
+    """The dataset is on its way to `target`; `force` takes it from who leases it."""
+
+    number: MoveNumber
+    target: NodeID
+    stage: Stage = Stage.COPYING
+    force: bool = False
+
+
+@frozen
+class Prune:
+    """`node` is to destroy its copy, if that still is `snapshot`."""
+
+    node: NodeID
+    snapshot: SnapshotID
+
+
+@frozen
+class PoolOwnership:
+    """Who owns a pool dataset: a row of the store, which agents are told as it is.
+
+    `top` is the highest epoch ever given out, `moves` the number of the last move.
+    `base` is the snapshot that the epoch started from, None for one that started empty.
+    `create` says that the owner is to make the filesystem: it was never acquired. In
+    `holders` is every node that may ever have had a copy. `revision` grows with each
+    edit of the row.
+    """
+
+    dataset: DatasetID
+    backend: BackendName
+    owner: NodeID
+    epoch: Epoch = FIRST_EPOCH
+    top: Epoch = FIRST_EPOCH
+    base: SnapshotID | None = None
+    create: bool = True
+    acquired: bool = False
+    move: Move | None = None
+    moves: MoveNumber = NO_MOVE
+    prunes: tuple[Prune, ...] = ()
+    holders: tuple[NodeID, ...] = ()
+    deleted: bool = False
+    revision: int = 1
+    candidate: NodeID | None = None
+    pinned: bool = True
+
+    def prune_on(self, node: NodeID) -> SnapshotID | None:
+        """Give the copy that `node` is to destroy, if it is to."""
+        return next((p.snapshot for p in self.prunes if p.node == node), None)
+
+    def moves_to(self, node: NodeID) -> bool:
+        """Whether it is on its way to `node`."""
+        return self.move is not None and self.move.target == node
+
+
+# What a node has on record.
+
+
+@frozen
+class NoCopy:
+    """The node has no copy, and may have had one."""
+
+
+@frozen
+class Replica:
+    """The copy follows what the owner of `epoch` sends."""
+
+    epoch: Epoch
+
+
+@frozen
+class Owned:
+    """The node owns the dataset in `epoch`, which started from `base`."""
+
+    epoch: Epoch
+    base: SnapshotID | None
+
+
+@frozen
+class Released:
+    """The node never serves `epoch` again: `target` holds `snapshot`, its last."""
+
+    epoch: Epoch
+    snapshot: SnapshotID
+    target: NodeID
+
+
+@frozen
+class Promised:
+    """The copy waits, untouched, to be owned in `epoch`; else it is what it `was`."""
+
+    epoch: Epoch
+    was: Replica | Released
+
+
+@frozen
+class Buried:
+    """The dataset is deleted: what is left of the copy is to be destroyed."""
+
+
+Standing = NoCopy | Replica | Owned | Released | Promised | Buried
+
+
+@frozen
+class Record:
+    """What a node has on record of a dataset: written in one piece, durable.
+
+    It outlives the copy. `floor` is the lowest epoch that the node may still acquire or
+    serve, `refused` the last move that it has refused, `revision` that of the row under
+    which the copy was last promised to somebody: what destroys must not be older.
+    """
+
+    dataset: DatasetID
+    standing: Standing = NoCopy()
+    floor: Epoch = FIRST_EPOCH
+    refused: MoveNumber = NO_MOVE
+    revision: int = 0
+    pinned: bool = True
+
+    @property
+    def epoch(self) -> Epoch:
+        """The epoch of the copy; 0 where there is none."""
+        match self.standing:
+            case NoCopy() | Buried():
+                return NO_EPOCH
+            case _:
+                return self.standing.epoch
+
+    @property
+    def owns(self) -> bool:
+        """Whether the node owns the dataset, as far as it knows."""
+        return isinstance(self.standing, Owned) and self.standing.epoch >= self.floor
+
+
+@frozen
+class PoolFact:
+    """What a node says of a pool dataset: its record, and the copy that it has.
+
+    `head` is its newest snapshot, None where there is none or no copy at all.
+    """
+
+    record: Record
+    exists: bool
+    head: SnapshotID | None = None

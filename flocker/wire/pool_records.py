@@ -1,0 +1,40 @@
+"""A node's record of a pool dataset as the pool keeps it: one JSON value, numbered.
+
+Pools store these bytes beside the filesystem and understand nothing of them.
+"""
+
+from attrs import frozen
+
+from flocker.model.pools import Record
+from flocker.wire import json_codec
+from flocker.wire.json_codec import Undecodable
+
+FORMAT = 1
+"""The number of this format; a record of another is not half understood."""
+
+
+@frozen
+class _Kept:
+    format: int
+    record: Record
+
+
+def encode(record: Record) -> bytes:
+    """Write a record."""
+    return json_codec.encode(_Kept(FORMAT, record))
+
+
+def decode(data: bytes) -> Record:
+    """Read a record. Raises `Undecodable`."""
+    number = json_codec.understand(int, data, _format)
+    if number != FORMAT:
+        raise Undecodable("Record", f"its format is {number}, and {FORMAT} is known")
+    return json_codec.decode(_Kept, data).record
+
+
+def _format(plain: object) -> int:
+    match plain:
+        case {"format": int() as number}:
+            return number
+        case _:
+            raise ValueError("it does not say in which format it is")

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from attrs import evolve, frozen
 
 from flocker.control.admission import admit
+from flocker.control.pool_moves import admits_lease
 from flocker.model.changes import Change, LeaseEdit
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
@@ -45,16 +46,33 @@ class LeaseNotFound(FlockerError):
         return f"{self.holder[:80]!r} holds no lease of dataset {self.dataset}"
 
 
+@frozen
+class OnItsWay(FlockerError):
+    """The dataset cannot be leased to a node from which it is being taken."""
+
+    dataset: DatasetID
+    node: NodeID
+
+    def words(self) -> str:
+        """Name the dataset and the node."""
+        return (
+            f"dataset {self.dataset} cannot be leased to node {self.node} while it is"
+            " handed from one node to another; ask again when that is over"
+        )
+
+
 def acquire(
     configuration: Configuration, dataset: DatasetID, node: NodeID, holder: Holder
 ) -> Change:
     """Lease the dataset to the node; a holder's own time is replaced by the new.
 
-    Raises `LeaseHeld`, `NodeRefuses`.
+    Raises `LeaseHeld`, `OnItsWay`, `NodeRefuses`.
     """
     before = configuration.leases.get(dataset)
     if before is not None and before.node != node:
         raise LeaseHeld(before)
+    if not admits_lease(configuration.pools.get(dataset), node):
+        raise OnItsWay(dataset, node)
     if before is None:
         wanted = configuration.datasets.get(dataset)
         there = wanted is not None and wanted.primary == node

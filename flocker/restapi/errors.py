@@ -17,7 +17,7 @@ from flocker.control.datasets import (
     ShrinkRefused,
     TooSmallForFilesystem,
 )
-from flocker.control.leases import LeaseHeld, LeaseNotFound
+from flocker.control.leases import LeaseHeld, LeaseNotFound, OnItsWay
 from flocker.control.nodes import NodeAlive, NodeInUse, NodeUnknown
 from flocker.control.operations import TooContended
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
@@ -154,6 +154,7 @@ STATUS: Mapping[type[FlockerError], int] = {
     NodeInUse: 409,
     NodeRefuses: 409,
     NotDestroyedYet: 409,
+    OnItsWay: 409,
     ShrinkRefused: 409,
     VolumeClaimed: 409,
     VolumeOfAnother: 409,

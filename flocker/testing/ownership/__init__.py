@@ -1,0 +1,1 @@
+"""The ownership protocol of pool datasets, explored: every order of everything."""

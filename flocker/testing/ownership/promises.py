@@ -1,0 +1,131 @@
+"""What must hold of a pool dataset, in each state and at each step.
+
+The names are those of the architecture (W1 to W5) and of the model the protocol was
+checked with first (S, I, L, D).
+"""
+
+from collections.abc import Sequence
+
+from flocker.model.pools import Owned, PoolOwnership, Released
+from flocker.testing.ownership.world import NODES, Control, Machine
+
+
+def broken(control: Control, machines: Sequence[Machine], wanted: int) -> str | None:
+    """Say what a state violates; `wanted` is all that was acknowledged."""
+    mounted = [machine for machine in machines if machine.mounted]
+    if len(mounted) > 1:
+        return "W1: two nodes have it writable"
+    for machine in mounted:
+        if not machine.record.owns:
+            return "I2: mounted by a node that does not own it"
+    if control.row.deleted:
+        return None
+    return _of_data(machines, wanted) or _of_epochs(control, machines)
+
+
+def _of_data(machines: Sequence[Machine], wanted: int) -> str | None:
+    kept = 0
+    for machine in machines:
+        kept |= machine.aside | (0 if machine.disk is None else machine.disk.data)
+        if machine.aside:
+            return "W3: a copy was set aside though nothing diverged"
+        if machine.mounted and machine.disk and machine.disk.data & wanted != wanted:
+            return "W4: what is served lacks an acknowledged write"
+    return "S3: an acknowledged write exists nowhere" if wanted & ~kept else None
+
+
+def _of_epochs(control: Control, machines: Sequence[Machine]) -> str | None:
+    row = control.row
+    owning = []
+    for node, machine in zip(NODES, machines, strict=False):
+        record = machine.record
+        if record.owns:
+            owning.append(record.epoch)
+            if row.owner != node or row.epoch != record.epoch:
+                return "I1: owned by a node that is not the store's owner"
+    return "W2: an epoch has two owners" if len(owning) > 1 else None
+
+
+def broken_commit(control: Control, after: PoolOwnership, cancelled: int) -> str | None:
+    """Say what a commit violates; `cancelled` is the last cancelled move."""
+    before = control.row
+    given = after.epoch != before.epoch or after.owner != before.owner
+    if given and after.epoch <= before.top:
+        return "W2: an epoch is given out twice"
+    if before.acquired and not after.acquired and not given:
+        return "W2: an epoch begins twice"
+    if after.top < before.top or after.epoch < before.epoch:
+        return "W2: an epoch went back"
+    return None if after.owner == before.owner else _handed_over(control, cancelled)
+
+
+def _handed_over(control: Control, cancelled: int) -> str | None:
+    if control.row.moves == cancelled:
+        return "L2: a cancelled move is handed over"
+    lease = control.lease
+    if lease is not None and lease.node == control.row.owner:
+        return "S6: a leased dataset is handed over"
+    return None
+
+
+def broken_freeze(control: Control, x: int) -> str | None:
+    """Say what unmounting for a move violates."""
+    lease = control.lease
+    if lease is not None and lease.node == NODES[x]:
+        return "S6: unmounted while it is leased there"
+    return None
+
+
+def broken_release(
+    control: Control, machines: Sequence[Machine], released: Released
+) -> str | None:
+    """Say what letting go violates: the node may be gone for ever after it."""
+    if control.row.deleted or control.row.epoch != released.epoch:
+        return None
+    disk = machines[NODES.index(released.target)].disk
+    if disk is None or disk.head != released.snapshot:
+        return "S7: released, and the target does not have it"
+    return None if disk.synced is None else "S7: released, and the target may lose it"
+
+
+def broken_prune(control: Control, machines: Sequence[Machine], x: int) -> str | None:
+    """Say what destroying a copy violates."""
+    gone = machines[x].disk
+    others = [each.disk for n, each in enumerate(machines) if n != x]
+    if gone and not any(o and gone.data & ~o.data == 0 for o in others):
+        return "S4: no other copy has as much"
+    if control.row.owner == NODES[x] and not control.row.acquired:
+        return "S4: the copy of the owner to be is destroyed"
+    return None
+
+
+def broken_create(machine: Machine, writes: int) -> str | None:
+    """Say what making an empty filesystem violates."""
+    if machine.buried:
+        return "D1: made again where it was deleted"
+    return "D2: made empty where data was" if writes else None
+
+
+def went_back(before: Machine, after: Machine) -> str | None:
+    """Say what fell that must only grow."""
+    was, now = before.record, after.record
+    for name in ("floor", "refused", "revision"):
+        if getattr(now, name) < getattr(was, name):
+            return f"the record's {name} went back"
+    return None
+
+
+def well(control: Control, machines: Sequence[Machine]) -> bool:
+    """Whether the dataset has one home, where it is served, and nothing is pending."""
+    row = control.row
+    if row.deleted:
+        return not any(machine.disk or machine.mounted for machine in machines)
+    if row.move is not None or not row.acquired or row.prunes:
+        return False
+    serving = [x for x, machine in enumerate(machines) if machine.mounted]
+    if [NODES[x] for x in serving] != [row.owner]:
+        return False
+    if machines[serving[0]].record.epoch != row.epoch:
+        return False
+    owning = [m for m in machines if isinstance(m.record.standing, Owned)]
+    return len(owning) == 1

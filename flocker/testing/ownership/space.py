@@ -1,0 +1,241 @@
+"""All that can happen to a pool dataset, as a space that can be searched.
+
+What nodes and control do is the real code: `pool_transitions.RULES`, `pool_peers`,
+`pool_moves`, `pool_upkeep`. Each rule may be taken whenever its guard holds, whatever
+the agent would do first. Any message may be lost (nothing happens) or late.
+
+Not in it: failover, several datasets, a lost disk, a control service that forgets (all
+it knows is in the store), a stream that comes in part (then nothing of it is kept).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from attrs import evolve, frozen
+
+from flocker.dataset_agent.pool_steps import Step
+from flocker.testing.ownership import happenings, promises
+from flocker.testing.ownership.happenings import Budget, Happening, Said
+from flocker.testing.ownership.search import Edge
+from flocker.testing.ownership.world import NAMES, Control, Machine, a_world
+
+T = TypeVar("T")
+
+State = tuple[int, ...]
+"""Numbers of values that `PoolSpace` knows: budget, said, control, each machine."""
+
+_BUDGET, _SAID, _CONTROL, _MACHINE = range(4)
+
+
+@frozen
+class _Known:
+    """A happening with its values numbered."""
+
+    label: str
+    progress: bool
+    changes: tuple[tuple[int, int], ...]
+    wrong: str | None
+    checked: Step | None
+
+
+class PoolSpace:
+    """The states of a pool dataset on some `nodes` under a budget.
+
+    With `empty` it begins before the dataset is made; unless it is `pinned` a node
+    serves it only with a fence lease; with `disorder` messages overtake each other.
+
+    Values are numbered: a state is a few numbers, and what may happen with the same
+    values is computed once.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        nodes: int = 2,
+        *,
+        empty: bool = False,
+        pinned: bool = True,
+        disorder: bool = False,
+    ) -> None:
+        self._values: list[object] = []
+        self._numbers: dict[object, int] = {}
+        self._known: dict[tuple[object, ...], Sequence[_Known]] = {}
+        self._wrong: dict[State, str | None] = {}
+        self._disorder = disorder
+        self._nodes = range(nodes)
+        control, machines = a_world(nodes, empty=empty, pinned=pinned)
+        start = (budget, Said(), control, *machines)
+        self.start: State = tuple(self._number(each) for each in start)
+
+    def said(self, state: State) -> Said:
+        """Give what users were told."""
+        return self._value(state[_SAID], Said)
+
+    def control(self, state: State) -> Control:
+        """Give what the store has."""
+        return self._value(state[_CONTROL], Control)
+
+    def machine(self, state: State, x: int) -> Machine:
+        """Give a node."""
+        return self._value(state[_MACHINE + x], Machine)
+
+    def machines(self, state: State) -> tuple[Machine, ...]:
+        """Give all nodes."""
+        return tuple(self.machine(state, x) for x in self._nodes)
+
+    def wrong(self, state: State) -> str | None:
+        """Say what a state violates, if anything."""
+        what = state[_SAID:]
+        if what not in self._wrong:
+            wanted = self.said(state).wanted
+            self._wrong[what] = promises.broken(
+                self.control(state), self.machines(state), wanted
+            )
+        return self._wrong[what]
+
+    def well(self, state: State) -> bool:
+        """Whether all is as it should be in the end."""
+        return promises.well(self.control(state), self.machines(state))
+
+    def edges(self, state: State) -> Iterator[Edge[State]]:
+        """Give what can happen in a state."""
+        for x, known in self._happenings(state):
+            after = list(state)
+            for place, number in known.changes:
+                after[place] = number
+            wrong = known.wrong
+            if known.checked is not None and wrong is None:
+                wrong = happenings.broken_step(
+                    self.control(state),
+                    self.machines(state),
+                    x,
+                    known.checked,
+                    self.said(state),
+                )
+            yield Edge(known.label, tuple(after), known.progress, wrong)
+
+    def _happenings(self, state: State) -> Iterator[tuple[int, _Known]]:
+        """Give what may happen, each with the node that does it."""
+        budget, said, control, *machines = state
+        groups = [(0, self._memo(("asked", budget, said, control), self._asked))]
+        if self.control(state).row.deleted:
+            groups.append((0, self._memo(("anew", *state), self._anew)))
+        for x, me in enumerate(machines):
+            groups.extend((x, known) for known in self._of(x, state))
+            groups.extend(
+                (x, self._memo(("meets", budget, x, me, y, other), self._meets))
+                for y, other in enumerate(machines)
+                if x != y
+            )
+        return ((x, known) for x, group in groups for known in group)
+
+    def _of(self, x: int, state: State) -> Iterator[Sequence[_Known]]:
+        """What happens to one node, or is said by it."""
+        budget, said, control, machine = (*state[:_MACHINE], state[_MACHINE + x])
+        yield self._memo(("heard", budget, said, control, x, machine), self._heard)
+        yield self._memo(("befalls", budget, said, x, machine), self._befalls)
+        yield self._memo(("told", budget, control, x, machine), self._told)
+        yield self._memo(("acts", x, machine), self._acts)
+
+    # What happens, computed once for the numbers in its key.
+
+    def _asked(self, budget: int, said: int, control: int) -> Iterator[Happening]:
+        yield from happenings.asked(
+            self._value(budget, Budget),
+            self._value(said, Said),
+            self._value(control, Control),
+            self._nodes,
+        )
+
+    def _anew(self, *state: int) -> Iterator[Happening]:
+        yield from happenings.anew(
+            self._value(state[_BUDGET], Budget),
+            self.said(state),
+            self.control(state),
+            self.machines(state),
+        )
+
+    def _heard(
+        self, budget: int, said: int, control: int, x: int, machine: int
+    ) -> Iterator[Happening]:
+        """What is heard now makes void what was said before, unless in disorder."""
+        me, have = self._value(machine, Machine), self._value(control, Control)
+        after = me if self._disorder else evolve(me, late_fact=None)
+        facts = [("", me.fact, after)] if me.up else []
+        if me.late_fact is not None:
+            facts.append(("LATE ", me.late_fact, me))
+        for late, fact, node in facts:
+            found = [
+                *happenings.heard(self._value(said, Said), have, x, fact),
+                *happenings.pruned(self._value(budget, Budget), have, x, fact),
+            ]
+            for each in found:
+                label = f"control: {late}{NAMES[x]} {each.label}"
+                yield evolve(each, label=label, machines=((x, node),))
+
+    def _befalls(
+        self, budget: int, said: int, x: int, machine: int
+    ) -> Iterator[Happening]:
+        yield from happenings.befalls(
+            self._value(budget, Budget),
+            self._value(said, Said),
+            x,
+            self._value(machine, Machine),
+        )
+
+    def _told(
+        self, budget: int, control: int, x: int, machine: int
+    ) -> Iterator[Happening]:
+        me, have = self._value(machine, Machine), self._value(control, Control)
+        left = self._value(budget, Budget)
+        if me.up:
+            yield from happenings.told(left, have, x, me, disorder=self._disorder)
+
+    def _acts(self, x: int, machine: int) -> Iterator[Happening]:
+        me = self._value(machine, Machine)
+        if me.up:
+            yield from happenings.acts(x, me)
+
+    def _meets(
+        self, budget: int, x: int, mine: int, y: int, theirs: int
+    ) -> Iterator[Happening]:
+        me, them = self._value(mine, Machine), self._value(theirs, Machine)
+        if me.up and them.up:
+            yield from happenings.meets(self._value(budget, Budget), x, me, y, them)
+
+    # Numbers for values.
+
+    def _memo(
+        self,
+        key: tuple[str | int, ...],
+        compute: Callable[..., Iterable[Happening]],
+    ) -> Sequence[_Known]:
+        found = self._known.get(key)
+        if found is None:
+            found = tuple(self._numbered(each) for each in compute(*key[1:]))
+            self._known[key] = found
+        return found
+
+    def _numbered(self, each: Happening) -> _Known:
+        values = [
+            (_BUDGET, each.budget),
+            (_SAID, each.said),
+            (_CONTROL, each.control),
+            *((_MACHINE + x, machine) for x, machine in each.machines),
+        ]
+        changes = tuple(
+            (place, self._number(value)) for place, value in values if value is not None
+        )
+        return _Known(each.label, each.progress, changes, each.wrong, each.checked)
+
+    def _number(self, value: object) -> int:
+        number = self._numbers.get(value)
+        if number is None:
+            number = self._numbers[value] = len(self._values)
+            self._values.append(value)
+        return number
+
+    def _value(self, number: int, kind: type[T]) -> T:
+        value = self._values[number]
+        assert isinstance(value, kind)
+        return value

@@ -4,10 +4,12 @@ The guards of nodes and control are the real code. Each story names what may hap
 besides what comes by itself; `flocker.testing.ownership` tries all of it.
 """
 
+from random import Random
+
 import pytest
 
 from flocker.testing.ownership.happenings import Budget
-from flocker.testing.ownership.search import NotPossible, explore, play
+from flocker.testing.ownership.search import NotPossible, explore, play, wander
 from flocker.testing.ownership.space import PoolSpace
 
 MOST = 3_000_000
@@ -95,6 +97,58 @@ def test_holds_at_length(name):
     found = explored(LONG_STORIES[name])
     assert found.complete
     assert found.wrong is None, str(found)
+
+
+@pytest.mark.parametrize("name", ["a move, with crashes", "from nothing", "three nodes"])
+def test_holds_in_the_order_of_an_agent(name):
+    """A node that takes the first of its rules alone is never caught in a circle."""
+    budget, world = STORIES[name]
+    found = explored((budget, {**world, "planned": True}))
+    assert found.complete
+    assert found.wrong is None, str(found)
+
+
+WALKS = 100
+LONG_WALKS = 20_000
+STEPS = 250
+ALL_OF_IT = Budget(
+    writes=4,
+    restarts=6,
+    moves=6,
+    forced=2,
+    cancels=3,
+    leases=4,
+    delays=6,
+    late_facts=4,
+    prunes=3,
+    deletions=2,
+    expiries=3,
+)
+
+
+def walked(seeds):
+    """Wander about in a world that is too large to be searched; give what is found."""
+    worlds = [
+        PoolSpace(ALL_OF_IT, 3, empty=empty, pinned=pinned)
+        for empty in (False, True)
+        for pinned in (False, True)
+    ]
+    for seed in seeds:
+        space = worlds[seed % len(worlds)]
+        found = wander(space, space.start, Random(seed), STEPS)
+        if found.wrong is not None:
+            yield f"seed {seed}: {found}"
+
+
+def test_holds_at_random():
+    """Long ways through a large world: three nodes, many faults, everything at once."""
+    assert list(walked(range(WALKS))) == []
+
+
+@pytest.mark.slow
+def test_holds_at_random_for_long():
+    """The same, many more."""
+    assert list(walked(range(WALKS, LONG_WALKS))) == []
 
 
 # The holes of the first draft that need no failover, as they were found.

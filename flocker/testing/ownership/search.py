@@ -4,6 +4,7 @@ Knows nothing of datasets: `Space` says what follows on what, and what must hold
 """
 
 from collections.abc import Iterable, Sequence
+from random import Random
 from typing import Generic, Protocol, TypeVar
 
 from attrs import field, frozen
@@ -60,6 +61,9 @@ class Explored:
         lines += [f"{n:>4}. {label}" for n, label in enumerate(self.trace, 1)]
         return "\n".join(lines)
 
+
+LONGEST_QUIET = 5000
+"""Steps of progress, taken at random, within which all should be well."""
 
 STUCK = "L1: no way leads to one mounted owner any more"
 
@@ -144,6 +148,28 @@ def play(space: Space[S], start: S, script: Sequence[str]) -> tuple[S, str | Non
         if wrong is not None:
             return state, wrong
     return state, None
+
+
+def wander(space: Space[S], start: S, chance: Random, steps: int) -> Explored:
+    """Go some steps at random; then progress alone must lead to a good state.
+
+    For worlds that are too large to be searched. Progress is taken at random, too.
+    """
+    state, wrong = start, None
+    trace: list[str] = []
+    while wrong is None and (len(trace) < steps or not space.well(state)):
+        quiet = len(trace) >= steps
+        edges = [each for each in space.edges(state) if each.progress or not quiet]
+        if not edges and space.well(state):
+            break
+        if not edges or len(trace) == steps + LONGEST_QUIET:
+            wrong = STUCK
+            break
+        edge = chance.choice(edges)
+        trace.append(edge.label)
+        state = edge.to
+        wrong = edge.wrong or space.wrong(state)
+    return Explored(len(trace), len(trace), len(trace), wrong, tuple(trace))
 
 
 @frozen

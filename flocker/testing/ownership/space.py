@@ -9,6 +9,7 @@ it knows is in the store), a stream that comes in part (then nothing of it is ke
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TypeVar
 
 from attrs import evolve, frozen
@@ -42,7 +43,8 @@ class PoolSpace:
     """The states of a pool dataset on some `nodes` under a budget.
 
     With `empty` it begins before the dataset is made; unless it is `pinned` a node
-    serves it only with a fence lease; with `disorder` messages overtake each other.
+    serves it only with a fence lease; with `disorder` messages overtake each other;
+    with `planned` a node takes the first of its rules only, as an agent does.
 
     Values are numbered: a state is a few numbers, and what may happen with the same
     values is computed once.
@@ -56,12 +58,14 @@ class PoolSpace:
         empty: bool = False,
         pinned: bool = True,
         disorder: bool = False,
+        planned: bool = False,
     ) -> None:
         self._values: list[object] = []
         self._numbers: dict[object, int] = {}
         self._known: dict[tuple[object, ...], Sequence[_Known]] = {}
         self._wrong: dict[State, str | None] = {}
         self._disorder = disorder
+        self._planned = planned
         self._nodes = range(nodes)
         control, machines = a_world(nodes, empty=empty, pinned=pinned)
         start = (budget, Said(), control, *machines)
@@ -194,7 +198,8 @@ class PoolSpace:
     def _acts(self, x: int, machine: int) -> Iterator[Happening]:
         me = self._value(machine, Machine)
         if me.up:
-            yield from happenings.acts(x, me)
+            found = happenings.acts(x, me)
+            yield from islice(found, 1) if self._planned else found
 
     def _meets(
         self, budget: int, x: int, mine: int, y: int, theirs: int

@@ -31,16 +31,18 @@ from flocker.wire import json_codec
 APPLICATION_ID = 0x464C4B52
 """Marks an SQLite file as Flocker's: "FLKR" in ASCII."""
 
-FORMAT = 3
+FORMAT = 4
 """The number of this schema, kept in the file's `user_version`."""
 
 UPGRADES: Mapping[int, tuple[str, ...]] = {
     1: ("PRAGMA user_version = 2",),
     2: ("PRAGMA user_version = 3",),
+    3: ("PRAGMA user_version = 4",),
 }
 """What takes a file of an older format to the next.
 
-2 has rows of the kind ``node``; in 3 datasets have a `life`, which older ones lack."""
+2 has rows of the kind ``node``; in 3 datasets have a `life`, which older ones lack; 4
+has rows of the kind ``pool``."""
 
 DATASET = "dataset"
 OWNERSHIP = "ownership"

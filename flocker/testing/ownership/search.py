@@ -27,7 +27,9 @@ class Edge(Generic[S]):
 
 
 class Space(Protocol[S]):
-    """All that can happen."""
+    """All that can happen, from `start` on."""
+
+    start: S
 
     def edges(self, state: S) -> Iterable[Edge[S]]:
         """Give what can happen in a state."""
@@ -98,14 +100,16 @@ class _Search(Generic[S]):
         return tuple(reversed(labels))
 
 
-def explore(space: Space[S], start: S, *, most: int, lively: bool = True) -> Explored:
+def explore(
+    space: Space[S], start: S | None = None, *, most: int, lively: bool = True
+) -> Explored:
     """Search all states, or `most` of them, for the first violation.
 
     With `lively`, a complete search also asks whether progress leads to a good state
     from wherever faults have led.
     """
     search = _Search(space)
-    _ = search.add(start, -1, "")
+    _ = search.add(space.start if start is None else start, -1, "")
     transitions = 0
     at = 0
     while at < len(search.states):
@@ -150,12 +154,13 @@ def play(space: Space[S], start: S, script: Sequence[str]) -> tuple[S, str | Non
     return state, None
 
 
-def wander(space: Space[S], start: S, chance: Random, steps: int) -> Explored:
+def wander(space: Space[S], seed: int, steps: int) -> Explored:
     """Go some steps at random; then progress alone must lead to a good state.
 
     For worlds that are too large to be searched. Progress is taken at random, too.
     """
-    state, wrong = start, None
+    chance = Random(seed)
+    state, wrong = space.start, None
     trace: list[str] = []
     while wrong is None and (len(trace) < steps or not space.well(state)):
         quiet = len(trace) >= steps

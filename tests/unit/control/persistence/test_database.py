@@ -19,14 +19,18 @@ from flocker.model.datasets import DEFAULT_BACKEND, Dataset
 from flocker.model.ids import (
     BackendName,
     DatasetID,
+    Epoch,
     Era,
     InstanceID,
     Life,
+    MoveNumber,
     NodeID,
+    SnapshotID,
     VolumeID,
 )
 from flocker.model.nodes import DeadMark, Evidence, Node
 from flocker.model.ownership import Ownership
+from flocker.model.pools import Move, PoolOwnership, Prune, Stage
 
 STORE = UUID(int=3)
 
@@ -147,10 +151,45 @@ OF_GOLDEN_3 = evolve(
 )
 """The file of format 2, upgraded, with a dataset that has a life."""
 
+OF_GOLDEN_4 = evolve(
+    OF_GOLDEN_3,
+    revision=8,
+    pools=pmap(
+        {
+            NEW: PoolOwnership(
+                NEW,
+                BackendName("tank"),
+                NODE,
+                epoch=Epoch(3),
+                top=Epoch(4),
+                base=SnapshotID("8107439012345678901"),
+                create=False,
+                acquired=True,
+                move=Move(
+                    MoveNumber(2),
+                    NodeID(UUID("5d7a0000-0000-4000-8000-00000000000b")),
+                    Stage.FREEZING,
+                ),
+                moves=MoveNumber(2),
+                prunes=(
+                    Prune(
+                        NodeID(UUID("5d7a0000-0000-4000-8000-00000000000c")),
+                        SnapshotID("8107439012345678900"),
+                    ),
+                ),
+                holders=(NODE,),
+                revision=9,
+            )
+        }
+    ),
+)
+"""The file of format 3, upgraded, with a dataset in a pool that is being moved."""
+
 GOLDENS = {
     "format-1": OF_GOLDEN,
     "format-2": OF_GOLDEN_2,
     "format-3": OF_GOLDEN_3,
+    "format-4": OF_GOLDEN_4,
 }
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "store"

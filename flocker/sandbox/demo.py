@@ -9,26 +9,27 @@ import json
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import click
-from attrs import define, field, frozen
+from attrs import frozen
 from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 from twisted.python.runtime import seconds
 
 from flocker.model.errors import FlockerError
-from flocker.runtime.process import DEFAULT_ENVIRONMENT, run_sync
 from flocker.runtime.settings import program_status
 from flocker.sandbox import cluster
 from flocker.sandbox.cargo import Cargo
-from flocker.sandbox.cluster import Sandbox
-from flocker.sandbox.layout import default_layout, programs
+from flocker.sandbox.demo_database import (
+    can_show_database,
+    does_docker_answer,
+    show_database,
+)
+from flocker.sandbox.layout import Layout, default_layout, programs
 from flocker.sandbox.logs import log_files, tail
-from flocker.sandbox.machines import client_environment, entering, search_path
 from flocker.sandbox.names import (
     CONTROL,
     MachineName,
@@ -38,9 +39,9 @@ from flocker.sandbox.names import (
     node_names,
     parse_sandbox_name,
 )
-from flocker.sandbox.network import entering as entering_network
 from flocker.sandbox.reaching import ask, await_connected, nodes_seen
 from flocker.sandbox.requirements import require_root, require_tools
+from flocker.sandbox.showing import CommandFailed, Demonstration
 from flocker.sandbox.waiting import Stopwatch, until
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -55,20 +56,6 @@ _NOTICED_WITHIN = 60.0
 _MOUNTED_WITHIN = 60.0
 """Seconds."""
 _LAST_LINES = 12
-_AS_ONE_STREAM = ("sh", "-c", 'exec "$@" 2>&1', "sh")
-"""Runs a command so that what it says is kept in the order in which it said it."""
-
-
-@frozen
-class CommandFailed(FlockerError):
-    """A command that was shown, with what it said, failed."""
-
-    command: str
-    status: int
-
-    def words(self) -> str:
-        """Name it and its exit status."""
-        return f"`{self.command}` failed with status {self.status}"
 
 
 @frozen
@@ -96,70 +83,7 @@ class StillThere(FlockerError):
         return f"{self.what} is still in {self.where}"
 
 
-@define
-class Demonstration:
-    """A sandbox, and somebody who shows it."""
-
-    sandbox: Sandbox
-    console: Console
-    about: MachineName = CONTROL
-    """The machine that the present step is about: its log tells if it fails."""
-    step: int = 0
-    compared: int = field(default=0, init=False)
-
-    def begin(self, title: str, about: MachineName) -> None:
-        """Start a step."""
-        self.step += 1
-        self.about = about
-        self.console.print()
-        self.console.print(Rule(f"{self.step}. {title}", align="left", style="cyan"))
-
-    def tell(self, text: str) -> None:
-        """Say what happened."""
-        self.console.print(Text(text), soft_wrap=True)
-
-    def flockerctl(self, *arguments: str) -> None:
-        """Run a command of flockerctl as the user of the sandbox."""
-        self._run(
-            ["flockerctl", *arguments],
-            [*entering_network(self.sandbox.layout.switch), "flockerctl", *arguments],
-        )
-
-    def sandboxed(self, *arguments: str) -> None:
-        """Run a command of flocker-sandbox."""
-        name = self.sandbox.layout.name
-        command = ["flocker-sandbox", "--name", name, *arguments]
-        self._run(command, command)
-
-    def on(self, machine: MachineName, *command: str) -> str:
-        """Run a command on a machine, not shown; its output."""
-        enter = entering(self.sandbox.layout, machine)
-        return run_sync([*enter, *command], env=self._environment()).out.decode()
-
-    def dataset(self) -> dict[str, Any]:
-        """Ask for the status of the dataset."""
-        answer = ask(self.sandbox.layout, "GET", "/v1/status/datasets")
-        return next(one for one in answer.json if one["name"] == DATASET)
-
-    def _run(self, shown: Sequence[str], command: Sequence[str]) -> None:
-        self.console.print(Text(f"$ {shlex.join(shown)}", style="bold"))
-        watch = Stopwatch()
-        done = run_sync(
-            [*_AS_ONE_STREAM, *command], env=self._environment(), expected=range(256)
-        )
-        said = done.out.decode(errors="replace").rstrip()
-        for line in said.splitlines():
-            self.console.print(Text(f"  {line}", style="green"), soft_wrap=True)
-        self.console.print(Text(f"  ({watch})", style="dim"))
-        if done.status != 0:
-            raise CommandFailed(shlex.join(shown), done.status)
-
-    def _environment(self) -> dict[str, str]:
-        path = search_path(DEFAULT_ENVIRONMENT["PATH"])
-        return {**client_environment(self.sandbox.layout), "PATH": path}
-
-
-def show(demo: Demonstration, *, keep: bool) -> None:
+def show(demo: Demonstration, *, keep: bool, database: bool) -> None:
     """Show everything; raises what goes wrong on the way."""
     demo.begin("The cluster: a control service and two nodes", CONTROL)
     demo.tell("Each node has its own network, mounts and processes; TLS is real.")
@@ -168,6 +92,8 @@ def show(demo: Demonstration, *, keep: bool) -> None:
     _move(demo, written)
     _kill(demo)
     _start(demo, written)
+    if database:
+        show_database(demo, keep=keep)
     if not keep:
         _destroy(demo)
 
@@ -179,7 +105,7 @@ def _create_and_fill(demo: Demonstration) -> Cargo:
     demo.begin("Data in it: 100 MiB of random bytes and a SQLite database", ONE)
     watch = Stopwatch()
     written = _cargo(demo, ONE, "write")
-    demo.tell(f"Written to {demo.dataset()['path']} on node-1 in {watch}:\n  {written}")
+    demo.tell(f"Written to {_dataset(demo)['path']} on node-1 in {watch}:\n  {written}")
     return written
 
 
@@ -188,7 +114,7 @@ def _move(demo: Demonstration, written: Cargo) -> None:
     demo.flockerctl("move", "--dataset", DATASET, "--to", address(TWO), "--wait")
     _compare(demo, TWO, written)
     mounted = demo.on(ONE, "cat", "/proc/mounts")
-    path = demo.dataset()["path"]
+    path = _dataset(demo)["path"]
     if path in mounted:
         raise StillThere(path, "the mounts of node-1")
     demo.tell("On node-1 nothing of it is mounted any more.")
@@ -214,6 +140,12 @@ def _start(demo: Demonstration, written: Cargo) -> None:
     _compare(demo, TWO, written)
 
 
+def _dataset(demo: Demonstration) -> dict[str, Any]:
+    """Ask for the status of the dataset."""
+    answer = ask(demo.sandbox.layout, "GET", "/v1/status/datasets")
+    return next(one for one in answer.json if one["name"] == DATASET)
+
+
 def _destroy(demo: Demonstration) -> None:
     demo.begin("The dataset is destroyed", TWO)
     demo.flockerctl("destroy", "--dataset", DATASET, "--wait")
@@ -235,7 +167,7 @@ def _compare(demo: Demonstration, machine: MachineName, written: Cargo) -> None:
 def _cargo(demo: Demonstration, machine: MachineName, verb: str) -> Cargo:
     """Write or read in the dataset on a machine."""
     program = (sys.executable, "-m", "flocker.sandbox.cargo")
-    said = demo.on(machine, *program, verb, demo.dataset()["path"])
+    said = demo.on(machine, *program, verb, _dataset(demo)["path"])
     return Cargo(**json.loads(said))
 
 
@@ -245,7 +177,7 @@ def _connected(demo: Demonstration, node: MachineName) -> bool:
 
 
 def _mounted(demo: Demonstration, node: MachineName) -> bool:
-    return _connected(demo, node) and demo.dataset()["phase"] == "mounted"
+    return _connected(demo, node) and _dataset(demo)["phase"] == "mounted"
 
 
 # --- going wrong, and the end ------------------------------------------------------
@@ -287,28 +219,41 @@ def _kept(name: SandboxName, console: Console) -> None:
         console.print(Text(f"  {line}"), soft_wrap=True)
 
 
+def _prepare(layout: Layout, console: Console, *, docker: bool) -> Demonstration:
+    """Make the cluster in which it is shown."""
+    console.print(f"Making a cluster in the sandbox {layout.name!r}.")
+    now = datetime.fromtimestamp(seconds(), UTC)
+
+    def say(text: str) -> None:
+        console.print(f"· {text}")
+
+    return Demonstration(cluster.up(layout, NODES, now, say, docker=docker), console)
+
+
 @click.command()
 @click.option(
     "--keep", is_flag=True, help="Leave the cluster up, and say how to go on."
 )
+@click.option(
+    "--docker/--no-docker", default=False, help="Show a database in a container too."
+)
 @click.option("--name", default="demo", show_default=True, help="The sandbox's name.")
-def demonstrate(*, keep: bool, name: str) -> None:
+def demonstrate(*, keep: bool, docker: bool, name: str) -> None:
     """Show how a dataset follows its node, on a cluster made for it."""
     require_root()
     require_tools()
     console = Console(highlight=False)
     whole = Stopwatch()
+    docker = docker and can_show_database(console)
     layout = default_layout(parse_sandbox_name(name))
     watch = Stopwatch()
-    console.print(f"Making a cluster in the sandbox {name!r}.")
-    now = datetime.fromtimestamp(seconds(), UTC)
-    sandbox = cluster.up(layout, NODES, now, lambda text: console.print(f"· {text}"))
-    demo = Demonstration(sandbox, console)
+    demo = _prepare(layout, console, docker=docker)
     kept = False
     try:
         await_connected(layout, node_names(NODES), _CONNECTED_WITHIN)
+        database = docker and does_docker_answer(demo, node_names(NODES))
         console.print(f"It is up after {watch}.")
-        show(demo, keep=keep)
+        show(demo, keep=keep, database=database)
         kept = keep
     except (Exception, KeyboardInterrupt) as error:
         if not isinstance(error, KeyboardInterrupt):

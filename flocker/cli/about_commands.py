@@ -5,9 +5,10 @@ import click
 from flocker import __version__
 from flocker.cli.completing import SHELLS, script
 from flocker.cli.options import as_json
-from flocker.cli.output import print_json, print_table, screen
+from flocker.cli.output import print_json, screen
 from flocker.cli.session import FAILED, Session, Work, pass_session
 from flocker.cli.tables import HEALTH_COLUMNS, OK, health_row
+from flocker.cli.terminal import print_table
 
 
 @click.command("health")

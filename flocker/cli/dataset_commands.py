@@ -30,7 +30,7 @@ from flocker.cli.options import (
     long_ids,
     node_option,
 )
-from flocker.cli.output import aside, print_json, print_sentence, print_table, screen
+from flocker.cli.output import aside, print_json, print_sentence, screen
 from flocker.cli.session import Session, Work, pass_session
 from flocker.cli.tables import (
     DATASET_COLUMNS,
@@ -39,6 +39,7 @@ from flocker.cli.tables import (
     volume_columns,
     volume_row,
 )
+from flocker.cli.terminal import print_table
 from flocker.model.ids import DatasetID, NotAnIdentifier, parse_uuid
 from flocker.model.sizes import parse_size
 

@@ -8,17 +8,9 @@ from flocker.cli.connecting import settle
 from flocker.cli.doctoring import Examined, Patient, examine
 from flocker.cli.findings import Finding, Level
 from flocker.cli.options import as_json
-from flocker.cli.output import (
-    Column,
-    aside,
-    print_json,
-    print_sentence,
-    print_table,
-    printable,
-    screen,
-)
+from flocker.cli.output import aside, print_json, print_sentence, screen
 from flocker.cli.session import FAILED, Session, exit_status, pass_session
-from flocker.cli.terminal import Style, Text, styled
+from flocker.cli.terminal import Column, Style, Text, print_table, printable, styled
 from flocker.model.errors import FlockerError
 from flocker.runtime.reactor import IReactor
 

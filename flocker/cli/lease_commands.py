@@ -7,9 +7,10 @@ from flocker.cli.changing import by_id
 from flocker.cli.choosing import choose_dataset, choose_lease, choose_node
 from flocker.cli.explaining import duration, name_node
 from flocker.cli.options import as_json, dataset_option, long_ids, node_option
-from flocker.cli.output import print_json, print_sentence, print_table, screen
+from flocker.cli.output import print_json, print_sentence, screen
 from flocker.cli.session import Session, Work, pass_session
 from flocker.cli.tables import LEASE_COLUMNS, Look, lease_rows
+from flocker.cli.terminal import print_table
 from flocker.client.interface import NewLease
 from flocker.wire.answers import LeaseAnswer
 

@@ -9,7 +9,7 @@ from flocker.cli.changing import by_id
 from flocker.cli.choosing import choose_node
 from flocker.cli.explaining import duration, moment
 from flocker.cli.options import as_json, long_ids, node_argument
-from flocker.cli.output import print_json, print_sentence, print_table, screen
+from flocker.cli.output import print_json, print_sentence, screen
 from flocker.cli.session import Session, Work, pass_session
 from flocker.cli.tables import (
     DATASET_COLUMNS,
@@ -20,6 +20,7 @@ from flocker.cli.tables import (
     node_row,
     refusals,
 )
+from flocker.cli.terminal import print_table
 from flocker.wire.answers import NodeAnswer, plain
 
 

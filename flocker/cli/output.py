@@ -1,25 +1,22 @@
 """How results look: tables that fit, lines, JSON, and the live line of a wait.
 
 Results go to standard output, everything else to standard error. A table keeps its
-columns and never cuts an id; where it is not for a terminal, a row is a line.
 """
 
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-
-from attrs import frozen
 
 from flocker.cli.explaining import Nodes, duration, name_node
 from flocker.cli.terminal import (
     Page,
     Style,
     Text,
-    columns,
     fold,
     page_on,
+    printable,
     shortened,
     styled,
 )
@@ -28,12 +25,8 @@ from flocker.client.waiting import Observer, Seen
 from flocker.model.cluster import Phase
 from flocker.wire.answers import plain
 
-_NARROWEST = 12
-"""Columns in which content may fold; where there are fewer, it does not."""
 _CARET_C = 3
 """Columns that a terminal needs to echo an interrupt on the live line."""
-_GAP = 2
-"""Columns between two columns."""
 
 _CLEAR = "\r\x1b[2K"
 """Empties the line of a terminal's cursor, ECMA-48."""
@@ -47,15 +40,6 @@ _STYLES = {
 _UNDER_WAY = Style.YELLOW
 
 
-@frozen
-class Column:
-    """One column; `folds` says that long content may continue on a further line."""
-
-    title: str
-    folds: bool = False
-    right: bool = False
-
-
 def screen() -> Page:
     """Where results go."""
     return page_on(sys.stdout, os.environ)
@@ -64,15 +48,6 @@ def screen() -> Page:
 def aside() -> Page:
     """Where progress and errors go."""
     return page_on(sys.stderr, os.environ)
-
-
-def printable(text: str) -> str:
-    """Make a text of unknown origin safe: what a terminal would obey is spelled out."""
-    if text.isprintable():
-        return text
-    return "".join(
-        letter if letter.isprintable() else repr(letter)[1:-1] for letter in text
-    )
 
 
 def phase_text(phase: str) -> Text:
@@ -97,54 +72,6 @@ def print_sentence(sentence: str, page: Page) -> None:
         page.write(f"{words}\n")
         return
     page.write("".join(f"{words[line]}\n" for line in fold(words, page.width)))
-
-
-def print_table(
-    heads: Sequence[Column], rows: Sequence[Sequence[str | Text]], page: Page
-) -> None:
-    """Print rows under their titles, as wide as the terminal and the ids need."""
-    titles = [styled(head.title, Style.BOLD) for head in heads]
-    cells = [titles, *([_cell(cell) for cell in row] for row in rows)]
-    widths = _widths(heads, cells, page.width)
-    lines = [line for row in cells for line in _row_lines(row, heads, widths, page)]
-    page.write("".join(f"{line}\n" for line in lines))
-
-
-def _widths(
-    heads: Sequence[Column], rows: Sequence[Sequence[Text]], room: int | None
-) -> list[int]:
-    """Give each column what its content needs; one that folds, what is left."""
-    needed = [
-        max(1, *(columns(str(row[index])) for row in rows))
-        for index in range(len(heads))
-    ]
-    if room is None:
-        return needed
-    each = list(zip(needed, heads, strict=True))
-    fixed = sum(width for width, head in each if not head.folds)
-    left = room - fixed - _GAP * (len(heads) - 1)
-    return [
-        min(width, left) if head.folds and left >= _NARROWEST else width
-        for width, head in each
-    ]
-
-
-def _row_lines(
-    row: Sequence[Text], heads: Sequence[Column], widths: Sequence[int], page: Page
-) -> Iterator[str]:
-    """Write a row, a line more wherever a cell folds."""
-    folded = [
-        [cell.cut(part) for part in fold(str(cell), width)]
-        for cell, width in zip(row, widths, strict=True)
-    ]
-    for number in range(max(map(len, folded))):
-        line = ""
-        for cell, head, width in zip(folded, heads, widths, strict=True):
-            text = cell[number] if number < len(cell) else styled("")
-            blanks = " " * (width - columns(str(text)))
-            shown = page.shown(text)
-            line += (blanks + shown if head.right else shown + blanks) + " " * _GAP
-        yield line.rstrip(" ")
 
 
 def progress_line(seen: Seen, elapsed: float, nodes: Nodes) -> str:
@@ -188,7 +115,3 @@ def _changes(page: Page, nodes: Nodes) -> Observer:
             page.write(progress_line(seen, elapsed, nodes) + "\n")
 
     return show
-
-
-def _cell(cell: str | Text) -> Text:
-    return cell if isinstance(cell, Text) else styled(printable(cell))

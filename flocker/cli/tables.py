@@ -10,8 +10,8 @@ from attrs import frozen
 from flocker.cli.arguments import write_metadata
 from flocker.cli.choosing import SHORT
 from flocker.cli.explaining import ON_USE, QUIET_AFTER, Nodes, duration
-from flocker.cli.output import Column, phase_text, printable
-from flocker.cli.terminal import Style, Text, styled
+from flocker.cli.output import phase_text
+from flocker.cli.terminal import Column, Style, Text, printable, styled
 from flocker.model.ids import NodeID
 from flocker.model.sizes import GIBIBYTE, humanize
 from flocker.wire.answers import (

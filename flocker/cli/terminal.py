@@ -1,12 +1,13 @@
-"""Where flockerctl prints: how wide it is, what it can show, and words in colours.
+"""Where commands print: how wide it is, what it can show; words in colours, and tables.
 
-Used by `flocker.cli.output` and whoever colours words. No library for it: one that lays
-out everything costs more at each start than all that is done here.
+A table keeps its columns and never cuts an id; where it is not for a terminal, a row is
+a line. No library for it: one that lays out everything costs more at each start than
+all that is done here. Used by `flocker.cli.output` and by the sandbox.
 """
 
 import os
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import TextIO
 
@@ -14,6 +15,10 @@ from attrs import frozen
 
 _USUAL_WIDTH = 80
 """Columns of a terminal that does not say how many it has."""
+_NARROWEST = 12
+"""Columns in which content may fold; where there are fewer, it does not."""
+_GAP = 2
+"""Columns between two columns."""
 
 
 class Style(Enum):
@@ -49,6 +54,15 @@ class Text:
                 pieces.append((words[start:stop], style))
             begin += len(words)
         return Text(tuple(pieces))
+
+
+@frozen
+class Column:
+    """One column; `folds` says that long content may continue on a further line."""
+
+    title: str
+    folds: bool = False
+    right: bool = False
 
 
 @frozen
@@ -145,3 +159,64 @@ def shortened(words: str, width: int) -> str:
     if columns(words) <= width:
         return words
     return words[fold(words.replace(" ", "\xa0"), max(width - 1, 1))[0]] + "…"
+
+
+def printable(text: str) -> str:
+    """Make a text of unknown origin safe: what a terminal would obey is spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else repr(letter)[1:-1] for letter in text
+    )
+
+
+def print_table(
+    heads: Sequence[Column], rows: Sequence[Sequence[str | Text]], page: Page
+) -> None:
+    """Print rows under their titles, as wide as the terminal and the ids need."""
+    titles = [styled(head.title, Style.BOLD) for head in heads]
+    cells = [titles, *([_cell(cell) for cell in row] for row in rows)]
+    widths = _widths(heads, cells, page.width)
+    lines = [line for row in cells for line in _row_lines(row, heads, widths, page)]
+    page.write("".join(f"{line}\n" for line in lines))
+
+
+def _widths(
+    heads: Sequence[Column], rows: Sequence[Sequence[Text]], room: int | None
+) -> list[int]:
+    """Give each column what its content needs; one that folds, what is left."""
+    needed = [
+        max(1, *(columns(str(row[index])) for row in rows))
+        for index in range(len(heads))
+    ]
+    if room is None:
+        return needed
+    each = list(zip(needed, heads, strict=True))
+    fixed = sum(width for width, head in each if not head.folds)
+    left = room - fixed - _GAP * (len(heads) - 1)
+    return [
+        min(width, left) if head.folds and left >= _NARROWEST else width
+        for width, head in each
+    ]
+
+
+def _row_lines(
+    row: Sequence[Text], heads: Sequence[Column], widths: Sequence[int], page: Page
+) -> Iterator[str]:
+    """Write a row, a line more wherever a cell folds."""
+    folded = [
+        [cell.cut(part) for part in fold(str(cell), width)] if head.folds else [cell]
+        for cell, head, width in zip(row, heads, widths, strict=True)
+    ]
+    for number in range(max(map(len, folded))):
+        line = ""
+        for cell, head, width in zip(folded, heads, widths, strict=True):
+            text = cell[number] if number < len(cell) else styled("")
+            blanks = " " * (width - columns(str(text)))
+            shown = page.shown(text)
+            line += (blanks + shown if head.right else shown + blanks) + " " * _GAP
+        yield line.rstrip(" ")
+
+
+def _cell(cell: str | Text) -> Text:
+    return cell if isinstance(cell, Text) else styled(printable(cell))

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
-from rich.console import Console
-from rich.table import Table
 from twisted.python.runtime import seconds
 
 from flocker import __version__
+from flocker.cli.terminal import Column, page_on, print_table
 from flocker.runtime.settings import program_status
 from flocker.sandbox import cluster, images, network
 from flocker.sandbox.cluster import NotUp, Sandbox, count, open_sandbox
@@ -154,14 +153,22 @@ def status(name: SandboxName, output: str) -> None:
     if output == "json":
         click.echo(json.dumps([state.plain() for state in states], indent=2))
         return
-    columns = ["MACHINE", "ADDRESS", "STATE", "NODE"]
-    table = Table(
-        *columns, *(["DOCKER"] if found.docker else []), box=None, pad_edge=False
+    titles = ["MACHINE", "ADDRESS", "STATE", "NODE", *(["DOCKER"] * found.docker)]
+    rows = [
+        [
+            state.machine,
+            state.address,
+            state.words,
+            state.node or "",
+            state.engine or "",
+        ]
+        for state in states
+    ]
+    print_table(
+        [Column(title) for title in titles],
+        [row[: len(titles)] for row in rows],
+        page_on(sys.stdout, os.environ),
     )
-    for state in states:
-        shown = [state.machine, state.address, state.words, state.node or ""]
-        table.add_row(*shown, *([state.engine or ""] if found.docker else []))
-    Console(highlight=False).print(table)
 
 
 @sandbox.command(name="exec", context_settings={"ignore_unknown_options": True})

@@ -69,6 +69,12 @@ def test_flockerctl_lists() -> None:
     assert found & {*NEEDLESS, *DOCTORS} == set()
 
 
+@pytest.mark.parametrize("tool", ["flocker.cli.ca", "flocker.sandbox.main"])
+def test_tools_tell_of_themselves(tool: str) -> None:
+    """Of itself a tool tells without a reactor, and without what it never needs."""
+    assert loaded(tool, "--help") & {*NEEDLESS, "twisted.internet.reactor"} == set()
+
+
 @pytest.mark.parametrize("daemon", DAEMONS)
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_daemons_tell_of_themselves(daemon: str, option: str) -> None:

@@ -6,16 +6,13 @@ import re
 from uuid import UUID
 
 from flocker.cli.output import (
-    Column,
     phase_text,
     print_json,
     print_sentence,
-    print_table,
-    printable,
     progress,
     progress_line,
 )
-from flocker.cli.terminal import Page, Style
+from flocker.cli.terminal import Column, Page, Style, print_table, printable
 from flocker.client.interface import Unreachable
 from flocker.model.ids import BackendName, DatasetID, NodeID
 from flocker.wire.answers import CauseAnswer, DatasetAnswer, NodeAnswer

@@ -1,10 +1,10 @@
-"""Whether anything new may come to a node; asked by `datasets` and `leases`."""
+"""Whether anything may come to a node; asked by `datasets` and `leases`."""
 
 from attrs import frozen
 
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
-from flocker.model.ids import NodeID
+from flocker.model.ids import BackendName, NodeID
 
 
 @frozen
@@ -24,6 +24,37 @@ class NodeRefuses(FlockerError):
             f"node {self.node} ({self.host}) is {self.how}, so nothing new can be put"
             f" there; choose another node, or: {release} {self.node}"
         )
+
+
+@frozen
+class NodeLacksBackend(FlockerError):
+    """A dataset cannot move to a node that does not have its backend."""
+
+    node: NodeID
+    host: str
+    backend: BackendName
+    has: tuple[BackendName, ...]
+
+    def words(self) -> str:
+        """Name the node, what it has, and what would release it."""
+        return (
+            f"node {self.node} ({self.host}) has no backend {self.backend}, only"
+            f" {', '.join(self.has)}; choose another node, or first add it to agent.yml"
+            " there and start its agent anew"
+        )
+
+
+def reach(configuration: Configuration, node: NodeID, backend: BackendName) -> None:
+    """Raises `NodeLacksBackend` where a node has said that it lacks a backend.
+
+    Its old node would let go first, and nobody could take it.
+    """
+    found = configuration.nodes.get(node)
+    if found is None or not found.backends:
+        return
+    has = tuple(report.name for report in found.backends)
+    if backend not in has:
+        raise NodeLacksBackend(node, found.host, backend, has)
 
 
 def admit(configuration: Configuration, node: NodeID, *, anew: bool = True) -> None:

@@ -7,7 +7,7 @@ seconds since the epoch on control's clock.
 from attrs import evolve, frozen
 from pyrsistent import PMap
 
-from flocker.control.admission import admit
+from flocker.control.admission import admit, reach
 from flocker.model.changes import Change, DatasetEdit, Edit, OwnershipEdit
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import (
@@ -164,7 +164,8 @@ def change(
     """Move a dataset, make it larger, replace its metadata; no wish changes nothing.
 
     `size` are the bytes of its volume, where they are known.
-    Raises `DatasetNotFound`, `DatasetDeleted`, `ShrinkRefused`, `NodeRefuses`.
+    Raises `DatasetNotFound`, `DatasetDeleted`, `ShrinkRefused`, `NodeRefuses`,
+    `NodeLacksBackend`.
     """
     found = _alive(configuration, dataset)
     before, after = found.maximum_size, wishes.maximum_size
@@ -173,6 +174,9 @@ def change(
         raise ShrinkRefused(dataset, least, after)
     if wishes.primary is not None and wishes.primary != found.primary:
         admit(configuration, wishes.primary)
+        owner = configuration.ownership.get(dataset)
+        backend = found.backend if owner is None else owner.backend
+        reach(configuration, wishes.primary, backend)
     wanted = evolve(
         found,
         primary=found.primary if wishes.primary is None else wishes.primary,

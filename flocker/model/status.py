@@ -114,7 +114,7 @@ def status(
     target = wanted_on(dataset, lease)
     kept = None if lease is None else facts.get(lease.node)
     if lease and kept and _keeps(lease, kept, dataset, target, nodes):
-        return _leased(lease, kept)
+        return _leased(lease, kept, dataset)
     if target is None:
         return _on_use(dataset, facts, nodes)
     return _held_elsewhere(dataset, target, facts, nodes) or _at_target(
@@ -209,7 +209,8 @@ def _keeps(
     return mounted and heard and (dataset.deleted or lease.node != target)
 
 
-def _leased(lease: Lease, kept: Observed) -> Status:
+def _leased(lease: Lease, kept: Observed, dataset: Dataset) -> Status:
+    """Say that it waits, since something else was asked for."""
     holders = ", ".join(holder.name for holder in lease.holders)
     cause = Cause(
         "leased",
@@ -217,7 +218,8 @@ def _leased(lease: Lease, kept: Observed) -> Status:
         f"end its use on node {lease.node}, or the lease",
     )
     fact = kept.fact
-    return Status(Phase.WAITING, kept.since, lease.node, cause, fact.path, fact.size)
+    since = max(kept.since, dataset.asked)
+    return Status(Phase.WAITING, since, lease.node, cause, fact.path, fact.size)
 
 
 def _on_use(

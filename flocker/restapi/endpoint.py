@@ -7,17 +7,21 @@ nothing to ask about who calls: the handshake has.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from functools import partial
 from typing import IO, Any, TypeVar, cast
 from uuid import UUID
 
 from attrs import frozen
 from klein import Klein
 from twisted.internet.defer import Deferred
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IRequest
 from twisted.web.server import Request
 
+from flocker.ca.contexts import Secured, peer_identity
+from flocker.ca.names import common_name
 from flocker.control.operations import Decide, Operations
 from flocker.model.changes import Change
 from flocker.model.configuration import Configuration
@@ -52,12 +56,16 @@ class Service:
 
 @frozen
 class Call:
-    """One request, as a handler sees it; of a repeated query key the last counts."""
+    """One request, as a handler sees it; of a repeated query key the last counts.
+
+    `who` gives the name in the caller's certificate, where there is one.
+    """
 
     body: Any
     headers: Headers
     query: Mapping[str, str]
     change: Callable[[Decide], Coroutine[Any, Any, Configuration]]
+    who: Callable[[], str | None]
 
 
 @frozen
@@ -204,7 +212,15 @@ def _read(found: Endpoint, service: Service, request: Request) -> Call:
         request.requestHeaders,
         _read_query(request),
         _conditionally(service, required),
+        partial(_caller, request),
     )
+
+
+def _caller(request: Request) -> str | None:
+    transport: object = request.transport
+    if not isinstance(transport, TLSMemoryBIOProtocol):
+        return None
+    return common_name(peer_identity(cast(Secured, transport)).subject)
 
 
 def _read_query(request: Request) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from flocker.control.admission import NodeRefuses
+from flocker.control.admission import NodeLacksBackend, NodeRefuses
 from flocker.control.asking import BackendUnanswered
 from flocker.control.datasets import (
     DatasetDeleted,
@@ -152,6 +152,7 @@ STATUS: Mapping[type[FlockerError], int] = {
     LeaseHeld: 409,
     NodeAlive: 409,
     NodeInUse: 409,
+    NodeLacksBackend: 409,
     NodeRefuses: 409,
     NotDestroyedYet: 409,
     OnItsWay: 409,

@@ -1,7 +1,7 @@
 """GET /v1/health: whether control can do its work, for probes and for people.
 
 A node that is silent is said and makes no 503: to start control anew would not bring
-it back.
+it back. One that is marked dead is nothing to see to.
 """
 
 from flocker.control.operations import Operations
@@ -54,12 +54,16 @@ class Health:
 
     def _agents(self) -> str:
         sights = self._operations.observations.nodes.values()
+        known = self._operations.configuration.nodes
         if not sights:
             return "no agent has ever connected"
         silent = sorted(
             f"{sight.identity.node} ({sight.identity.host})"
             for sight in sights
             if not sight.connected
+            and not (
+                sight.identity.node in known and known[sight.identity.node].is_dead
+            )
         )
         if not silent:
             return OK

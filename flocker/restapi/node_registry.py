@@ -58,10 +58,13 @@ class NodeRegistry:
         """Mark the present life of a silent node as dead: others may take what it had.
 
         To be said only of a machine that is surely off, or cut off from its storage.
+        Beside who says so, the mark has the name in the certificate of the caller.
         """
         node = read_node_id(node_id)
         evidence = Evidence(call.body.get("evidence", Evidence.OPERATOR.value))
-        by = call.body.get("by", f"the {evidence.value}")
+        by, who = call.body.get("by", f"the {evidence.value}"), call.who()
+        if who is not None:
+            by = f"{by} ({who})"
         mark = (evidence, by, call.body.get("why", NO_WORDS))
 
         def decide(configuration: Configuration) -> Change:

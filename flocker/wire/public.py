@@ -56,7 +56,10 @@ def state_dataset(node: NodeID, fact: Fact) -> Json | None:
 
 
 def lease(found: Lease, now: float) -> Json:
-    """Write a Lease: `expires` in seconds from now, None where a holder has no end."""
+    """Write a Lease: `expires` in seconds from now, None where a holder has no end.
+
+    In the first minute of control, when no lease ends, one that is over has 0 left.
+    """
     return {
         "dataset_id": str(found.dataset),
         "node_uuid": str(found.node),
@@ -69,7 +72,7 @@ def lease(found: Lease, now: float) -> Json:
 
 
 def _left(expires: float | None, now: float) -> float | None:
-    return None if expires is None else round(expires - now, 3)
+    return None if expires is None else round(max(0.0, expires - now), 3)
 
 
 def state_node(sight: NodeSight) -> Json:

@@ -104,6 +104,7 @@ def test_nothing_new_comes_to_the_dead(live: LiveCluster) -> None:
     live.kill(three)
     silent(live, three)
     declare_dead(live, three)
+    assert known(live, three)["dead"]["by"].endswith(" (user-user)")
     for node, word in ((two, "uncordon"), (three, "alive")):
         body = {"primary": str(live.id_of(node))}
         moved = live.ask("POST", f"/configuration/datasets/{dataset}", body)

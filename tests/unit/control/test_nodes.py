@@ -7,9 +7,9 @@ from attrs import evolve
 from pyrsistent import pmap
 
 from flocker.control import datasets, leases, nodes
-from flocker.control.admission import NodeRefuses
-from flocker.model.changes import apply
-from flocker.model.ids import Era, NodeID
+from flocker.control.admission import NodeLacksBackend, NodeRefuses
+from flocker.model.changes import Change, OwnershipEdit, apply
+from flocker.model.ids import BackendName, Era, NodeID
 from flocker.model.leases import Holder
 from flocker.model.nodes import Evidence
 from flocker.testing.builders import (
@@ -19,6 +19,7 @@ from flocker.testing.builders import (
     a_mark,
     a_node,
     a_sight,
+    an_ownership,
     dataset_id,
     node_id,
 )
@@ -138,6 +139,23 @@ def test_nothing_new(node, how):
         with pytest.raises(NodeRefuses) as caught:
             ask()
         assert f"flockerctl node {how} {node_id(1)}" in str(caught.value)
+
+
+@pytest.mark.parametrize("owned", [True, False])
+def test_no_way_to_a_backend(owned):
+    """A dataset does not move to a node that has said that it lacks the backend."""
+    fast = BackendName("fast")
+    before = knowing(
+        a_node(1), datasets=(evolve(a_dataset(2, on=2), backend=fast), a_dataset(3))
+    )
+    if owned:
+        own = OwnershipEdit(None, evolve(an_ownership(2), backend=fast))
+        before = apply(Change((own,)), before)
+    wishes = datasets.Wishes(primary=node_id(1))
+    with pytest.raises(NodeLacksBackend, match="has no backend fast, only default"):
+        datasets.change(before, dataset_id(2), wishes, 1.0)
+    elsewhere = datasets.Wishes(primary=node_id(9))
+    assert datasets.change(before, dataset_id(2), elsewhere, 1.0)
 
 
 def test_what_is_there_stays():

@@ -301,6 +301,10 @@ def test_leased(dataset):
         HERE,
         a_fact().path,
     )
+    assert found.since == max(dataset.asked, observed(a_fact()).since)
+    late = evolve(dataset, asked=9000.0)
+    nodes, lease = seen(here=True, there=True), a_lease(1, on=1)
+    assert status(late, said(here=a_fact()), nodes, lease).since == 9000.0
     assert found.cause == Cause(
         "leased",
         f"node {HERE} keeps it mounted, because docker, user has it leased there",

@@ -68,6 +68,15 @@ def test_silent_agents(well) -> None:
     assert words.count("10.0.0.1") == MOST_NAMED
 
 
+def test_dead_agents(well) -> None:
+    """A node that is marked dead is no news."""
+    well.operations.heard_of((), (A,))
+    well.observations.disconnected(A, well.clock.seconds())
+    assert well.get(HEALTH).json != WELL
+    well.post(f"/v1/configuration/nodes/{A}/dead", {"i_have_checked": True})
+    assert well.get(HEALTH).json == WELL
+
+
 def test_upkeep(well) -> None:
     """What upkeep could not store is 503 until it is stored."""
     well.post("/v1/configuration/datasets", {"primary": str(A), "dataset_id": DATASET})

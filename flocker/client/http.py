@@ -194,7 +194,7 @@ class HTTPFlockerClient:
             "dataset_id": str(new.dataset),
             "node_uuid": str(new.node),
             "expires": new.seconds,
-            **_given(holder=new.holder),
+            **_given(holder=new.holder, era=None if new.era is None else str(new.era)),
         }
         return await self._ask("POST", "/v1/configuration/leases", body, LeaseAnswer)
 

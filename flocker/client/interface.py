@@ -139,13 +139,15 @@ class Wishes:
 class NewLease:
     """A lease to acquire, for `seconds` from now, None for ever.
 
-    `holder` is who uses the dataset; None for the server's ``user``.
+    `holder` is who uses the dataset; None for the server's ``user``. With an `era` its
+    part ends when the node boots again.
     """
 
     dataset: DatasetID
     node: NodeID
     holder: str | None = None
     seconds: float | None = None
+    era: Era | None = None
 
 
 @frozen

@@ -13,7 +13,7 @@ from flocker.control.pool_moves import admits_lease
 from flocker.model.changes import Change, LeaseEdit
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import DatasetID, Era, NodeID
 from flocker.model.leases import Holder, Lease
 
 
@@ -108,6 +108,14 @@ def expired(lease: Lease, now: float) -> Lease | None:
     left = tuple(
         each for each in lease.holders if each.expires is None or each.expires > now
     )
+    if left == lease.holders:
+        return lease
+    return evolve(lease, holders=left) if left else None
+
+
+def outlived(lease: Lease, era: Era) -> Lease | None:
+    """Give what is left of a lease once its node is in its life `era`."""
+    left = tuple(each for each in lease.holders if each.era in (None, era))
     if left == lease.holders:
         return lease
     return evolve(lease, holders=left) if left else None

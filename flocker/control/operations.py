@@ -172,7 +172,7 @@ class Operations:
         """Give the datasets that upkeep must look at after a change."""
         found = set(change.datasets)
         for edit in change.nodes:
-            if edit.marks:
+            if edit.marks or edit.reborn:
                 found.update(
                     self.placement.on(edit.node),
                     self.observations.reported_by(edit.node),

@@ -6,6 +6,8 @@ it holds. `flocker.control.agents` sends what is computed here.
 
 from collections.abc import Callable, Iterable, Mapping, Set
 
+from attrs import evolve
+
 from flocker.model.changes import (
     Change,
     DatasetEdit,
@@ -16,7 +18,7 @@ from flocker.model.changes import (
 from flocker.model.cluster import Assignment, Fact
 from flocker.model.configuration import Configuration
 from flocker.model.ids import DatasetID, InstanceID, NodeID
-from flocker.model.leases import wanted_on
+from flocker.model.leases import Lease, wanted_on
 from flocker.model.nodes import Node, find_instance
 
 Holders = Callable[[DatasetID], tuple[NodeID, ...]]
@@ -111,9 +113,17 @@ def assignment(
         dataset=dataset,
         ownership=configuration.ownership.get(dataset_id),
         held_by=tuple(holder for holder in held_by if holder != node),
-        lease=configuration.leases.get(dataset_id),
+        lease=_told(configuration.leases.get(dataset_id)),
         dead=dead,
     )
+
+
+def _told(lease: Lease | None) -> Lease | None:
+    """Give what an agent must know of a lease: who holds it, not in which life."""
+    if lease is None or all(holder.era is None for holder in lease.holders):
+        return lease
+    holders = tuple(evolve(holder, era=None) for holder in lease.holders)
+    return evolve(lease, holders=holders)
 
 
 def dead_holder(

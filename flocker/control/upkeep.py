@@ -11,7 +11,7 @@ from typing import Protocol
 from attrs import evolve, frozen
 
 from flocker.control.datasets import forget
-from flocker.control.leases import expired
+from flocker.control.leases import expired, outlived
 from flocker.control.node_upkeep import keep_nodes
 from flocker.model.changes import Change, DatasetEdit, Edit, LeaseEdit, OwnershipEdit
 from flocker.model.cluster import Condition, NodeSight, Observed, Want
@@ -77,7 +77,11 @@ def upkeep(
     taken: set[tuple[BackendName, VolumeID]] = set()
     for dataset_id in sorted(set(of)):
         lease = configuration.leases.get(dataset_id)
-        edits.extend(_release(configuration, lease) or _expire(lease, times))
+        edits.extend(
+            _release(configuration, lease)
+            or _end_with_life(lease, heard)
+            or _expire(lease, times)
+        )
         dataset = configuration.datasets.get(dataset_id)
         if dataset is None:
             continue
@@ -134,6 +138,19 @@ def _expire(lease: Lease | None, times: Times) -> Iterable[LeaseEdit]:
 def _release(configuration: Configuration, lease: Lease | None) -> list[LeaseEdit]:
     node = None if lease is None else configuration.nodes.get(lease.node)
     return [LeaseEdit(lease, None)] if node is not None and node.is_dead else []
+
+
+# Outlive: who used it in an earlier life of the node does so no more. Only of a node
+# that is connected is it known which life it is in: after a restart of control the
+# registry may lag behind a lease.
+
+
+def _end_with_life(lease: Lease | None, heard: Heard) -> list[LeaseEdit]:
+    sight = None if lease is None else heard.sight(lease.node)
+    if lease is None or sight is None or not sight.connected:
+        return []
+    left = outlived(lease, sight.identity.era)
+    return [] if left == lease else [LeaseEdit(lease, left)]
 
 
 # Register: the first volume seen that was made for a dataset is the dataset, from then

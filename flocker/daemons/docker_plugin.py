@@ -36,14 +36,25 @@ from flocker.runtime.settings import run_program, standard_options
     show_default=True,
     help="Where Docker finds the plugin.",
 )
+@click.option(
+    "--docker-socket",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="/var/run/docker.sock",
+    show_default=True,
+    help="Where Docker is asked which containers use volumes.",
+)
 @standard_options
 def docker_plugin(
-    log: Destination, agent_config: Path, rest_api_port: int, socket: Path
+    log: Destination,
+    agent_config: Path,
+    rest_api_port: int,
+    socket: Path,
+    docker_socket: Path,
 ) -> None:
     """Let this node's Docker use the cluster's datasets as volumes."""
     start_logging(log)
     plug = load("flocker.daemons.docker_plugin_service:plug")
-    plug(agent_config, rest_api_port, socket)
+    plug(agent_config, rest_api_port, socket, docker_socket)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from flocker.ca.services import load_service_directory
 from flocker.client.http import connect
 from flocker.client.routes import Address
 from flocker.daemons.agent_file import read_agent_file
+from flocker.docker_engine.client import engine_at
 from flocker.docker_plugin import api
 from flocker.docker_plugin.plugin import Plugin, World, calls_of
 from flocker.docker_plugin.socket import serve
@@ -19,11 +20,13 @@ from flocker.runtime.clock import SteadyClock
 from flocker.runtime.era import read_era
 from flocker.runtime.logging import message
 from flocker.runtime.main import Stop, run_service
-from flocker.runtime.mounted import mounted_paths
+from flocker.runtime.mounted import is_elsewhere, mounted_paths
 from flocker.runtime.reactor import IReactor
+from flocker.runtime.threads import Threads
 
 CERTIFICATE = "plugin"
 """The file of its certificate, a user's, beside agent.yml."""
+KERNEL_THREADS = 2
 
 
 @frozen
@@ -33,11 +36,14 @@ class Options:
     agent_config: Path
     rest_api_port: int
     socket: Path
+    docker_socket: Path
 
 
-def plug(agent_config: Path, rest_api_port: int, socket: Path) -> NoReturn:
+def plug(
+    agent_config: Path, rest_api_port: int, socket: Path, docker_socket: Path
+) -> NoReturn:
     """Be the plugin until the process is told to end."""
-    options = Options(agent_config, rest_api_port, socket)
+    options = Options(agent_config, rest_api_port, socket, docker_socket)
 
     async def start(reactor: IReactor) -> Stop:
         return await _start(reactor, options)
@@ -53,6 +59,8 @@ async def _start(reactor: IReactor, options: Options) -> Stop:
     )
     addresses = [Address(host, options.rest_api_port) for host in config.hosts]
     client = connect(addresses, certificates.authority, certificates.own, reactor)
+    threads = Threads(reactor, "kernel", KERNEL_THREADS)
+    threads.start()
     plugin = Plugin(
         client,
         World(
@@ -60,7 +68,10 @@ async def _start(reactor: IReactor, options: Options) -> Stop:
             now=clock.now,
             era=read_era,
             paths=mounted_paths,
+            in_use=lambda path: threads.run(is_elsewhere, path),
             chance=SystemRandom().random,
+            engine=engine_at(options.docker_socket, reactor),
+            driver=options.socket.stem,
         ),
         config.docker,
     )
@@ -75,7 +86,7 @@ async def _start(reactor: IReactor, options: Options) -> Stop:
 
     async def stop() -> None:
         await maybeDeferred(port.stopListening)
-        options.socket.unlink(missing_ok=True)
         plugin.stop()
+        await threads.stop()
 
     return stop

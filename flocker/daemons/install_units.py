@@ -32,6 +32,7 @@ class Daemon(Enum):
 
     CONTROL = "flocker-control"
     DATASET_AGENT = "flocker-dataset-agent"
+    DOCKER_PLUGIN = "flocker-docker-plugin"
 
     @property
     def unit(self) -> str:
@@ -180,6 +181,7 @@ def _systemctl(place: Place, *arguments: str) -> None:
 @click.command()
 @click.option("--control", is_flag=True, help="This machine runs the control service.")
 @click.option("--agent", is_flag=True, help="This machine keeps datasets.")
+@click.option("--docker", is_flag=True, help="Its Docker uses them as volumes.")
 @click.option(
     "--bin",
     "programs",
@@ -197,22 +199,23 @@ def _systemctl(place: Place, *arguments: str) -> None:
 @tool_options
 def install_units(
     *,
-    control: bool,
-    agent: bool,
     programs: Path | None,
     root: Path,
     enable: bool,
     removing: bool,
+    **runs: bool,
 ) -> None:
     """Install Flocker's systemd units and the directories they need."""
     place = Place(root)
-    daemons = [
-        daemon
-        for daemon, wanted in ((Daemon.CONTROL, control), (Daemon.DATASET_AGENT, agent))
-        if wanted
-    ]
+    wishes = {
+        Daemon.CONTROL: runs["control"],
+        Daemon.DATASET_AGENT: runs["agent"],
+        Daemon.DOCKER_PLUGIN: runs["docker"],
+    }
+    daemons = [daemon for daemon, wanted in wishes.items() if wanted]
     if not daemons:
-        raise click.UsageError("say what this machine runs: --control, --agent or both")
+        why = "say what this machine runs: --control, --agent, --docker or several"
+        raise click.UsageError(why)
     if removing:
         _remove(place, daemons)
         return
@@ -247,6 +250,7 @@ def _next(place: Place, daemons: Sequence[Daemon], *, enabled: bool) -> str:
     needed = {
         Daemon.CONTROL: "cluster.crt, control-service.crt and control-service.key",
         Daemon.DATASET_AGENT: "cluster.crt, node.crt, node.key and agent.yml",
+        Daemon.DOCKER_PLUGIN: "cluster.crt, plugin.crt, plugin.key and agent.yml",
     }
     lines = [
         f"{daemon.value} needs in /etc/flocker: {needed[daemon]}" for daemon in daemons

@@ -30,17 +30,26 @@ class Catalogue:
         self._clock = clock
         self._local = local
 
-    async def look(self) -> Configured:
+    async def look(self, within: float = CONTROL_WITHIN) -> Configured:
         """Give what is configured now. Raises what a client raises."""
         found = await patiently(
-            self._clock, CONTROL_WITHIN, lambda: self._client.configured(self.last)
+            self._clock, within, lambda: self._client.configured(self.last)
         )
         self.last = found
         return found
 
-    async def find(self, name: str) -> ConfiguredAnswer:
+    async def find(self, name: str, within: float = CONTROL_WITHIN) -> ConfiguredAnswer:
         """Give the dataset that is a volume. Raises `NoSuchVolume`."""
-        return self.among(await self.look(), name)
+        return self.among(await self.look(within), name)
+
+    def remember(self, name: str) -> ConfiguredAnswer | None:
+        """Give the dataset that was a volume when control was last heard."""
+        if self.last is None:
+            return None
+        try:
+            return self.among(self.last, name)
+        except NoSuchVolume:
+            return None
 
     def among(self, configured: Configured, name: str) -> ConfiguredAnswer:
         """Give the dataset that is a volume. Raises `NoSuchVolume`."""

@@ -1,4 +1,4 @@
-"""The names under which this plugin holds leases; pure.
+"""The mounts of this node, and the names under which they hold leases; pure.
 
 Note [A holder a mount]: each Mount that Docker was answered is a holder of the lease,
 by the id Docker gave it. Docker counts: `docker cp` mounts and unmounts the id of the
@@ -13,6 +13,8 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from attrs import frozen
+
+from flocker.model.ids import DatasetID, Era, NodeID
 
 PREFIX = "docker:"
 LONGEST_ID = 128
@@ -37,6 +39,23 @@ class Mount:
         number = "" if self.number == 1 else f"#{self.number}"
         container = "" if self.container is None else f" {self.container}"
         return f"{PREFIX}{self.id}{number}{container}"
+
+
+@frozen
+class Here:
+    """This node, in its present life."""
+
+    node: NodeID
+    era: Era
+
+
+@frozen
+class Held:
+    """A mount that holds the lease of a dataset, which is the volume `name`."""
+
+    dataset: DatasetID
+    name: str
+    mount: Mount
 
 
 def mount_id(text: str) -> str:

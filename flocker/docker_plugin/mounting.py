@@ -5,17 +5,26 @@ that another one uses is refused. A mount that fails gives its lease back.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 
 from flocker.client.interface import IFlockerClient, RequestRefused
 from flocker.client.ringing import Bell, Bells
-from flocker.docker_plugin.holding import Held, Holding
+from flocker.docker_plugin.holders import Held, Here
+from flocker.docker_plugin.holding import Holding
 from flocker.docker_plugin.patience import patiently
-from flocker.docker_plugin.volumes import Here, InUse, Move, Refused, Waiting, decide
+from flocker.docker_plugin.volumes import (
+    InUse,
+    MountedHere,
+    Move,
+    Refused,
+    Waiting,
+    decide,
+)
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import DatasetID
 from flocker.wire.answers import DatasetInFull, LeaseAnswer
 
 LOOK_AGAIN = 0.5
@@ -48,7 +57,7 @@ class Wanted:
 
     dataset: DatasetID
     name: str
-    node: NodeID
+    here: Here
     mount: str
     until: float
     who: str | None = None
@@ -79,7 +88,7 @@ class Mounting:
         held = await self._take(wanted)
         bell = self._bells.hang(wanted.dataset)
         try:
-            return await self._arrive(wanted, bell)
+            path = await self._arrive(wanted, bell)
         except FlockerError:
             await self._holding.end(held)
             raise
@@ -89,19 +98,21 @@ class Mounting:
             raise
         finally:
             self._bells.take_down(bell)
+        self._holding.answered(held, Path(path))
+        return path
 
     async def _take(self, wanted: Wanted) -> Held:
         volume, left = (wanted.dataset, wanted.name), TRIES
         while True:
             try:
                 return await self._holding.take(
-                    volume, wanted.node, wanted.mount, wanted.who
+                    volume, wanted.here, wanted.mount, wanted.who
                 )
             except RequestRefused as error:
                 if error.status != _CONFLICT:
                     raise
                 lease = await self._lease(wanted.dataset)
-                if lease is not None and lease.node_uuid != wanted.node:
+                if lease is not None and lease.node_uuid != wanted.here.node:
                     raise await self._in_use(wanted.name, lease) from error
                 left -= 1
                 if not left:
@@ -122,8 +133,8 @@ class Mounting:
         while True:
             left = wanted.until - self._clock.seconds()
             seen = await self._look(wanted.dataset, left)
-            match decide(seen, wanted.node, self._mounted):
-                case Here(path):
+            match decide(seen, wanted.here.node, self._mounted):
+                case MountedHere(path):
                     return path
                 case Refused(why):
                     raise NotMounted(wanted.name, why)
@@ -131,7 +142,7 @@ class Mounting:
                     why = f"it was moved to node {seen.primary} meanwhile"
                     raise NotMounted(wanted.name, why)
                 case Move():
-                    _ = await self._client.move(wanted.dataset, wanted.node)
+                    _ = await self._client.move(wanted.dataset, wanted.here.node)
                     moved = True
                     continue
                 case Waiting(why):

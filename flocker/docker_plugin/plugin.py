@@ -1,25 +1,21 @@
 """What each call of Docker's does. `api` speaks HTTP with it, `daemons` makes it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 from attrs import frozen
-from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 
-from flocker.client.interface import (
-    AnswerLost,
-    Configured,
-    IFlockerClient,
-    NewDataset,
-    RequestRefused,
-)
+from flocker.client.interface import IFlockerClient, NewDataset, Unreachable
 from flocker.client.ringing import Bells
+from flocker.docker_engine.interface import Container, IDockerEngine
 from flocker.docker_plugin.catalogue import CONTROL_WITHIN, Catalogue
+from flocker.docker_plugin.creating import Creating
+from flocker.docker_plugin.holders import Here
 from flocker.docker_plugin.holding import Holding
 from flocker.docker_plugin.mounting import Mounting, Wanted
 from flocker.docker_plugin.options import (
@@ -30,55 +26,33 @@ from flocker.docker_plugin.options import (
     on_remove,
     read_options,
 )
-from flocker.docker_plugin.patience import Eventually, patiently, pauses
+from flocker.docker_plugin.patience import Eventually, patiently
+from flocker.docker_plugin.reconciling import Reconciling
 from flocker.docker_plugin.requests import Request
+from flocker.docker_plugin.startup import NotStarted, find_out
 from flocker.docker_plugin.volumes import (
     InUse,
     NoSuchVolume,
     created_at,
-    named,
     status,
     volumes_of,
 )
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, Era, NodeID
-from flocker.runtime.backoff import Chance, jittered
+from flocker.runtime.backoff import Chance
 from flocker.runtime.logging import message
 from flocker.wire.agent_yaml import DockerConfig
-from flocker.wire.answers import DatasetInFull
+from flocker.wire.answers import ConfiguredAnswer, DatasetInFull
 
 MOUNT_WITHIN = 105.0
 """Seconds in which a volume is mounted, or Docker is told why not: it waits 120."""
 CREATE_WITHIN = 100.0
 QUICKLY = 45.0
 """Seconds for what Docker waits 60 for."""
-_NOT_FOUND = 404
-_CHANGED = 412
+BRIEFLY = 3.0
+"""Seconds that is waited for control where what is remembered will do."""
 
 Answer = dict[str, Any]
-
-
-@frozen
-class NotStarted(FlockerError):
-    """The plugin has just started."""
-
-    def words(self) -> str:
-        """Say so."""
-        return "the plugin has just started and has not spoken to control yet"
-
-
-@frozen
-class NodeNotKnown(FlockerError):
-    """Control has not heard of this node in its present life."""
-
-    era: Era
-
-    def words(self) -> str:
-        """Name the life, and whose word is missing."""
-        return (
-            "control does not know this node yet: its dataset agent has not connected"
-            f" since it booted (boot id {self.era})"
-        )
 
 
 @frozen
@@ -93,31 +67,22 @@ class NotHere(FlockerError):
 
 
 @frozen
-class TooBusy(FlockerError):
-    """Others changed datasets all the time, so a name could not be made sure of."""
-
-    name: str
-
-    def words(self) -> str:
-        """Name the volume."""
-        return (
-            f"volume {self.name} could not be created: others changed the"
-            " configuration all the time; try again"
-        )
-
-
-@frozen
 class World:
-    """What the plugin is given: time, chance, this node's life, and what is mounted.
+    """What the plugin is given: time, chance, this node, and its container engine.
 
-    `paths` gives the places where anything is mounted now.
+    `era` is this node's life, `paths` gives the places where anything is mounted, and
+    `in_use` says whether the kernel shows the filesystem at a path elsewhere, too. The
+    engine knows our volumes by the name `driver`.
     """
 
     clock: IReactorTime
     now: Callable[[], datetime]
     era: Callable[[], Era]
     paths: Callable[[], frozenset[Path]]
+    in_use: Callable[[Path], Awaitable[bool]]
     chance: Chance
+    engine: IDockerEngine
+    driver: str = "flocker"
     new_id: Callable[[], UUID] = uuid4
 
 
@@ -131,14 +96,17 @@ class Plugin:
         self._world = world
         self._settings = settings
         clock = world.clock
-        self._node: Eventually[NodeID] = Eventually(clock, NotStarted())
+        self._here: Eventually[Here] = Eventually(clock, NotStarted())
         self._bells = Bells(client, clock)
         self._holding = Holding(client, clock)
         self._catalogue = Catalogue(client, clock, self._is_local)
+        self._creating = Creating(client, clock, self._catalogue, world.chance)
         self._mounting = Mounting(
             client, clock, self._bells, self._holding, self._is_mounted
         )
-        self._creating = DeferredLock()
+        self._reconciling = Reconciling(
+            world.engine, world.driver, clock, self._holding, self._adopt, self._in_use
+        )
         self._early: list[tuple[str, str]] = []
         self._hosts: dict[NodeID, str] = {}
         self._starting: Deferred[None] | None = None
@@ -150,6 +118,7 @@ class Plugin:
 
     def stop(self) -> None:
         """Do nothing more; leases stay, for whoever uses volumes still does."""
+        self._reconciling.stop()
         self._bells.stop()
         self._holding.stop()
         if self._starting is not None:
@@ -165,20 +134,21 @@ class Plugin:
         if ignored:
             message("flocker:docker-plugin:ignored", name=name, options=ignored)
         until = self._world.clock.seconds() + CREATE_WITHIN
-        node = await self._node.within(CREATE_WITHIN)
+        here = await self._here.within(CREATE_WITHIN)
 
         def new() -> NewDataset:
-            place = (DatasetID(self._world.new_id()), node)
-            return new_dataset(name, options, self._settings, place, self._world.now())
+            place = (DatasetID(self._world.new_id()), here.node)
+            now = self._world.now()
+            return new_dataset(name, options, self._settings, place, now)
 
-        async with self._creating:
-            await self._create(name, new, until)
+        await self._creating.create(name, new, until)
         return {}
 
     async def remove(self, request: Request) -> Answer:
         """Delete a volume's data, where that was wanted of it; else keep all."""
+        name = request.name
         try:
-            volume = await self._catalogue.find(request.name)
+            volume = await self._find(name)
         except NoSuchVolume:
             return {}
         if on_remove(volume.metadata) is OnRemove.KEEP:
@@ -186,40 +156,49 @@ class Plugin:
         seen = await self._status(volume.dataset_id)
         if seen.lease is not None:
             nodes = {node.uuid: node for node in await self._client.nodes()}
-            raise InUse(request.name, seen.lease, nodes.get(seen.lease.node_uuid))
+            raise InUse(name, seen.lease, nodes.get(seen.lease.node_uuid))
         _ = await patiently(
             self._world.clock,
             CONTROL_WITHIN,
             lambda: self._client.destroy(volume.dataset_id),
         )
-        message(
-            "flocker:docker-plugin:removed",
-            name=request.name,
-            dataset=volume.dataset_id,
-        )
+        message("flocker:docker-plugin:removed", name=name, dataset=volume.dataset_id)
         return {}
 
     async def mount(self, request: Request) -> Answer:
         """Have a volume here, for one container; say where."""
         name, mount = request.name, request.id
         until = self._world.clock.seconds() + MOUNT_WITHIN
-        node = await self._node.within(MOUNT_WITHIN)
-        volume = await self._catalogue.find(name)
-        path = await self._mounting.mount(
-            Wanted(volume.dataset_id, name, node, mount, until)
-        )
+        here = await self._here.within(MOUNT_WITHIN)
+        who = await self._reconciling.who(name)
+        used = self._used_already(name)
+        try:
+            volume = await self._catalogue.find(
+                name, CONTROL_WITHIN if used is None else BRIEFLY
+            )
+        except Unreachable as error:
+            if used is None:
+                raise
+            # It is leased to us until we end it, so control need not be asked.
+            message("flocker:docker-plugin:shared", name=name, why=str(error))
+            dataset, path = used
+            self._holding.borrow((dataset, name), here, mount)
+            return {"Mountpoint": str(path)}
+        wanted = Wanted(volume.dataset_id, name, here, mount, until, who)
+        found = await self._mounting.mount(wanted)
         message(
             "flocker:docker-plugin:mounted",
             name=name,
             dataset=volume.dataset_id,
-            path=path,
+            path=found,
+            container=who,
         )
-        return {"Mountpoint": path}
+        return {"Mountpoint": found}
 
     async def unmount(self, request: Request) -> Answer:
         """End a container's use of a volume; never refused, containers must stop."""
         name, mount = request.name, request.id
-        if self._node.now is None:
+        if self._here.now is None:
             self._early.append((name, mount))
         else:
             await self._unmount(name, mount)
@@ -227,23 +206,22 @@ class Plugin:
 
     async def path(self, request: Request) -> Answer:
         """Say where a volume is mounted here."""
-        volume = await self._catalogue.find(request.name)
-        path = await self._path(await self._status(volume.dataset_id))
+        volume = await self._find(request.name)
+        path = self._path(volume.dataset_id)
         if not path:
             raise NotHere(request.name)
         return {"Mountpoint": path}
 
     async def get(self, request: Request) -> Answer:
         """Say what there is to say of a volume."""
-        volume = await self._catalogue.find(request.name)
-        seen = await self._status(volume.dataset_id)
-        await self._learn_hosts(seen)
-        told = {
-            "Name": request.name,
-            "Mountpoint": await self._path(seen),
-            "Status": status(seen, seen.lease, self._hosts),
+        name = request.name
+        volume = await self._find(name)
+        told: Answer = {
+            "Name": name,
+            "Mountpoint": self._path(volume.dataset_id),
+            "Status": await self._told(volume),
         }
-        created = created_at(seen.metadata)
+        created = created_at(volume.metadata)
         return {"Volume": told if created is None else {**told, "CreatedAt": created}}
 
     async def list(self, request: Request) -> Answer:
@@ -264,95 +242,67 @@ class Plugin:
         """Say that a volume is the whole cluster's."""
         return {"Capabilities": {"Scope": "global"}}
 
-    # --- the start
-
-    async def _begin(self) -> None:
-        pause = pauses()
-        while True:
-            try:
-                node = await self._who()
-                await self._holding.load(node)
-            except CancelledError:
-                return
-            except FlockerError as error:
-                self._node.trouble = error
-                message("flocker:docker-plugin:not-ready", why=str(error))
-                await deferLater(self._world.clock, pause())
-                continue
-            break
-        self._node.learn(node)
-        message("flocker:docker-plugin:ready", node=node)
-        early, self._early = self._early, []
-        for name, mount in early:
-            await self._unmount(name, mount)
-
-    async def _who(self) -> NodeID:
-        era = self._world.era()
-        try:
-            return await self._client.node_of_era(era)
-        except RequestRefused as error:
-            if error.status == _NOT_FOUND:
-                raise NodeNotKnown(era) from error
-            raise
-
     # --- the work
 
-    async def _create(
-        self, name: str, new: Callable[[], NewDataset], until: float
-    ) -> None:
-        """Create a dataset of this name while there is none; see Note [One of a name].
-
-        Note [One of a name]: a create that rests on a look at all names is refused
-        with 412 if any dataset was changed since. So of two nodes that create one name
-        at once one is refused, looks again, and finds the other's.
-        """
-        pause = pauses()
-        while True:
-            configured = await self._catalogue.look()
-            if named(configured.datasets, name):
-                return
-            if await self._created(new(), configured):
-                return
-            wait = jittered(pause() / 4, self._world.chance)
-            if self._world.clock.seconds() + wait > until:
-                raise TooBusy(name)
-            await deferLater(self._world.clock, wait)
-
-    async def _created(self, new: NewDataset, configured: Configured) -> bool:
+    async def _begin(self) -> None:
+        world = self._world
         try:
-            _ = await self._client.create(new, configured.tag)
-        except AnswerLost as error:
-            message("flocker:docker-plugin:create-unanswered", why=str(error))
-            return False
-        except RequestRefused as error:
-            if error.status == _CHANGED:
-                return False
-            raise
-        message(
-            "flocker:docker-plugin:created",
-            name=new.metadata[NAME],
-            dataset=new.id,
-            size=new.maximum_size,
-        )
-        return True
+            await find_out(
+                self._client, world.clock, world.era, self._holding, self._here
+            )
+            early, self._early = self._early, []
+            for name, mount in early:
+                await self._unmount(name, mount)
+        except CancelledError:
+            return
+        self._reconciling.start()
 
     async def _unmount(self, name: str, mount: str) -> None:
         held = self._holding.find(name, mount)
         if held is None:
             message("flocker:docker-plugin:unknown-mount", name=name, mount=mount)
+            self._reconciling.look_soon()
             return
         await self._holding.end(held)
+
+    async def _adopt(self, name: str, container: Container) -> None:
+        """Hold a volume that a container uses and for which nothing is held."""
+        here = self._here.now
+        if here is None:
+            return
+        volume = await self._catalogue.find(name)
+        dataset = volume.dataset_id
+        held = await self._holding.take(
+            (dataset, name), here, container.id, container.name
+        )
+        self._holding.answered(held, Path(self._path(dataset)))
+
+    async def _find(self, name: str) -> ConfiguredAnswer:
+        """Find a volume, among those of before if control cannot be asked.
+
+        Docker takes any error of Get as *no such volume*.
+        """
+        known = self._catalogue.remember(name)
+        try:
+            within = CONTROL_WITHIN if known is None else BRIEFLY
+            return await self._catalogue.find(name, within)
+        except Unreachable:
+            if known is None:
+                raise
+            return known
+
+    async def _told(self, volume: ConfiguredAnswer) -> Mapping[str, object]:
+        try:
+            seen = await self._client.dataset(volume.dataset_id)
+            await self._learn_hosts(seen)
+        except Unreachable as error:
+            return {"dataset": str(volume.dataset_id), "cause": str(error)}
+        return status(seen, seen.lease, self._hosts)
 
     async def _status(self, dataset: DatasetID) -> DatasetInFull:
         return await patiently(
             self._world.clock, CONTROL_WITHIN, lambda: self._client.dataset(dataset)
         )
-
-    async def _path(self, seen: DatasetInFull) -> str:
-        """Give where a dataset is mounted on this node; else nothing."""
-        fact = None if self._node.now is None else seen.nodes.get(self._node.now)
-        path = None if fact is None else fact.path
-        return path if path is not None and self._is_mounted(path) else ""
 
     async def _learn_hosts(self, seen: DatasetInFull) -> None:
         nodes = {seen.node, None if seen.lease is None else seen.lease.node_uuid}
@@ -360,14 +310,32 @@ class Plugin:
             found = await self._client.nodes()
             self._hosts = {node.uuid: node.host for node in found}
 
+    def _used_already(self, name: str) -> tuple[DatasetID, Path] | None:
+        found = self._holding.used_already(name)
+        return found if found is not None and self._is_mounted(str(found[1])) else None
+
+    async def _in_use(self, dataset: DatasetID) -> bool:
+        path = self._path(dataset)
+        return bool(path) and await self._world.in_use(Path(path))
+
+    def _path(self, dataset: DatasetID) -> str:
+        """Give where a dataset is mounted on this node; else nothing.
+
+        Its agent mounts it in a directory that has its id for a name.
+        """
+        found = [path for path in self._world.paths() if path.name == str(dataset)]
+        return str(min(found, key=lambda path: len(path.parts))) if found else ""
+
     def _is_mounted(self, path: str) -> bool:
         return Path(path) in self._world.paths()
 
     def _is_local(self, dataset: DatasetID) -> bool:
-        return any(path.name == str(dataset) for path in self._world.paths())
+        return bool(self._path(dataset))
 
 
-def calls_of(plugin: Plugin) -> Mapping[bytes, tuple[Any, float]]:
+def calls_of(
+    plugin: Plugin,
+) -> Mapping[bytes, tuple[Callable[[Request], Awaitable[Answer]], float]]:
     """Give the calls by their paths, each with the seconds that it may take."""
     return {
         b"/VolumeDriver.Create": (plugin.create, CREATE_WITHIN + 5),

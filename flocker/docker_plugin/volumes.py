@@ -63,7 +63,7 @@ class InUse(FlockerError):
 
 
 @frozen
-class Here:
+class MountedHere:
     """It is mounted here, at this path."""
 
     path: str
@@ -88,7 +88,7 @@ class Refused:
     why: str
 
 
-Decision = Here | Move | Waiting | Refused
+Decision = MountedHere | Move | Waiting | Refused
 
 
 def decide(seen: DatasetAnswer, node: NodeID, mounted: Mounts) -> Decision:
@@ -101,7 +101,7 @@ def decide(seen: DatasetAnswer, node: NodeID, mounted: Mounts) -> Decision:
         return Refused("it was deleted meanwhile")
     if seen.phase == Phase.MOUNTED.value and seen.node == node:
         if seen.path is not None and mounted(seen.path):
-            return Here(seen.path)
+            return MountedHere(seen.path)
         return Waiting(f"nothing is mounted at {seen.path}, where its agent has it")
     if seen.mount == Mounting.ALWAYS.value and seen.primary != node:
         return Move()

@@ -98,6 +98,12 @@ class NodeEdit(_Edit[Node]):
         return self._row().id
 
     @property
+    def reborn(self) -> bool:
+        """Whether the node is in another life by it."""
+        before, after = self.before, self.after
+        return before is not None and after is not None and before.era != after.era
+
+    @property
     def marks(self) -> bool:
         """Whether the node is marked dead by it, or is so no more."""
         before = self.before is not None and self.before.is_dead

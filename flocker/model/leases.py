@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from flocker.model.datasets import Dataset, Mounting
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import DatasetID, Era, NodeID
 
 USER = "user"
 """The holder of a lease that was asked for without naming one, as before 2.0."""
@@ -13,11 +13,13 @@ USER = "user"
 class Holder:
     """Somebody who uses a dataset on a node.
 
-    `expires` is on control's clock (seconds since the epoch), None for never.
+    `expires` is on control's clock (seconds since the epoch), None for never. One with
+    an `era` uses it in that life of the node, and in no later one.
     """
 
     name: str
     expires: float | None = None
+    era: Era | None = None
 
 
 @frozen

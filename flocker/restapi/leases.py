@@ -10,7 +10,7 @@ from flocker.control import leases
 from flocker.control.leases import LeaseNotFound
 from flocker.model.changes import Change
 from flocker.model.configuration import Configuration
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import DatasetID, Era, NodeID
 from flocker.model.leases import USER, Holder, Lease
 from flocker.restapi.answers import Answer, answer
 from flocker.restapi.datasets import read_dataset_id
@@ -47,8 +47,11 @@ class Leases:
         node = NodeID(UUID(call.body["node_uuid"]))
         seconds = call.body["expires"]
         now = self._now()
+        era = call.body.get("era")
         holder = Holder(
-            call.body.get("holder", USER), None if seconds is None else now + seconds
+            call.body.get("holder", USER),
+            None if seconds is None else now + seconds,
+            None if era is None else Era(UUID(era)),
         )
         known: list[Lease] = []
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 
-from flocker.runtime.mount_table import Mount, parse_mountinfo
+from flocker.runtime.holders import other_namespaces
+from flocker.runtime.mount_table import Mount, parse_mountinfo, seen_at
 
 MOUNTINFO = Path("/proc/self/mountinfo")
 
@@ -19,6 +20,21 @@ says nothing where a directory above a mount point is renamed."""
 def read_mounts(table: Path = MOUNTINFO) -> tuple[Mount, ...]:
     """Read a mount table; the kernel answers at once, whatever hangs."""
     return parse_mountinfo(os.fsdecode(table.read_bytes()))
+
+
+def is_elsewhere(path: Path) -> bool:
+    """Whether the filesystem at a path is mounted at another one in any namespace.
+
+    So it is where a container has it. Looks at every process: not for the reactor.
+    """
+    own = read_mounts()
+    here = seen_at(own, path)
+    if here is None:
+        return False
+    others = (mount for each in other_namespaces() for mount in each.mounts)
+    return any(
+        mount.device == here.device and mount.path != path for mount in (*own, *others)
+    )
 
 
 def mounted_paths(table: Path = MOUNTINFO) -> frozenset[Path]:

@@ -186,7 +186,9 @@ leases: Final[SearchStrategy[Lease]] = st.builds(
     dataset=dataset_ids,
     node=nodes,
     holders=st.lists(
-        st.builds(Holder, name=texts, expires=_maybe(times)), min_size=1, max_size=MOST
+        st.builds(Holder, name=texts, expires=_maybe(times), era=_maybe(st.uuids())),
+        min_size=1,
+        max_size=MOST,
     ).map(tuple),
 )
 

@@ -104,10 +104,14 @@ class FactAnswer:
 
 @frozen
 class HolderAnswer:
-    """Who holds a lease; `expires` in seconds from now, None for never."""
+    """Who holds a lease; `expires` in seconds from now, None for never.
+
+    One with an `era` holds it in that life of the node only.
+    """
 
     holder: str
     expires: float | None
+    era: str | None = None
 
 
 @frozen

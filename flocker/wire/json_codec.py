@@ -15,11 +15,13 @@ from uuid import UUID
 from attrs import frozen
 from cattrs import Converter
 from cattrs.errors import CattrsError
+from cattrs.gen import make_dict_unstructure_fn, override
 from cattrs.strategies import configure_tagged_union
 from pyrsistent import PMap, pmap
 
 from flocker.model.errors import FlockerError
 from flocker.model.ids import NotAnIdentifier, parse_uuid
+from flocker.model.leases import Holder
 from flocker.model.pools import Released, Replica, Standing
 
 T = TypeVar("T")
@@ -148,3 +150,8 @@ def _tag(kind: type) -> str:
 _CONVERTER = strict_converter(forbid_extra_keys=True)
 for _union in (Replica | Released, Standing):
     configure_tagged_union(_union, _CONVERTER, tag_generator=_tag, tag_name="is")
+# Few holders have an era: it is written where there is one.
+_CONVERTER.register_unstructure_hook(
+    Holder,
+    make_dict_unstructure_fn(Holder, _CONVERTER, era=override(omit_if_default=True)),
+)

@@ -65,7 +65,11 @@ def lease(found: Lease, now: float) -> Json:
         "node_uuid": str(found.node),
         "expires": _left(found.expires, now),
         "holders": [
-            {"holder": holder.name, "expires": _left(holder.expires, now)}
+            {
+                "holder": holder.name,
+                "expires": _left(holder.expires, now),
+                "era": None if holder.era is None else str(holder.era),
+            }
             for holder in found.holders
         ],
     }

@@ -4,11 +4,15 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
+from contextlib import suppress
+from http.client import HTTPException
+from uuid import UUID, uuid4
 
 import pytest
 
-from flocker.sandbox.names import MachineName, address, node_name
+from flocker.model.ids import DatasetID
+from flocker.sandbox.names import CONTROL, MachineName, address, node_name
+from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
 from tests.acceptance.plugin_socket import PluginSocket, socket_of, with_plugins
 
@@ -95,3 +99,158 @@ def test_one_dataset(cluster: LiveCluster) -> None:
     assert [each.result() for each in made] == [None, None, None]
     listed = cluster.ask("GET", "/configuration/datasets").json
     assert len([each for each in listed if each["metadata"]["name"] == "once"]) == 1
+
+
+def holders(cluster: LiveCluster, name: str) -> list[str]:
+    """Who holds the lease of a volume."""
+    listed = cluster.ask("GET", "/configuration/datasets").json
+    (dataset,) = [
+        each["dataset_id"]
+        for each in listed
+        if each["metadata"].get("name") == name and not each["deleted"]
+    ]
+    leases = cluster.ask("GET", "/configuration/leases").json
+    return [
+        holder["holder"]
+        for lease in leases
+        if lease["dataset_id"] == dataset
+        for holder in lease["holders"]
+    ]
+
+
+def kill_plugin(cluster: LiveCluster, node: MachineName) -> None:
+    """Kill -9 a node's plugin; it is started again."""
+    cluster.kill_program(node, "flocker-docker-plugin")
+
+
+def test_socket_is_for_root(cluster: LiveCluster) -> None:
+    """Nobody but root may speak to the plugin; Docker finds a driver there."""
+    one = plugin(cluster, ONE)
+    until(one.listens, "the plugin", 30.0)
+    assert one.path.stat().st_mode & 0o777 == 0o600
+    assert one.path.parent.stat().st_mode & 0o777 == 0o700
+    assert one.post("Plugin.Activate", b"") == (200, {"Implements": ["VolumeDriver"]})
+
+
+def test_killed_between_mount_and_unmount(cluster: LiveCluster) -> None:
+    """A plugin that was killed goes on where it was: what is used stays leased."""
+    one, two, mount = plugin(cluster, ONE), plugin(cluster, TWO), an_id()
+    one.create("survives")
+    path = one.mount("survives", mount)
+    kill_plugin(cluster, ONE)
+    assert address(ONE) in two.call("Mount", Name="survives", ID=an_id())["Err"]
+    cluster.write(ONE, path / "still", "here")
+    one.unmount("survives", mount)
+    assert two.mount("survives", "m2") == path
+    two.unmount("survives", "m2")
+
+
+def test_killed_during_mount(cluster: LiveCluster) -> None:
+    """A mount whose plugin was killed is done again by Docker, and ends as others."""
+    one, mount = plugin(cluster, ONE), an_id()
+    one.create("halfway")
+    with ThreadPoolExecutor() as threads:
+        begun = threads.submit(one.call, "Mount", Name="halfway", ID=mount)
+        until(lambda: bool(holders(cluster, "halfway")), "the lease", 30.0)
+        kill_plugin(cluster, ONE)
+        with suppress(OSError, HTTPException):  # it may have been answered before
+            begun.result()
+    one.mount("halfway", mount)
+    one.unmount("halfway", mount)
+    for _ in holders(cluster, "halfway"):
+        one.unmount("halfway", mount)
+    assert holders(cluster, "halfway") == []
+
+
+def test_control_is_away(cluster: LiveCluster) -> None:
+    """Without control containers stop and start beside others, and errors say why."""
+    one, mount = plugin(cluster, ONE), an_id()
+    one.create("alone")
+    path = one.mount("alone", mount)
+    cluster.kill(CONTROL)
+    assert one.call("Get", Name="alone")["Volume"]["Mountpoint"] == str(path)
+    assert one.mount("alone", "second") == path
+    one.unmount("alone", mount)
+    refused = one.call("Create", Name="another", Opts=None)["Err"]
+    assert "cannot be reached" in refused
+    cluster.start(CONTROL)
+    cluster.await_connected()
+    until(lambda: holders(cluster, "alone") == ["docker:second"], "the truth", 60.0)
+    one.unmount("alone", "second")
+    assert holders(cluster, "alone") == []
+
+
+def test_reboot(cluster: LiveCluster) -> None:
+    """After a power cut a node uses nothing: its volumes are free, with their data."""
+    one, two = plugin(cluster, ONE), plugin(cluster, TWO)
+    one.create("rebooted")
+    path = one.mount("rebooted", an_id())
+    cluster.write(ONE, path / "kept", "yes")
+    cluster.kill(ONE)
+    refused = two.call("Mount", Name="rebooted", ID=an_id())["Err"]
+    assert address(ONE) in refused
+    cluster.start(ONE)
+    cluster.await_connected()
+    until(lambda: holders(cluster, "rebooted") == [], "the end of the lease", 60.0)
+    path = two.mount("rebooted", "m2")
+    assert cluster.read(TWO, path / "kept") == "yes"
+    two.unmount("rebooted", "m2")
+
+
+def test_dead_node(cluster: LiveCluster) -> None:
+    """A dead node's volume is refused with the command that frees it, and freed so."""
+    one, two = plugin(cluster, ONE), plugin(cluster, TWO)
+    one.create("orphan")
+    path = one.mount("orphan", an_id())
+    cluster.write(ONE, path / "kept", "yes")
+    cluster.partition(ONE)
+    until(lambda: not cluster_sees(cluster, ONE), "control to miss the node", 60.0)
+    command = f"flockerctl node dead {cluster.id_of(ONE)} --i-have-checked"
+    assert command in two.call("Mount", Name="orphan", ID=an_id())["Err"]
+    cluster.kill(ONE)
+    cluster.flockerctl("node", "dead", str(cluster.id_of(ONE)), "--i-have-checked")
+    path = two.mount("orphan", "m2")
+    assert cluster.read(TWO, path / "kept") == "yes"
+    two.unmount("orphan", "m2")
+
+
+def cluster_sees(cluster: LiveCluster, node: MachineName) -> bool:
+    """Whether control has a connection to a node."""
+    found = cluster.ask("GET", f"/status/nodes/{cluster.id_of(node)}").json
+    return bool(found["connected"])
+
+
+def test_deleted_while_mounted(cluster: LiveCluster) -> None:
+    """What is deleted while it is used goes when that has ended; its name is free."""
+    one, mount = plugin(cluster, ONE), an_id()
+    one.create("doomed", on_remove="delete")
+    path = one.mount("doomed", mount)
+    assert "in use" in one.call("Remove", Name="doomed")["Err"]
+    cluster.flockerctl("destroy", "--dataset", "doomed")
+    cluster.write(ONE, path / "still", "here")
+    assert one.call("Get", Name="doomed")["Err"].startswith("no such volume")
+    one.create("doomed")
+    one.unmount("doomed", mount)
+    dataset = DatasetID(UUID(path.name))
+    cluster.await_phase(dataset, "destroyed")
+
+
+def test_anonymous_volumes_do_not_leak(cluster: LiveCluster) -> None:
+    """What no one named is destroyed when Docker removes it."""
+    one, name, mount = plugin(cluster, ONE), uuid4().hex * 2, an_id()
+    assert one.call("Create", Name=name, Opts=None) == {"Err": ""}
+    path = one.mount(name, mount)
+    one.unmount(name, mount)
+    assert one.call("Remove", Name=name) == {"Err": ""}
+    cluster.await_phase(DatasetID(UUID(path.name)), "destroyed")
+
+
+def test_datasets_of_flockerctl(cluster: LiveCluster) -> None:
+    """A dataset that is mounted for good elsewhere is a volume, and comes here."""
+    dataset = cluster.create(TWO, name="old")
+    path = cluster.mounted(dataset, TWO)
+    cluster.write(TWO, path / "kept", "yes")
+    one, mount = plugin(cluster, ONE), an_id()
+    path = one.mount("old", mount)
+    assert cluster.read(ONE, path / "kept") == "yes"
+    one.unmount("old", mount)

@@ -89,12 +89,12 @@ class MemoryControl:
         """Give a way here, for a client that has several."""
         return Route(where, _Reaching(self, self._agent), lambda _error: None)
 
-    def connected(self, node: NodeID, host: str) -> None:
-        """A node's agent has connected."""
+    def connected(self, node: NodeID, host: str, era: Era | None = None) -> None:
+        """A node's agent has connected, in another life unless that is given."""
         identity = AgentIdentity(
             node=node,
             role=Role.DATASET,
-            era=Era(uuid4()),
+            era=era or Era(uuid4()),
             process=ProcessID(uuid4()),
             host=host,
             version=__version__,

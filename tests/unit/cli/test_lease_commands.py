@@ -72,7 +72,7 @@ def test_list_json(run: Run, dataset: DatasetID) -> None:
         "dataset_id": str(dataset),
         "node_uuid": str(NODE),
         "expires": None,
-        "holders": [{"holder": "user", "expires": None}],
+        "holders": [{"holder": "user", "expires": None, "era": None}],
     }
 
 

@@ -1,5 +1,7 @@
 """What one agent needs to know, and whom a change touches."""
 
+from uuid import UUID
+
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,8 @@ from flocker.model.changes import Change, DatasetEdit, LeaseEdit, OwnershipEdit,
 from flocker.model.cluster import Assignment
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Mounting
+from flocker.model.ids import Era
+from flocker.model.leases import Holder, Lease
 from flocker.testing.builders import (
     a_configuration,
     a_dataset,
@@ -169,3 +173,12 @@ def test_touched_are_all(data):
                 assert assignment(before, node, dataset, (FAR,)) == assignment(
                     after, node, dataset, (FAR,)
                 )
+
+
+def test_lives_are_not_told():
+    """An agent is told who holds a lease, not in which life of the node."""
+    lease = Lease(dataset_id(), node_id(1), (Holder("a", None, Era(UUID(int=7))),))
+    configuration = a_configuration([a_dataset()], leases=[lease])
+    told = assignment(configuration, node_id(1), dataset_id(), ())
+    assert told is not None
+    assert told.lease == evolve(lease, holders=(Holder("a"),))

@@ -1,6 +1,7 @@
 """What control does of its own accord, rule by rule."""
 
 from math import inf, nextafter
+from uuid import UUID
 
 import pytest
 from attrs import evolve
@@ -18,7 +19,7 @@ from flocker.control.upkeep import (
 )
 from flocker.model.changes import Change, DatasetEdit, LeaseEdit, OwnershipEdit, apply
 from flocker.model.cluster import Condition, Fact, Phase, Want
-from flocker.model.ids import BackendName
+from flocker.model.ids import BackendName, Era
 from flocker.model.leases import Holder, Lease
 from flocker.testing import strategies
 from flocker.testing.builders import (
@@ -337,3 +338,31 @@ def test_settles(data):
         change = upkeep(configuration, observations, ids, TIMES)
         configuration = apply(change, configuration)
     assert change == Change()
+
+
+ERA = an_identity(1).era
+EARLIER = Era(UUID(int=77))
+OF_A_LIFE = Lease(
+    dataset_id(), node_id(1), (Holder("a", None, EARLIER), Holder("b", None, ERA))
+)
+
+
+def test_users_end_with_their_life():
+    """Who used a dataset in an earlier life of the node does so no more."""
+    known = a_configuration([a_dataset()], leases=[OF_A_LIFE])
+    left = evolve(OF_A_LIFE, holders=(Holder("b", None, ERA),))
+    assert LeaseEdit(OF_A_LIFE, left) in edits(known, a_fact())
+
+
+def test_last_user_of_an_earlier_life():
+    """The lease goes with the last of them."""
+    lease = evolve(OF_A_LIFE, holders=(Holder("a", None, EARLIER),))
+    known = a_configuration([a_dataset()], leases=[lease])
+    assert LeaseEdit(lease, None) in edits(known, a_fact())
+
+
+def test_lives_of_silent_nodes_are_not_known():
+    """Which life a node is in only its connection tells: the registry may be behind."""
+    known = a_configuration([a_dataset()], leases=[OF_A_LIFE])
+    found = edits(known, a_fact(), silent=(1,))
+    assert not any(isinstance(edit, LeaseEdit) for edit in found)

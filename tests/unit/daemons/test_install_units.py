@@ -55,7 +55,7 @@ def run(place: Place, *arguments: str) -> int:
 
 @pytest.mark.parametrize("daemon", Daemon)
 def test_always_restarted(daemon: Daemon) -> None:
-    """Both daemons are started again for ever and tell systemd when they serve."""
+    """All daemons are started again for ever and tell systemd when they serve."""
     unit = settings(daemon)
     found = [unit["Service"][key] for key in ("Type", "Restart", "NotifyAccess")]
     assert [*found, unit["Unit"]["StartLimitIntervalSec"]] == [
@@ -71,6 +71,7 @@ def test_always_restarted(daemon: Daemon) -> None:
     [
         (Daemon.CONTROL, "--port tcp:4523 --agent-port tcp:4524 --journald"),
         (Daemon.DATASET_AGENT, "--journald"),
+        (Daemon.DOCKER_PLUGIN, "--journald"),
     ],
 )
 def test_commands(daemon: Daemon, options: str) -> None:
@@ -79,10 +80,19 @@ def test_commands(daemon: Daemon, options: str) -> None:
     assert settings(daemon)["Service"]["ExecStart"] == command
 
 
-def test_agent_shares_mounts() -> None:
-    """Nothing in the agent's unit gives it a mount namespace of its own."""
-    service = settings(Daemon.DATASET_AGENT)["Service"]
+@pytest.mark.parametrize("daemon", [Daemon.DATASET_AGENT, Daemon.DOCKER_PLUGIN])
+def test_mounts_are_shared(daemon: Daemon) -> None:
+    """Nothing in a unit gives agent or plugin a mount namespace of its own."""
+    service = settings(daemon)["Service"]
     assert [key for key in service if NAMESPACED.fullmatch(key)] == []
+
+
+def test_docker_starts_last() -> None:
+    """The agent, then the plugin, then Docker, which waits for an absent driver."""
+    agent, plugin = settings(Daemon.DATASET_AGENT), settings(Daemon.DOCKER_PLUGIN)
+    assert "docker.service" in agent["Unit"]["Before"]
+    assert Daemon.DATASET_AGENT.unit in plugin["Unit"]["After"]
+    assert plugin["Unit"]["Before"] == "docker.service"
 
 
 def test_mounts_survive() -> None:
@@ -152,4 +162,4 @@ def test_not_ours(place: Place) -> None:
 def test_nothing_asked(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     """Which daemons a machine runs must be said."""
     assert run(place) == 1
-    assert "--control, --agent or both" in capsys.readouterr().err
+    assert "--control, --agent, --docker or several" in capsys.readouterr().err

@@ -6,8 +6,8 @@ from attrs import evolve
 
 from flocker.docker_plugin.volumes import (
     Decision,
-    Here,
     InUse,
+    MountedHere,
     Move,
     NoSuchVolume,
     Refused,
@@ -72,7 +72,7 @@ def decided(seen: DatasetAnswer, *mounts: str) -> Decision:
 
 def test_here() -> None:
     """What is mounted here is given to Docker."""
-    assert decided(MOUNTED, PATH) == Here(PATH)
+    assert decided(MOUNTED, PATH) == MountedHere(PATH)
 
 
 def test_only_mounts_are_given() -> None:

@@ -1,5 +1,7 @@
 """A change is a value: it applies, it is taken back, and it meets what it expects."""
 
+from uuid import UUID
+
 import pytest
 from attrs import evolve
 from hypothesis import given
@@ -9,17 +11,21 @@ from flocker.model.changes import (
     Change,
     DatasetEdit,
     EditConflict,
+    NodeEdit,
     OwnershipEdit,
     apply,
     between,
     invert,
 )
 from flocker.model.configuration import Configuration
+from flocker.model.ids import Era
+from flocker.model.nodes import Node
 from flocker.testing.builders import (
     a_configuration,
     a_dataset,
     an_ownership,
     dataset_id,
+    node_id,
     volume_id,
 )
 from flocker.testing.strategies import changes_to, configurations
@@ -159,3 +165,13 @@ def test_edit_of_nothing():
 def test_truth(case):
     """A change is true when it changes anything."""
     assert bool(case[1]) == (case[1].edits != ())
+
+
+def test_reborn():
+    """A node is reborn by an edit that gives it another era."""
+    before = Node(node_id(1), "10.0.0.1", Era(UUID(int=1)), "2.0")
+    after = evolve(before, era=Era(UUID(int=2)))
+    assert NodeEdit(before, after).reborn
+    assert not NodeEdit(before, evolve(before, host="10.0.0.2")).reborn
+    assert not NodeEdit(None, after).reborn
+    assert not NodeEdit(after, None).reborn

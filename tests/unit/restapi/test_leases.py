@@ -25,7 +25,9 @@ def plain(dataset: str, expires: float | None = None, **holders: float | None):
         "dataset_id": dataset,
         "node_uuid": A,
         "expires": expires,
-        "holders": [{"holder": h, "expires": held[h]} for h in sorted(held)],
+        "holders": [
+            {"holder": h, "expires": held[h], "era": None} for h in sorted(held)
+        ],
     }
 
 
@@ -47,6 +49,8 @@ RESULTS = [
     ("POST", "", wish(HELD), 200),
     ("POST", "", wish(HELD.upper(), A.upper(), 60), 200),
     ("POST", "", wish(HELD, holder="docker"), 200),
+    ("POST", "", wish(FREE, era=A), 201),
+    ("POST", "", wish(FREE, era="x" * 36), 400),
     ("POST", "", wish(HELD, B), 409),
     ("POST", "", wish(HELD, B, holder="docker"), 409),
     ("POST", "", b"{", 400),
@@ -184,3 +188,10 @@ def test_free_again(some) -> None:
 def test_is_stored(some) -> None:
     """What was answered stands in the store."""
     assert set(some.store.stored.leases) == {UUID(HELD)}
+
+
+def test_holder_of_a_life(api) -> None:
+    """A holder may be one in one life of the node only, and is shown so."""
+    assert api.post(LEASES, wish(FREE, era=B)).code == 201
+    (found,) = api.get(LEASES).json
+    assert found["holders"] == [{"holder": "user", "expires": None, "era": B}]

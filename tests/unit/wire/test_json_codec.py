@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from flocker.model.cluster import AgentIdentity, Assignment, Cause, Fact
 from flocker.model.datasets import Dataset
-from flocker.model.ids import DatasetID
-from flocker.model.leases import Lease
+from flocker.model.ids import DatasetID, Era
+from flocker.model.leases import Holder, Lease
 from flocker.model.ownership import Ownership
 from flocker.model.pools import PoolFact, PoolOwnership, Record
 from flocker.testing import strategies
@@ -207,3 +207,12 @@ def test_missing_keys_have_their_defaults():
     plain = json.loads(encode(dataset))
     del plain["backend"], plain["destroyed"]
     assert decode(Dataset, json.dumps(plain).encode()) == dataset
+
+
+def test_holders_without_an_era():
+    """A holder is written as before there were eras, unless it has one."""
+    assert encode(Holder("a")) == b'{"name":"a","expires":null}'
+    era = UUID(int=7)
+    assert encode(Holder("a", None, Era(era))) == (
+        f'{{"name":"a","expires":null,"era":"{era}"}}'.encode()
+    )

@@ -1,0 +1,1 @@
+"""Docker's Engine API over its UNIX socket: what runs here, and what happens."""

@@ -1,0 +1,344 @@
+"""Tests of what each call does, against the real REST API and a clock."""
+
+from pathlib import Path
+
+import pytest
+
+from flocker.client.interface import NewDataset, NewLease, Unreachable
+from flocker.docker_plugin.mounting import NotMounted
+from flocker.docker_plugin.options import BadOption
+from flocker.docker_plugin.plugin import NotHere
+from flocker.docker_plugin.startup import NodeNotKnown
+from flocker.docker_plugin.volumes import InUse, NoSuchVolume
+from flocker.model.cluster import Cause, Condition, Fact, Phase, Want
+from flocker.model.ids import Era
+from tests.unit.docker_plugin.conftest import DATASET, NODE, OTHER, Rig, of
+
+
+def test_capabilities(rig: Rig) -> None:
+    """A volume is the whole cluster's."""
+    assert rig.call("capabilities") == {"Capabilities": {"Scope": "global"}}
+
+
+def test_create(rig: Rig) -> None:
+    """A created volume is a dataset that is mounted on use; again changes nothing."""
+    rig.call("create", Name="pg", Opts={"size": "1G"})
+    rig.call("create", Name="pg", Opts={"size": "2G"})
+    (made,) = rig.control.operations.configuration.datasets.values()
+    assert (made.id, made.primary, made.mount.value) == (DATASET, NODE, "on-use")
+    assert (made.name, made.maximum_size) == ("pg", 2**30)
+
+
+def test_create_with_a_bad_option(rig: Rig) -> None:
+    """A bad option creates nothing."""
+    with pytest.raises(BadOption):
+        rig.call("create", Name="pg", Opts={"size": "much"})
+    assert rig.control.operations.configuration.datasets == {}
+
+
+def test_create_meets_another(rig: Rig) -> None:
+    """What another node creates between look and create is found, not doubled."""
+    done: list[object] = []
+    twin = NewDataset(DATASET, OTHER, metadata={"name": "pg"})
+
+    def meanwhile() -> None:
+        rig.control.acts.clear()
+        work = rig.control.client().create(twin)
+        done.append(rig.begin_work(work))
+
+    rig.control.before("POST", meanwhile)
+    rig.call("create", Name="pg")
+    datasets = rig.control.operations.configuration.datasets.values()
+    assert [each.primary for each in datasets] == [OTHER]
+    assert done
+
+
+def test_unknown_volume(rig: Rig) -> None:
+    """A name that no dataset of the cluster has is no volume."""
+    for call in ("get", "path", "mount"):
+        with pytest.raises(NoSuchVolume):
+            rig.call(call, Name="nosuch", ID="x")
+
+
+def test_get(rig: Rig, volume: Path) -> None:
+    """A volume is shown with its path, its age and its status."""
+    rig.call("mount", Name="pg", ID="m1")
+    (told,) = rig.call("get", Name="pg").values()
+    assert (told["Name"], told["Mountpoint"]) == ("pg", str(volume))
+    assert told["CreatedAt"] == "2026-11-28T00:00:00+00:00"
+    assert told["Status"]["node"] == "10.0.0.1"
+    assert told["Status"]["used by"] == ["a container (mount m1)"]
+
+
+def test_only_mounts_are_shown(rig: Rig, volume: Path) -> None:
+    """A mount point without its filesystem is no place of a volume."""
+    assert rig.call("path", Name="pg") == {"Mountpoint": str(volume)}
+    rig.paths.clear()
+    assert rig.call("get", Name="pg")["Volume"]["Mountpoint"] == ""
+    with pytest.raises(NotHere):
+        rig.call("path", Name="pg")
+
+
+def test_list(rig: Rig, volume: Path) -> None:
+    """Every dataset with a name is listed, with its path where it is mounted here."""
+    client = rig.control.client()
+    other = NewDataset(next_id(rig), OTHER, metadata={"name": "abc"})
+    rig.control.run(client.create(other))
+    rig.control.run(client.create(NewDataset(next_id(rig), OTHER)))
+    assert rig.call("list")["Volumes"] == [
+        {"Name": "abc", "Mountpoint": ""},
+        {"Name": "pg", "Mountpoint": str(volume)},
+    ]
+
+
+def next_id(rig: Rig):
+    """An id that no dataset has."""
+    return next(rig.new_ids)
+
+
+def test_mount_leases_first(rig: Rig) -> None:
+    """A mount takes the lease, waits for its agent, and answers when it came."""
+    rig.call("create", Name="pg")
+    mounting = rig.begin("mount", Name="pg", ID="m1")
+    rig.passes(1.0)
+    assert rig.holders() == ("docker:m1",)
+    assert not mounting.called
+    path = rig.mounted()
+    assert rig.wait(mounting) == {"Mountpoint": str(path)}
+
+
+def test_mount_and_unmount(rig: Rig, volume: Path) -> None:
+    """Ids are a multiset: the lease goes with the last unmount."""
+    for mount in ("m1", "m1", "m2"):
+        rig.call("mount", Name="pg", ID=mount)
+    assert rig.holders() == ("docker:m1", "docker:m1#2", "docker:m2")
+    rig.call("unmount", Name="pg", ID="m1")
+    rig.call("unmount", Name="pg", ID="m2")
+    assert rig.holders() == ("docker:m1",)
+    rig.call("unmount", Name="pg", ID="m1")
+    assert rig.holders() == ()
+
+
+def test_without_ids(rig: Rig, volume: Path) -> None:
+    """A Docker that gives no ids is counted."""
+    rig.call("mount", Name="pg")
+    rig.call("mount", Name="pg")
+    rig.call("unmount", Name="pg")
+    assert rig.holders() == ("docker:",)
+
+
+def test_multiset_outlives_the_plugin(rig: Rig, volume: Path) -> None:
+    """A plugin that was killed knows the mounts of the one before."""
+    rig.call("mount", Name="pg", ID="m1")
+    rig.call("mount", Name="pg", ID="m1")
+    rig.restart()
+    rig.call("unmount", Name="pg", ID="m1")
+    rig.passes(1.0)
+    assert rig.holders() == ("docker:m1",)
+
+
+def test_container_is_named(rig: Rig, volume: Path) -> None:
+    """Where only one container can be meant, its name is in the lease."""
+    rig.engine.create("web", of("pg"))
+    rig.call("mount", Name="pg", ID="m1")
+    assert rig.holders() == ("docker:m1 web",)
+
+
+def test_in_use_elsewhere(rig: Rig, volume: Path) -> None:
+    """What another node has leased is refused at once, with its host; as is a rm."""
+    lease = NewLease(DATASET, OTHER, "docker:m9 db")
+    rig.control.run(rig.control.client().acquire(lease))
+    with pytest.raises(InUse) as raised:
+        rig.call("mount", Name="pg", ID="m1")
+    assert str(raised.value) == (
+        f"volume pg is in use on node 10.0.0.2 ({OTHER}) by container db"
+    )
+    assert rig.holders() == ("docker:m9 db",)
+
+
+def test_failed_mount_gives_back(rig: Rig) -> None:
+    """A mount that cannot be says why and gives its lease back."""
+    rig.call("create", Name="pg")
+    stuck = Cause("foreign", "it holds a swap signature", "wipe it", permanent=True)
+    rig.control.says(NODE, Fact(DATASET, Want.MOUNTED, Condition.FOREIGN, cause=stuck))
+    with pytest.raises(NotMounted, match="it holds a swap signature"):
+        rig.call("mount", Name="pg", ID="m1")
+    assert rig.holders() == ()
+
+
+def test_slow_mount_says_why(rig: Rig) -> None:
+    """A mount that does not come in time says what it waited for, and gives back."""
+    rig.call("create", Name="pg")
+    began = rig.control.clock.seconds()
+    with pytest.raises(NotMounted, match="reported"):
+        rig.call("mount", Name="pg", ID="m1")
+    assert 100 < rig.control.clock.seconds() - began < 110
+    assert rig.holders() == ()
+
+
+def test_mount_given_up(rig: Rig) -> None:
+    """When Docker hangs up the lease is given back."""
+    rig.call("create", Name="pg")
+    mounting = rig.begin("mount", Name="pg", ID="m1")
+    _ = mounting.addErrback(lambda _: {})
+    rig.passes(1.0)
+    assert rig.holders() == ("docker:m1",)
+    mounting.cancel()
+    rig.passes(1.0)
+    assert rig.holders() == ()
+
+
+def test_always_mounted_is_moved(rig: Rig) -> None:
+    """A dataset of flockerctl, mounted elsewhere for good, is moved after the lease."""
+    client = rig.control.client()
+    new = NewDataset(DATASET, OTHER, metadata={"name": "old"})
+    rig.control.run(client.create(new))
+    rig.mounted(OTHER)
+    mounting = rig.begin("mount", Name="old", ID="m1")
+    rig.passes(1.0)
+    wanted = rig.control.operations.configuration.datasets[DATASET]
+    assert wanted.primary == NODE
+    rig.control.says(OTHER, Fact(DATASET, Want.AWAY, Condition.DETACHED))
+    path = rig.mounted()
+    assert rig.wait(mounting) == {"Mountpoint": str(path)}
+
+
+def test_moved_away_meanwhile(rig: Rig) -> None:
+    """Who moves it elsewhere while it is waited for ends the wait."""
+    client = rig.control.client()
+    new = NewDataset(DATASET, OTHER, metadata={"name": "old"})
+    rig.control.run(client.create(new))
+    mounting = rig.begin("mount", Name="old", ID="m1")
+    rig.passes(1.0)
+    rig.control.run(client.move(DATASET, OTHER))
+    with pytest.raises(NotMounted, match="moved to node"):
+        rig.wait(mounting)
+    assert rig.holders() == ()
+
+
+def test_node_not_known(rig: Rig) -> None:
+    """A call before the node knows itself waits, then says why."""
+    rig.control.disconnected(NODE)
+    rig.control.connected(NODE, "10.0.0.1", Era(OTHER))
+    rig.restart()
+    creating = rig.begin("create", Name="pg")
+    rig.passes(50.0)
+    assert not creating.called
+    with pytest.raises(NodeNotKnown):
+        rig.wait(creating)
+
+
+def test_unmount_before_the_node_knows_itself(rig: Rig, volume: Path) -> None:
+    """What is unmounted before the plugin knows anything ends when it does."""
+    rig.call("mount", Name="pg", ID="m1")
+    rig.control.reachable = False
+    rig.restart()
+    assert rig.call("unmount", Name="pg", ID="m1") == {}
+    rig.control.reachable = True
+    rig.passes(10.0)
+    assert rig.holders() == ()
+
+
+def test_control_is_away(rig: Rig, volume: Path) -> None:
+    """Without control what is known is shown, containers stop, and share volumes."""
+    rig.call("mount", Name="pg", ID="m1")
+    rig.control.reachable = False
+    (told,) = rig.call("get", Name="pg").values()
+    assert told["Mountpoint"] == str(volume)
+    assert "cannot be reached" in told["Status"]["cause"]
+    assert rig.call("path", Name="pg") == {"Mountpoint": str(volume)}
+    assert rig.call("mount", Name="pg", ID="m2") == {"Mountpoint": str(volume)}
+    assert rig.call("unmount", Name="pg", ID="m1") == {}
+    with pytest.raises(Unreachable):
+        rig.call("create", Name="other")
+    rig.control.reachable = True
+    rig.passes(5.0)
+    assert rig.holders() == ("docker:m2",)
+
+
+def test_borrowed_and_ended(rig: Rig, volume: Path) -> None:
+    """What was mounted and unmounted while control was away is over when it is back."""
+    rig.call("mount", Name="pg", ID="m1")
+    rig.control.reachable = False
+    rig.call("mount", Name="pg", ID="m2")
+    rig.call("unmount", Name="pg", ID="m2")
+    rig.control.reachable = True
+    rig.passes(5.0)
+    assert rig.holders() == ("docker:m1",)
+
+
+def test_not_shared_without_its_mount(rig: Rig, volume: Path) -> None:
+    """Without control nothing is given out that is not mounted here and leased."""
+    rig.control.reachable = False
+    with pytest.raises(Unreachable):
+        rig.call("mount", Name="pg", ID="m2")
+
+
+def test_remove_keeps(rig: Rig, volume: Path) -> None:
+    """By default removing keeps the data; of an unknown volume it does nothing."""
+    assert rig.call("remove", Name="pg") == {}
+    assert rig.call("remove", Name="nosuch") == {}
+    assert not rig.control.operations.configuration.datasets[DATASET].deleted
+
+
+def test_remove_deletes(rig: Rig) -> None:
+    """Where that was asked for removing deletes, and the name is free again."""
+    rig.call("create", Name="pg", Opts={"on_remove": "delete"})
+    assert rig.call("remove", Name="pg") == {}
+    assert rig.control.operations.configuration.datasets[DATASET].deleted
+    with pytest.raises(NoSuchVolume):
+        rig.call("get", Name="pg")
+    rig.call("create", Name="pg")
+    assert len(rig.control.operations.configuration.datasets) == 2
+
+
+def test_remove_of_what_is_used(rig: Rig, volume: Path) -> None:
+    """What anybody uses is not removed."""
+    rig.call("create", Name="tmp", Opts={"on_remove": "delete"})
+    tmp = max(rig.control.operations.configuration.datasets)
+    rig.control.run(rig.control.client().acquire(NewLease(tmp, OTHER, "backup")))
+    with pytest.raises(InUse, match="by backup"):
+        rig.call("remove", Name="tmp")
+    assert not rig.control.operations.configuration.datasets[tmp].deleted
+
+
+def test_anonymous(rig: Rig) -> None:
+    """A volume that no one named goes when Docker removes it."""
+    name = "ab" * 32
+    rig.call("create", Name=name, Opts=None)
+    rig.call("remove", Name=name)
+    (made,) = rig.control.operations.configuration.datasets.values()
+    assert (made.maximum_size, made.deleted) == (2**30, True)
+
+
+def test_rebooted_node_uses_nothing(rig: Rig, volume: Path) -> None:
+    """When its node is in another life the leases of its containers end."""
+    rig.call("mount", Name="pg", ID="m1")
+    rig.plugin.stop()
+    rig.control.disconnected(NODE)
+    rig.passes(1.0)
+    assert rig.holders() == ("docker:m1",)
+    rig.control.connected(NODE, "10.0.0.1", Era(OTHER))
+    rig.passes(1.0)
+    assert rig.holders() == ()
+
+
+def test_busy_cause_is_told(rig: Rig) -> None:
+    """While another node lets go, inspect shows why it does not."""
+    rig.call("create", Name="pg")
+    busy = Cause("busy", "it is used by postgres (pid 512)")
+    leaving = Fact(
+        DATASET,
+        Want.AWAY,
+        Condition.MOUNTED,
+        path="/flocker/x",
+        doing=Phase.UNMOUNTING,
+        cause=busy,
+    )
+    rig.control.says(OTHER, leaving)
+    mounting = rig.begin("mount", Name="pg", ID="m1")
+    rig.passes(1.0)
+    (told,) = rig.call("get", Name="pg").values()
+    assert told["Status"]["cause"] == "it is used by postgres (pid 512)"
+    with pytest.raises(NotMounted, match=r"used by postgres \(pid 512\)"):
+        rig.wait(mounting)

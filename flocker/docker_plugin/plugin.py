@@ -49,6 +49,8 @@ MOUNT_WITHIN = 105.0
 CREATE_WITHIN = 100.0
 QUICKLY = 45.0
 """Seconds for what Docker waits 60 for."""
+UNMOUNT_WITHIN = 10.0
+"""Seconds that a container's end waits for a plugin that has just started."""
 BRIEFLY = 3.0
 """Seconds that is waited for control where what is remembered will do."""
 
@@ -198,7 +200,10 @@ class Plugin:
     async def unmount(self, request: Request) -> Answer:
         """End a container's use of a volume; never refused, containers must stop."""
         name, mount = request.name, request.id
-        if self._here.now is None:
+        try:
+            _ = await self._here.within(UNMOUNT_WITHIN)
+        except FlockerError as error:
+            message("flocker:docker-plugin:unmounted-later", name=name, why=str(error))
             self._early.append((name, mount))
         else:
             await self._unmount(name, mount)

@@ -5,6 +5,7 @@ one in the help of its group, and is imported only when it is called.
 """
 
 import gc
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -39,15 +40,21 @@ class LaterGroup(click.Group):
 
 
 def load(place: str) -> Any:  # noqa: ANN401 - whatever has that name
-    """Import a module and give what has the name in it, for ``package.module:name``.
+    """Give what has the name in the module, for ``package.module:name``.
 
-    The collector of garbage rests meanwhile, and looks at nothing of it ever after:
-    modules live as long as their program.
+    Where the module is not loaded yet, the collector of garbage rests meanwhile, and
+    looks at nothing of it ever after: modules live as long as their program.
     """
     module, _, name = place.partition(":")
+    if module not in sys.modules:
+        _load(module)
+    return getattr(sys.modules[module], name)
+
+
+def _load(module: str) -> None:
     gc.disable()
     try:
-        return getattr(import_module(module), name)
+        _ = import_module(module)
     finally:
         gc.freeze()
         gc.enable()

@@ -1,0 +1,187 @@
+"""Streams between two Btrfs pools: our transfer beside the same over a socket pair."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from attrs import frozen
+
+from admin.benchmarks.figures import Bench, Notes, Part, at_least, at_most
+from flocker.backends.btrfs.api import make_btrfs
+from flocker.backends.pool_interface import IFilesystemPool, PoolSnapshot
+from flocker.ca.authority import Authority
+from flocker.ca.credentials import KeyType
+from flocker.ca.files import write_credential
+from flocker.model.ids import ClusterID, DatasetID, NodeID
+from flocker.model.sizes import GIBIBYTE, MEBIBYTE
+from flocker.testing.btrfs_pools import btrfs_filesystem
+from flocker.testing.loop_devices import scratch_directory
+
+SIZE, QUICK_SIZE = GIBIBYTE, 64 * MEBIBYTE
+ROUNDS = 3
+"""Ours and the plain one take turns, and the fastest of each counts."""
+
+PEER = (sys.executable, "-m", "flocker.testing.transfer_peer")
+RECORD = b"{}"
+RATE = "stream rate: ours / plain socket pair"
+CLONE = "clone of a full dataset"
+
+WANTED = {
+    RATE: at_least(0.9, "a whole snapshot, to the confirmation; best of 3, by turns"),
+    CLONE: at_most(1.0, "until it is durable, with what the stream was measured with"),
+}
+
+
+@frozen
+class _Pools:
+    """Two pools, what is to be sent, and where the certificates of both nodes are."""
+
+    scratch: Path
+    roots: tuple[Path, Path]
+    dataset: DatasetID
+    snapshot: PoolSnapshot
+    nodes: tuple[NodeID, NodeID]
+
+    @property
+    def source(self) -> IFilesystemPool:
+        """The pool to send from."""
+        return make_btrfs(self.roots[0])
+
+    @property
+    def target(self) -> IFilesystemPool:
+        """The pool to send to."""
+        return make_btrfs(self.roots[1])
+
+
+@frozen
+class _Sent:
+    """How long it took, and the CPU of each side with the program that it runs."""
+
+    seconds: float
+    source: float
+    target: float
+
+
+def measure(bench: Bench, notes: Notes) -> None:
+    """Send by turns, then clone."""
+    size = QUICK_SIZE if bench.quick else SIZE
+    with scratch_directory() as scratch:
+        bench.say(f"a dataset of {size // MEBIBYTE} MiB")
+        pools = _prepare(scratch, size)
+        best: dict[str, float] = {}
+        for number in range(ROUNDS):
+            for name, way in (("ours", _ours), ("plain", _plain)):
+                bench.say(f"round {number + 1}: {name}")
+                sent = way(pools)
+                rate = size / MEBIBYTE / sent.seconds
+                best[name] = max(rate, best.get(name, 0.0))
+                cells = {
+                    "way": name,
+                    "round": number + 1,
+                    "MiB/s": round(rate, 1),
+                    "CPU of the source, s": round(sent.source, 2),
+                    "CPU of the target, s": round(sent.target, 2),
+                }
+                notes.row("streams; CPU with that of btrfs send and receive", cells)
+        for name, rate in best.items():
+            notes.figure(f"stream rate: {name}", rate, "MiB/s")
+        notes.figure(RATE, best["ours"] / best["plain"], "x")
+        notes.figure(CLONE, _clone(pools), "s")
+
+
+PART = Part("pools", "streams between two Btrfs pools", WANTED, measure)
+
+
+def _prepare(scratch: Path, size: int) -> _Pools:
+    disk = 3 * size + GIBIBYTE
+    roots = btrfs_filesystem(scratch, disk), btrfs_filesystem(scratch, disk)
+    now = datetime.now(UTC) - timedelta(days=1)
+    authority = Authority.found("bench", ClusterID(uuid4()), KeyType.ECDSA, now)
+    nodes = NodeID(uuid4()), NodeID(uuid4())
+    for node, name in zip(nodes, ("source", "target"), strict=True):
+        directory = scratch / name
+        directory.mkdir()
+        certificate = authority.credential.certificate_pem()
+        _ = (directory / "cluster.crt").write_bytes(certificate)
+        write_credential(directory, "node", authority.node(node, KeyType.ECDSA, now))
+    dataset, pool = DatasetID(uuid4()), make_btrfs(roots[0])
+    place = scratch / "served" / str(dataset)
+    pool.create(dataset, RECORD, None)
+    pool.mount(dataset, place)
+    with (place / "file").open("wb") as file:
+        for _ in range(size // MEBIBYTE):
+            _ = file.write(os.urandom(MEBIBYTE))
+    snapshot = pool.snapshot(dataset, "sent")
+    return _Pools(scratch, roots, dataset, snapshot, nodes)
+
+
+def _ours(pools: _Pools) -> _Sent:
+    """Send over TLS between two agents."""
+    directory, root = str(pools.scratch / "target"), str(pools.roots[1])
+    target = _start([*PEER, "receive", directory, root])
+    port = target.stdout.readline().strip() if target.stdout else ""
+    what = (port, str(pools.nodes[1]), str(pools.dataset), pools.snapshot.identity)
+    directory, root = str(pools.scratch / "source"), str(pools.roots[0])
+    source = _start([*PEER, "send", directory, root, *what])
+    said = source.stdout.read() if source.stdout else ""
+    source_cpu = _ended(source)
+    target.kill()
+    target_cpu = _ended(target)
+    found = re.search(r"arrived after ([0-9.]+) s", said)
+    if found is None:
+        raise RuntimeError(said)
+    pools.target.destroy(pools.dataset, RECORD)
+    return _Sent(float(found[1]), source_cpu, target_cpu)
+
+
+def _plain(pools: _Pools) -> _Sent:
+    """Let the programs that ours run talk over a socket pair."""
+    folder = make_btrfs(pools.roots[0]).layout.copy(pools.dataset)
+    tree = folder.snapshot(pools.snapshot.name).data
+    into = pools.roots[1] / "plain"
+    into.mkdir()
+    ends = socket.socketpair()
+    started = time.monotonic()
+    source = subprocess.Popen(["btrfs", "-q", "send", tree], stdout=ends[0])
+    target = subprocess.Popen(["btrfs", "-q", "receive", into], stdin=ends[1])
+    for end in ends:
+        end.close()
+    cpu = _ended(source), _ended(target)
+    _ = subprocess.run(["sync", "--file-system", into], check=True)
+    taken = time.monotonic() - started
+    argv = ["btrfs", "-q", "subvolume", "delete", into / "data"]
+    _ = subprocess.run(argv, check=True)
+    into.rmdir()
+    return _Sent(taken, *cpu)
+
+
+def _start(argv: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+
+
+def _ended(process: subprocess.Popen[Any]) -> float:
+    """Wait for the end; give the seconds of CPU, with those of what it ran."""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in {0, -signal.SIGKILL}:
+        raise RuntimeError(f"{process.args} ended with {process.returncode}")
+    if process.stdout:
+        process.stdout.close()
+    return used.ru_utime + used.ru_stime
+
+
+def _clone(pools: _Pools) -> float:
+    """Clone; give the seconds."""
+    source = pools.source
+    started = time.monotonic()
+    identity = pools.snapshot.identity
+    source.clone(DatasetID(uuid4()), pools.dataset, identity, RECORD)
+    return time.monotonic() - started

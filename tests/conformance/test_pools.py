@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flocker.backends.btrfs.api import make_btrfs
+from flocker.backends.directory.api import make_directory
 from flocker.backends.pool_interface import IFilesystemPool
 from flocker.model.ids import DatasetID
 from flocker.testing.btrfs_pools import btrfs_filesystem
@@ -67,6 +68,28 @@ class TestMemoryPoolWithOrigins(TestMemoryPool):
     """The fake whose clones need their origin, as those of ZFS do."""
 
     clones_depend = True
+
+
+class TestDirectory(PoolConformance, ServingConformance, StreamConformance):
+    """Plain files, without root."""
+
+    limits = False
+    sends_all = True
+
+    @pytest.fixture(autouse=True)
+    def _directory(self, tmp_path):
+        self.directory = tmp_path
+
+    def pool(self, number: int) -> IFilesystemPool:
+        root = self.directory / f"pool-{number}"
+        root.mkdir(exist_ok=True)
+        return make_directory(root)
+
+    def mount_root(self, number: int) -> Path:
+        return self.directory / f"served-{number}"
+
+    def kill(self, node: Node, entering) -> None:
+        entering._stream.close()
 
 
 @pytest.fixture(scope="module")

@@ -50,9 +50,8 @@ WANTED = {
     "agent at rest with 200, of one CPU": at_most(
         0.1, f"CPU of its process in {IDLE:.0f} s, with at least one thorough look"
     ),
-    "round with 500 / with one, in memory": at_most(3.0, "CPU of the least disturbed"),
     "round with 500 / with one, on loop devices": at_most(
-        3.0, "the same; each alone on the machine"
+        3.0, "CPU of the least disturbed; each alone on the machine"
     ),
     "programs started in a round with 500": at_most(0.0, "audit events of Python"),
 }

@@ -161,6 +161,12 @@ def not_yet_valid(certificate: x509.Certificate) -> str:
     )
 
 
+def validity(certificate: x509.Certificate) -> str:
+    """Say from when until when a certificate is good."""
+    begins = _moment(certificate.not_valid_before_utc)
+    return f"good from {begins} until {_moment(certificate.not_valid_after_utc)}"
+
+
 def _text(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
     for attribute in name.get_attributes_for_oid(oid):
         if isinstance(attribute.value, str):

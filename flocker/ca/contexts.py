@@ -100,7 +100,7 @@ def server_context(
         return wrong_role(leaf, accepts)
 
     context, examiner = _context(ca, own), Examiner(ca, check, refused, noticed)
-    examiner.listen(context)
+    examiner.listen(context, own)
     return _Server(context, examiner)
 
 
@@ -213,7 +213,12 @@ class _Client:
 
 
 def _fail(protocol: TLSMemoryBIOProtocol, error: PeerRefused) -> None:
-    protocol.failVerification(Failure(error))
+    """Let the connection end for this reason.
+
+    Note [The alert goes out]: `failVerification` does the same, but ends the connection
+    at once, before OpenSSL's alert is sent. The server would never know why.
+    """
+    vars(protocol)["_reason"] = Failure(error)
 
 
 @implementer(IPolicyForHTTPS)

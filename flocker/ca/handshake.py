@@ -21,6 +21,7 @@ from flocker.ca.checking import (
     expired,
     foreign_issuer,
     not_yet_valid,
+    validity,
     wrong_cluster,
 )
 from flocker.ca.credentials import Credential
@@ -48,9 +49,23 @@ _NO_HANDSHAKE = {
 }
 """By the code of the alert we send (RFC 8446 §6)."""
 
+_BAD_CERTIFICATE = {
+    42: "bad certificate",
+    43: "unsupported certificate",
+    44: "certificate revoked",
+    45: "certificate expired",
+    46: "certificate unknown",
+    48: "unknown ca",
+    80: "internal error",
+}
+"""By the code of the alert that the other side sends when it refuses ours."""
+_OF_TIME = frozenset({"bad certificate", "certificate expired"})
+"""Alerts that may come of a date: OpenSSL calls what is not yet valid "bad"."""
+
 _THEIR_ALERTS = {
     "unknown ca": "it was not signed by the other side's authority",
     "certificate expired": "its time is over, or the other side's clock is wrong",
+    "certificate revoked": "the other side's log says why",
     "unsupported certificate": "its role is not admitted there",
     "bad certificate": "the other side's log says why",
     "certificate unknown": "the other side's log says why",
@@ -94,11 +109,16 @@ def explain(error: BaseException, own: Credential) -> str | None:
     _, found, alert = said.partition(" alert ")
     if not found:
         return f"the TLS handshake failed: {said}"
+    return _refused_ours("the other side", alert, own)
+
+
+def _refused_ours(who: str, alert: str, own: Credential) -> str:
     why = _THEIR_ALERTS.get(alert)
     if why is None:
-        return f"the other side ended the TLS handshake with the alert {alert!r}"
+        return f"{who} ended the TLS handshake with the alert {alert!r}"
     name = common_name_of(own.certificate.subject)
-    return f"the other side refused our certificate {name!r} ({alert}): {why}"
+    dates = f"; it is {validity(own.certificate)}" if alert in _OF_TIME else ""
+    return f"{who} refused our certificate {name!r} ({alert}): {why}{dates}"
 
 
 def _untrusted(
@@ -161,14 +181,16 @@ class Examiner:
 
         connection.set_verify(_MUTUAL, verify)
 
-    def listen(self, context: SSL.Context) -> None:
-        """Refuse in words, too, a peer who fails before showing a certificate."""
+    def listen(self, context: SSL.Context, own: Credential) -> None:
+        """Say it also of a peer who shows no certificate, or who refuses ours."""
 
         def inform(connection: SSL.Connection, where: int, code: int) -> None:
             alert = code & 0xFF
+            there = _peer_address(connection.get_app_data())  # Twisted's protocol
             if where == SSL.SSL_CB_WRITE_ALERT and alert in _NO_HANDSHAKE:
-                there = _peer_address(connection.get_app_data())  # Twisted's protocol
                 self.refused(f"{there} {_NO_HANDSHAKE[alert]}")
+            if where == SSL.SSL_CB_READ_ALERT and alert in _BAD_CERTIFICATE:
+                self.refused(_refused_ours(there, _BAD_CERTIFICATE[alert], own))
 
         context.set_info_callback(inform)
 

@@ -142,9 +142,8 @@ def _judge_node(node: NodeAnswer, version: str) -> Iterator[Finding]:
     if node.refused is not None:
         yield bad(
             "agents",
-            f"two machines claim to be {called}: {node.refused}",
-            "give each machine a certificate of its own: flocker-ca "
-            "create-node-certificate",
+            f"an agent of {called} is refused: {node.refused}",
+            "flocker-ca create-node-certificate makes one for one more machine",
         )
     for backend in node.backends:
         if backend.instance is None:

@@ -199,7 +199,7 @@ def node_dead(
 @as_json
 @pass_session
 def node_alive(session: Session, *, node: str, json: bool) -> None:
-    """Take back that NODE is dead; what was taken from it stays taken."""
+    """Take back that NODE is dead, while nothing was taken from it."""
 
     async def say(work: Work, found: NodeAnswer) -> NodeAnswer:
         return await work.client.declare_alive(found.uuid)
@@ -250,7 +250,7 @@ def describe(node: NodeAnswer) -> list[str]:
         for each in node.backends
     ]
     if node.refused is not None:
-        lines.append(f"A second machine was refused: {node.refused}.")
+        lines.append(f"An agent of it was refused: {node.refused}.")
     return lines
 
 

@@ -80,7 +80,7 @@ def _status(value: Any, known: _Known) -> str:  # noqa: ANN401 - JSON
 
 def _node(value: Any, known: _Known) -> str:  # noqa: ANN401 - JSON
     if value["refused"]:
-        return f"{known.node(value['uuid'])}: refused {value['refused']}"
+        return f"an agent of {known.node(value['uuid'])} is refused: {value['refused']}"
     contact = "connected" if value["connected"] else "not connected"
     return f"{known.node(value['uuid'])} is {contact}"
 

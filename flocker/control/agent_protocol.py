@@ -146,14 +146,35 @@ class AgentProtocol(Connection):
     def _hello(
         self, protocol: int, identity: bytes, boot: str, number: int
     ) -> Deferred[dict[str, object]]:
-        return Deferred.fromCoroutine(self._greet(protocol, identity, boot, number))
+        return Deferred.fromCoroutine(self._answer(protocol, identity, boot, number))
+
+    async def _answer(
+        self, protocol: int, identity: bytes, boot: str, number: int
+    ) -> dict[str, object]:
+        """Let it in, or refuse it and say so here too."""
+        try:
+            return await self._greet(protocol, identity, boot, number)
+        except (AgentRefused, BadPayload, ProtocolMismatch) as refusal:
+            assert self.transport is not None  # noqa: S101  (it has just spoken)
+            node, why = self._factory.identify(self.transport), str(refusal)
+            logging.message(
+                "flocker:control:agent-refused",
+                node=str(node),
+                host=self.peer_host(),
+                why=why,
+                peer=self.peer(),
+            )
+            if not isinstance(refusal, BadPayload):
+                self._factory.observations.refused(node, why)
+            raise
 
     async def _greet(
         self, protocol: int, identity: bytes, boot: str, number: int
     ) -> dict[str, object]:
         if protocol != PROTOCOL:
             raise ProtocolMismatch(
-                f"the agent speaks protocol {protocol}, control {PROTOCOL}"
+                f"the agent at {self.peer_host()} speaks protocol {protocol}, control"
+                f" {PROTOCOL}; both must be of one version"
             )
         try:
             claimed = decode(AgentIdentity, identity)
@@ -191,14 +212,11 @@ class AgentProtocol(Connection):
         agents = self._factory.agents
         while (older := agents.connection_of(claimed.node)) is not None:
             if not _is_same(older.identity, claimed) and await older.lives():
-                words = both_claim(
-                    claimed, self.peer_host(), older.identity, older.peer_host()
+                raise AgentRefused(
+                    both_claim(
+                        claimed, self.peer_host(), older.identity, older.peer_host()
+                    )
                 )
-                self._factory.observations.refused(claimed.node, words)
-                logging.message(
-                    "flocker:control:agent-refused", why=words, peer=self.peer()
-                )
-                raise AgentRefused(words)
             older.abort(f"{self.peer()} takes its place")
             agents.disconnected(older)
 

@@ -13,7 +13,7 @@ from flocker.model.changes import Change, NodeEdit
 from flocker.model.cluster import NodeSight
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
-from flocker.model.ids import NodeID
+from flocker.model.ids import DatasetID, NodeID
 from flocker.model.leases import wanted_on
 from flocker.model.nodes import DeadMark, Evidence, Node
 
@@ -44,6 +44,22 @@ class NodeAlive(FlockerError):
         return (
             f"node {self.node} ({self.host}) is connected, so it is not dead; stop it"
             " first, or cordon it and move its datasets"
+        )
+
+
+@frozen
+class NodeBereft(FlockerError):
+    """Something was taken from a node since it was marked dead."""
+
+    node: NodeID
+    taken: tuple[DatasetID, ...]
+
+    def words(self) -> str:
+        """Name the node, what was taken, and what happens when it is back."""
+        first = ", ".join(str(dataset) for dataset in self.taken[:3])
+        return (
+            f"another node has what node {self.node} had: {first}; so it must let go of"
+            " its mounts first, which it does by itself when it is back, or reboot"
         )
 
 
@@ -104,12 +120,19 @@ def declare_dead(
     )
 
 
-def declare_alive(configuration: Configuration, node: NodeID) -> Change:
-    """Take the mark from a node. Raises `NodeUnknown`.
+def declare_alive(
+    configuration: Configuration,
+    taken: Callable[[NodeID], tuple[DatasetID, ...]],
+    node: NodeID,
+) -> Change:
+    """Take the mark from a node. Raises `NodeUnknown`, `NodeBereft`.
 
-    What was taken from it meanwhile stays where it is.
+    Its mounts of what others have now are void; only standing down ends them.
     """
     found = _found(configuration, node)
+    bereft = taken(node) if found.is_dead else ()
+    if bereft:
+        raise NodeBereft(node, bereft)
     return _become(found, evolve(found, dead=None))
 
 

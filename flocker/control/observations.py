@@ -29,7 +29,7 @@ class Watcher(Protocol):
         """Other facts are known of `datasets`."""
 
     def sighted(self, sight: NodeSight) -> None:
-        """A node came, went, or was refused a second agent."""
+        """A node came, went, or an agent of it was turned away."""
 
 
 class Observations:
@@ -97,6 +97,20 @@ class Observations:
                 if not nodes:
                     del self._acting[dataset]
 
+    def taken_from(self, node: NodeID) -> tuple[DatasetID, ...]:
+        """The datasets that a node had when it was last heard, and another has now."""
+        return tuple(
+            sorted(
+                (
+                    dataset
+                    for dataset in self.reported_by(node)
+                    if self.facts(dataset)[node].fact.holds
+                    and set(self.held_by(dataset)) - {node}
+                ),
+                key=str,
+            )
+        )
+
     def recall(self, nodes: Iterable[Node]) -> None:
         """Know of nodes that an earlier process has seen, and nothing they said."""
         for node in nodes:
@@ -160,9 +174,10 @@ class Observations:
         self._nodes[node] = evolve(self._nodes[node], last_seen=now)
 
     def refused(self, node: NodeID, words: str) -> None:
-        """A second agent claimed to be `node`; remember who. It will try again."""
-        if self._nodes[node].refused != words:
-            self._see(evolve(self._nodes[node], refused=words))
+        """An agent of `node` was turned away; remember why. It will try again."""
+        sight = self._nodes.get(node)
+        if sight is not None and sight.refused != words:
+            self._see(evolve(sight, refused=words))
 
     def stood_down(self, node: NodeID) -> None:
         """A connected node has let go of everything, as it was told."""

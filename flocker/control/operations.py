@@ -14,7 +14,11 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from flocker.control.deadlines import Deadlines
 from flocker.control.leases import leased_to
 from flocker.control.observations import Observations
-from flocker.control.persistence.interface import IConfigurationStore, RevisionConflict
+from flocker.control.persistence.interface import (
+    IConfigurationStore,
+    RevisionConflict,
+    StoreUnavailable,
+)
 from flocker.control.slices import Placement
 from flocker.control.upkeep import RETENTION, Times, due, upkeep
 from flocker.model.changes import Change, apply, between
@@ -37,6 +41,9 @@ LONGEST_ALARM = 3600.0
 
 UPKEEP_RETRY = 1.0
 """Seconds until upkeep tries again what the store refused."""
+
+DOUBT = 1.0
+"""Seconds until the store is asked what became of a commit that failed, and again."""
 
 
 class Listener(Protocol):
@@ -66,7 +73,11 @@ class Timing:
 
 
 class Operations:
-    """The wanted configuration of the cluster, and the only way to change it."""
+    """The wanted configuration of the cluster, and the only way to change it.
+
+    Note [Failed and durable]: a commit may be on the disk though its end was an error.
+    Nobody is told of it then; so the store is read again as soon as it works.
+    """
 
     def __init__(
         self,
@@ -91,6 +102,7 @@ class Operations:
         self._timing = timing
         self._started = timing.now()
         self._deadlines = Deadlines()
+        self._doubt: IDelayedCall | None = None
         self._alarm: IDelayedCall | None = None
         self._alarm_for: float | None = None
         for dataset in {*configuration.leases, *configuration.datasets}:
@@ -100,9 +112,10 @@ class Operations:
 
     def stop(self) -> None:
         """Ask for no more upkeep."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        for call in (self._alarm, self._doubt):
+            if call is not None:
+                call.cancel()
+        self._alarm = self._doubt = None
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` of every change from now on, in order."""
@@ -201,14 +214,41 @@ class Operations:
                 except RevisionConflict:
                     await self._catch_up()
                     continue
+                except StoreUnavailable:
+                    self._doubt_it()
+                    raise
             self._follow(change, after)
             return change
         raise TooContended(ATTEMPTS)
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self) -> Change:
         """Take in what others wrote, or we did when it seemed to have failed."""
         found = await self._store.load()
-        self._follow(between(self.configuration, found), found)
+        change = between(self.configuration, found)
+        if found.revision != self.configuration.revision:
+            self._follow(change, found)
+        return change
+
+    def _doubt_it(self) -> None:
+        """Look soon what became of a commit; see Note [Failed and durable]."""
+        if self._doubt is None:
+            self._doubt = self._clock.callLater(DOUBT, self._look_again)
+
+    def _look_again(self) -> None:
+        self._doubt = None
+        _ = Deferred.fromCoroutine(self._read_again())
+
+    async def _read_again(self) -> None:
+        await self._turn.acquire()
+        try:
+            await self._store.check()
+            change = await self._catch_up()
+        except FlockerError:
+            self._doubt_it()  # who asks for anything is told what is wrong
+            return
+        finally:
+            self._turn.release()
+        self.heard_of(self._concerned(change))
 
     def _follow(self, change: Change, after: Configuration) -> None:
         self.configuration = after

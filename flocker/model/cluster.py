@@ -203,7 +203,7 @@ class NodeSight:
     """What control sees of a node; times are control's steady clock, in seconds.
 
     `since` is when it came or went, `joined` when it last came; `refused` is a sentence
-    about a second agent that was turned away, if one was. `stood_down` says that it has
+    about an agent that was turned away, if one was. `stood_down` says that it has
     let go of everything since, because it was marked dead.
     """
 

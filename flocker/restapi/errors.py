@@ -18,7 +18,7 @@ from flocker.control.datasets import (
     TooSmallForFilesystem,
 )
 from flocker.control.leases import LeaseHeld, LeaseNotFound, OnItsWay
-from flocker.control.nodes import NodeAlive, NodeInUse, NodeUnknown
+from flocker.control.nodes import NodeAlive, NodeBereft, NodeInUse, NodeUnknown
 from flocker.control.operations import TooContended
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
 from flocker.control.volumes import VolumeClaimed, VolumeNotFound, VolumeOfAnother
@@ -151,6 +151,7 @@ STATUS: Mapping[type[FlockerError], int] = {
     DatasetExists: 409,
     LeaseHeld: 409,
     NodeAlive: 409,
+    NodeBereft: 409,
     NodeInUse: 409,
     NodeLacksBackend: 409,
     NodeRefuses: 409,

@@ -76,14 +76,15 @@ class NodeRegistry:
     @endpoint(
         "DELETE",
         "/v1/configuration/nodes/<node_id>/dead",
-        {200: "node_status", 404: "error"},
+        {200: "node_status", 404: "error", 409: "error"},
     )
     async def declare_alive(self, call: Call, node_id: str) -> Answer:
-        """Take the mark from a node; what was taken from it meanwhile stays taken."""
+        """Take the mark from a node, while nothing was taken from it."""
         node = read_node_id(node_id)
 
         def decide(configuration: Configuration) -> Change:
-            return nodes.declare_alive(configuration, node)
+            taken = self._observations.taken_from
+            return nodes.declare_alive(configuration, taken, node)
 
         return await self._do(call, node, decide)
 

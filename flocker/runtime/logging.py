@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path, PurePath
 from typing import Any, TextIO
@@ -23,7 +24,7 @@ from twisted.logger import (
     LogEvent,
     LogLevel,
     formatEvent,
-    globalLogPublisher,
+    globalLogBeginner,
 )
 from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
@@ -216,8 +217,18 @@ def start_logging(destination: Destination | None = None) -> Destination:
     """
     added = unflooded(destination or lines_to(sys.stdout))
     eliot.add_destinations(added)
-    globalLogPublisher.addObserver(_FromTwisted())
+    _hear_twisted()
     return added
+
+
+@cache
+def _hear_twisted() -> None:
+    """Take Twisted's messages, those from before too.
+
+    Until somebody does, it writes critical ones to standard error. Once a process:
+    they go to all of eliot's destinations.
+    """
+    globalLogBeginner.beginLoggingTo([_FromTwisted()], redirectStandardIO=False)
 
 
 @implementer(ILogObserver)

@@ -1,9 +1,11 @@
 """What fails again and again, said at growing intervals with a count. Pure.
 
 `flocker.runtime.logging` puts this before every destination: whoever logs need not
-think of it. A *failure* is a message with a cause: the field ``why`` or ``error``.
+think of it. A *failure* is a message with a cause: the field ``why`` or ``error``, or
+``text`` where it comes from Twisted.
 """
 
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
@@ -19,9 +21,11 @@ REMEMBERED = 1000
 TIMES = "times"
 """The field that counts, since it was last said, how often it came."""
 
-_CAUSES = ("why", "error")
+_CAUSES = ("why", "error", "text")
 _OF_ITS_OWN = frozenset({"timestamp", "task_uuid", "task_level", "traceback", "peer"})
 """Fields that differ though it is the same."""
+_PORT = re.compile(r"([0-9]+(?:\.[0-9]+){3}|\]):[0-9]{1,5}\b")
+"""A port behind an address: whoever tries again comes from another one."""
 
 
 @define
@@ -74,7 +78,7 @@ def unrepeated(entry: dict[str, Any], repeats: Repeats) -> dict[str, Any] | None
 
 
 def _identity(entry: Mapping[str, Any]) -> Iterator[Hashable]:
-    """Name what makes it the same failure: its words, not its numbers."""
+    """Name what makes it the same failure: its words, not its numbers or ports."""
     for name, value in entry.items():
         if name not in _OF_ITS_OWN and not isinstance(value, (int, float)):
-            yield name, str(value)
+            yield name, _PORT.sub(r"\1", str(value))

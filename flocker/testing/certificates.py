@@ -91,6 +91,22 @@ def an_old_cluster(name: str = "old") -> Cluster:
     )
 
 
+def dated(
+    authority: Credential, own: Credential, begins: datetime, ends: datetime
+) -> Credential:
+    """The same certificate as `own` for another time."""
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(own.certificate.subject)
+        .issuer_name(authority.certificate.subject)
+        .public_key(own.key.public_key())
+        .serial_number(1)
+        .not_valid_before(begins)
+        .not_valid_after(ends)
+    )
+    return _signed_like(builder, own, authority)
+
+
 def hand_made(
     authority: Credential, own: Credential, name: str, unit: str | None
 ) -> Credential:
@@ -110,6 +126,13 @@ def hand_made(
         .not_valid_before(MADE)
         .not_valid_after(MADE + VALIDITY)
     )
+    return _signed_like(builder, own, authority)
+
+
+def _signed_like(
+    builder: x509.CertificateBuilder, own: Credential, authority: Credential
+) -> Credential:
+    """Give a certificate the key and extensions of another."""
     for extension in own.certificate.extensions:
         builder = builder.add_extension(extension.value, critical=extension.critical)
     return Credential(builder.sign(authority.key, SHA256()), own.key)

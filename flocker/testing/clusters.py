@@ -6,7 +6,7 @@ The cluster is a sandbox: real daemons, TLS, ext4. Who writes a driver may use i
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from signal import SIGKILL
 from uuid import UUID, uuid4
@@ -229,15 +229,22 @@ def _is_on(sandbox: Sandbox, machine: MachineName) -> bool:
 
 @contextmanager
 def live_cluster(
-    nodes: int, runs: Programs | None = None, *, docker: bool = False
+    nodes: int,
+    runs: Programs | None = None,
+    *,
+    docker: bool = False,
+    age: timedelta = timedelta(),
 ) -> Iterator[LiveCluster]:
-    """Make a cluster in a sandbox of its own, and take it down."""
+    """Make a cluster in a sandbox of its own, and take it down.
+
+    Its certificates are of that `age`.
+    """
     name = SandboxName(f"test-{uuid4().hex[:8]}")
     try:
         made = cluster.up(
             default_layout(name),
             nodes,
-            datetime.now(UTC),
+            datetime.now(UTC) - age,
             lambda _: None,
             runs,
             docker=docker,

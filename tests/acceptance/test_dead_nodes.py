@@ -48,6 +48,14 @@ def declare_dead(live: LiveCluster, node: MachineName) -> None:
     live.flockerctl("node", "dead", str(live.id_of(node)), "--i-have-checked")
 
 
+def cannot_be_taken_back(
+    live: LiveCluster, node: MachineName, dataset: DatasetID
+) -> None:
+    """A mark stays once something was taken; what it was is said."""
+    refused = live.flockerctl("node", "alive", str(live.id_of(node)), expected=5)
+    assert str(dataset) in refused.err.decode()
+
+
 def restart_control(live: LiveCluster) -> None:
     """Cut control's power, and switch it on again."""
     live.kill(CONTROL)
@@ -133,6 +141,8 @@ def test_wrongly_declared_dead(live: LiveCluster, *, restarted: bool) -> None:
     live.write(one, path / "before", "of the old side")
     declare_dead(live, one)
     live.mounted(dataset, two)
+    if not restarted:  # a new control does not know what the node had
+        cannot_be_taken_back(live, one, dataset)
     live.write(two, path / "after", "of the new side")
     with pytest.raises(ProcessFailed, match="Input/output error"):
         live.write(one, path / "late", "of the old side")

@@ -1,7 +1,8 @@
 /* Preloaded into a process: a disk that fails, or that forgets what was not synced.
  *
  * FAULTY_DISK names the directory that it is about. While the file FAULTY_DISK.eio or
- * FAULTY_DISK.erofs exists, writing and syncing there fails with that error. If FAULTY_DISK.synced exists, what
+ * FAULTY_DISK.erofs exists, writing and syncing there fails with that error; while
+ * FAULTY_DISK.unreadable exists, reading fails. If FAULTY_DISK.synced exists, what
  * is synced is copied there: contents by inode, and at the sync of the directory the
  * inode of every name. From these a test makes what a power cut would leave.
  */
@@ -43,6 +44,14 @@ static int fails(int fd) {
     else return 0;
     int error = errno, here = is_here(fd);
     errno = error;
+    return here;
+}
+
+static int cannot_be_read(int fd) {
+    char flag[4096];
+    if (!beside(".unreadable", flag, sizeof flag)) return 0;
+    int here = is_here(fd);
+    errno = EIO;
     return here;
 }
 
@@ -119,4 +128,14 @@ ssize_t pwrite(int fd, const void *data, size_t size, off_t at) {
 ssize_t write(int fd, const void *data, size_t size) {
     REAL(write);
     return fails(fd) ? -1 : real(fd, data, size);
+}
+
+ssize_t pread64(int fd, void *data, size_t size, off64_t at) {
+    REAL(pread64);
+    return cannot_be_read(fd) ? -1 : real(fd, data, size, at);
+}
+
+ssize_t read(int fd, void *data, size_t size) {
+    REAL(read);
+    return cannot_be_read(fd) ? -1 : real(fd, data, size);
 }

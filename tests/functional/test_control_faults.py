@@ -270,6 +270,17 @@ def spoilt(path: Path, how: str) -> None:
     elif how == "newer":
         with closing(sqlite3.connect(path)) as store:
             store.execute("PRAGMA user_version = 99")
+    elif how == "newer, with a journal":
+        subprocess.run([sys.executable, "-c", NEWER, str(path)], check=False)
+        assert path.with_name(f"{STORE}-wal").stat().st_size > 0
+
+
+NEWER = """
+import os, sqlite3, sys
+store = sqlite3.connect(sys.argv[1], isolation_level=None)
+store.execute("PRAGMA user_version = 99")
+os.kill(os.getpid(), 9)
+"""
 
 
 @pytest.mark.parametrize(
@@ -281,6 +292,7 @@ def spoilt(path: Path, how: str) -> None:
         ("a text", "not a database"),
         ("somebody else's", "not a file of Flocker"),
         ("newer", "number 99"),
+        ("newer, with a journal", "number 99"),
     ],
 )
 def test_unusable_store(
@@ -293,7 +305,25 @@ def test_unusable_store(
             post(control)
     path = data / STORE
     spoilt(path, how)
-    before = path.read_bytes()
+    before = files(data)
+    line = refuses_to_start(data, certificates)
+    assert str(path) in line
+    assert words in line
+    assert "restore" in line
+    assert files(data) == before
+
+
+def files(data: Path) -> dict[str, bytes]:
+    """The store, and its journal if there is something in it."""
+    journal = data / f"{STORE}-wal"
+    found = {STORE: (data / STORE).read_bytes()}
+    if journal.exists() and journal.stat().st_size:
+        found[journal.name] = journal.read_bytes()
+    return found
+
+
+def refuses_to_start(data: Path, certificates: Path, **environment: str) -> str:
+    """A service does not start, and says why in one line."""
     options = ["-d", data, "-c", certificates, "-p", PORT, "-a", PORT]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *map(str, options)],
@@ -301,14 +331,32 @@ def test_unusable_store(
         text=True,
         check=False,
         timeout=60,
+        env={**os.environ, **environment},
     )
     assert done.returncode == 1
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, lines
-    assert str(path) in lines[0]
-    assert words in lines[0]
-    assert "restore" in lines[0]
-    assert path.read_bytes() == before
+    (line,) = done.stderr.strip().splitlines()
+    return line
+
+
+@pytest.mark.parametrize("flag", ["eio", "erofs", "unreadable"])
+def test_failing_disk_at_the_start(
+    tmp_path: Path, certificates: Path, bad_disk: Path, flag: str
+) -> None:
+    """With a disk that fails it does not start, and says so; nothing is harmed."""
+    data = tmp_path / "data"
+    with running(data, certificates, stop=signal.SIGKILL) as control:
+        kept = {post(control).body["dataset_id"] for _ in range(3)}
+    before = files(data)
+    fault = data.with_name(f"data.{flag}")
+    fault.touch()
+    environment = {"LD_PRELOAD": str(bad_disk), "FAULTY_DISK": str(data)}
+    line = refuses_to_start(data, certificates, **environment)
+    assert str(data) in line
+    assert "fault in Flocker" not in line
+    assert files(data) == before
+    fault.unlink()
+    with running(data, certificates, environment=environment) as control:
+        assert stored(control) == kept
 
 
 def test_out_of_files(tmp_path: Path, certificates: Path) -> None:

@@ -160,3 +160,37 @@ def test_logfile(tmp_path: Path) -> None:
     )
     types = [json.loads(line)["message_type"] for line in path.read_text().splitlines()]
     assert (ran.stdout, ran.stderr, types) == (b"", b"", ["test:served"])
+
+
+FAULTY = """
+from twisted.internet.defer import Deferred, fail
+from flocker.runtime.logging import start_logging
+from flocker.runtime.main import run_service
+
+async def start(reactor):
+    async def stop():
+        pass
+    reactor.callLater(0, lambda: 1 // 0)
+    reactor.callLater(0.1, reactor.stop)
+    return stop
+
+fail(KeyError("before"))
+start_logging()
+run_service(start)
+"""
+
+
+def test_faults_are_said_once() -> None:
+    """What goes wrong in the reactor stands in the log, once, and nowhere else."""
+    ran = subprocess.run(
+        [sys.executable, "-c", FAULTY], capture_output=True, text=True, check=True
+    )
+    told = [json.loads(line) for line in ran.stdout.splitlines()]
+    faults = [each["traceback"] for each in told if "traceback" in each]
+    assert [
+        fault.strip().splitlines()[-1].removeprefix("Failure: ") for fault in faults
+    ] == [
+        "builtins.KeyError: 'before'",
+        "builtins.ZeroDivisionError: integer division or modulo by zero",
+    ]
+    assert ran.stderr == ""

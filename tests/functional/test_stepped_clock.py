@@ -2,11 +2,9 @@
 
 import os
 import re
-import shutil
 import signal
 import socket
 import ssl
-import subprocess
 import time
 from contextlib import suppress
 from datetime import datetime
@@ -16,6 +14,7 @@ from uuid import uuid4
 import pytest
 
 from flocker.testing.certificates import a_cluster
+from tests.clocks import build, faked, step
 from tests.functional.control_service import Control, furnish, running
 
 HOUR = 3600
@@ -30,35 +29,7 @@ CLOSED_WITHIN = 40.0
 @pytest.fixture
 def clock(tmp_path: Path) -> Path:
     """The file that says by how much the clock is wrong."""
-    file = tmp_path / "offset"
-    file.write_text("+0\n")
-    return file
-
-
-def faked(clock: Path) -> dict[str, str]:
-    """The environment of a process whose time of day is set by a file."""
-    program = shutil.which("faketime")
-    if program is None:
-        pytest.skip("faketime is missing")
-    told = subprocess.run(
-        [program, "-f", "+0", "sh", "-c", "echo $LD_PRELOAD"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return {
-        "LD_PRELOAD": told.stdout.strip(),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-
-
-def step(clock: Path, seconds: int) -> None:
-    """Set the clock, as an administrator or a time server does."""
-    new = clock.with_suffix(".new")
-    new.write_text(f"{seconds:+d}\n")
-    new.rename(clock)
+    return tmp_path / "offset"
 
 
 def date_of(control: Control) -> float:
@@ -88,7 +59,7 @@ def is_closed(control: Control) -> bool:
 def test_stepped(tmp_path: Path, clock: Path, seconds: int) -> None:
     """No lease ends, no time-out comes early or never, no age is that of the clock."""
     certificates = furnish(tmp_path / "etc", a_cluster())
-    environment = faked(clock)
+    environment = faked(build(tmp_path), clock)
     with running(tmp_path / "data", certificates, environment=environment) as control:
         node, dataset = str(uuid4()), str(uuid4())
         new = {"primary": node, "dataset_id": dataset}
@@ -109,7 +80,7 @@ def test_stepped(tmp_path: Path, clock: Path, seconds: int) -> None:
 def test_suspended(tmp_path: Path, clock: Path) -> None:
     """A service that stood still, and finds it ten minutes later, goes on."""
     certificates = furnish(tmp_path / "etc", a_cluster())
-    environment = faked(clock)
+    environment = faked(build(tmp_path), clock)
     with running(tmp_path / "data", certificates, environment=environment) as control:
         node, dataset = str(uuid4()), str(uuid4())
         new = {"primary": node, "dataset_id": dataset}

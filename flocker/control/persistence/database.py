@@ -6,7 +6,7 @@ Used by `flocker.control.persistence.sqlite` (in its writer thread) and `opening
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -175,7 +175,7 @@ class Database:
         return self._open
 
     def _check(self) -> schema.Meta:
-        marks = [self._value(f"PRAGMA {m}") for m in ("application_id", "user_version")]
+        marks = self._marks()
         if marks[0] != schema.APPLICATION_ID:
             raise schema.Malformed("it is not a file of Flocker's control service")
         if marks[1] != schema.FORMAT and marks[1] not in schema.UPGRADES:
@@ -190,6 +190,24 @@ class Database:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._upgrade()
         return self._meta()
+
+    def _marks(self) -> tuple[int, int]:
+        """Say whose file it is, and its format, without changing it or its journal.
+
+        SQLite brings a journal into the file when its last connection ends, but for one
+        that may only read. Such a one cannot undo what a killed process left half done;
+        then the file is opened as ever.
+        """
+        looking = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=LOCK_TIMEOUT
+        )
+        with closing(looking):
+            try:
+                return _read_marks(looking)
+            except sqlite3.OperationalError as error:
+                if _code(error) & 0xFF != sqlite3.SQLITE_READONLY:
+                    raise
+        return _read_marks(self._connection)
 
     def _upgrade(self) -> None:
         """Take a file of an older format to ours, all the way or not at all."""
@@ -261,6 +279,14 @@ def _translated(path: Path) -> Iterator[None]:
         raise StoreUnavailable(str(path), _reason(error)) from error
     except OSError as error:
         raise StoreUnavailable(str(path), error.strerror or str(error)) from error
+
+
+def _read_marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    found = [
+        connection.execute(f"PRAGMA {mark}").fetchone()[0]
+        for mark in ("application_id", "user_version")
+    ]
+    return found[0], found[1]
 
 
 def _code(error: sqlite3.Error) -> int:

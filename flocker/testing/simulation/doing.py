@@ -169,9 +169,11 @@ def _mark_dead(what: h.MarkDead, scene: Scene) -> None:
 
 @do.register
 def _mark_alive(what: h.MarkAlive, scene: Scene) -> None:
-    machine = scene.machine(what.machine)
-    scene.world.invariants.pardoned.add(machine.era)
-    scene.ask(partial(nodes.declare_alive, node=machine.node))
+    machine, control = scene.machine(what.machine), scene.world.control
+    if control is not None:
+        scene.world.invariants.pardoned.add(machine.era)
+        taken = control.observations.taken_from
+        scene.ask(partial(nodes.declare_alive, taken=taken, node=machine.node))
 
 
 # What happens to processes and machines.

@@ -298,6 +298,10 @@ def test_client_says_whom_it_refuses(server: Credential, sentence: str) -> None:
         said = said.replace("user-alice", "control-service")
     assert talk.silent
     assert talk.client_refused == [said]
+    (told,) = talk.server_refused
+    assert told.startswith(
+        f"the peer refused our certificate '{common_name_of(server)}' ("
+    )
     assert isinstance(talk.client.lost, PeerRefused)
     assert explain(talk.client.lost, MINE.user) == said
 
@@ -330,6 +334,55 @@ def test_dates_are_told(made: Any, complaint: str) -> None:
     assert talk.server_refused == [
         f"the peer presented the certificate 'user-bob': {complaint}"
     ]
+
+
+@pytest.mark.parametrize("limit", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
+@pytest.mark.parametrize(
+    ("made", "alert", "ours", "theirs"),
+    [
+        (
+            MADE - 2 * VALIDITY,
+            "certificate expired",
+            "one that expired on 2006-01-06 00:00 UTC",
+            (
+                "its time is over, or the other side's clock is wrong; it is good from "
+                "1986-01-10 23:00 UTC until 2006-01-06 00:00 UTC"
+            ),
+        ),
+        (
+            MADE + VALIDITY / 2,
+            "bad certificate",
+            "one valid only from 2035-12-29 23:00 UTC (is a clock wrong?)",
+            (
+                "the other side's log says why; it is good from "
+                "2035-12-29 23:00 UTC until 2045-12-27 00:00 UTC"
+            ),
+        ),
+    ],
+    ids=["expired", "not yet valid"],
+)
+def test_both_sides_tell_dates(
+    made: Any, alert: str, ours: str, theirs: str, limit: int
+) -> None:
+    """Who is refused for a date says it too, be it the client or the server."""
+    founder = Authority(MINE.authority)
+    late = founder.control(["localhost"], KeyType.ECDSA, made)
+    talk = converse(late, MINE.user, Role.USER, limit=limit)
+    complaint = f"expected one that is valid now, got {ours}"
+    assert talk.client_refused == [
+        f"the peer presented the certificate 'control-service': {complaint}"
+    ]
+    assert talk.server_refused == [
+        f"the peer refused our certificate 'control-service' ({alert}): {theirs}"
+    ]
+    bob = founder.user("bob", KeyType.ECDSA, made)
+    talk = converse(MINE.control, bob, Role.USER, limit=limit)
+    assert talk.server_refused == [
+        f"the peer presented the certificate 'user-bob': {complaint}"
+    ]
+    assert explain(talk.client.lost, bob) == (
+        f"the other side refused our certificate 'user-bob' ({alert}): {theirs}"
+    )
 
 
 def of_another_cluster(own: Credential, unit: str | None) -> Credential:

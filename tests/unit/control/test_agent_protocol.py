@@ -246,8 +246,22 @@ def test_other_protocol(control):
         )
     )
     assert isinstance(failure.value, ProtocolMismatch)
-    assert str(failure.value) == f"the agent speaks protocol 7, control {PROTOCOL}"
+    assert str(failure.value) == (
+        f"the agent at 10.0.0.1 speaks protocol 7, control {PROTOCOL};"
+        " both must be of one version"
+    )
     assert control.observations.nodes == {}
+
+
+def test_other_protocol_of_a_member(control):
+    """A node that was a member, and was upgraded before control, shows why it waits."""
+    control.agent().wire.client.vanish()
+    control.settle()
+    dialled = control.dial()
+    dialled.ask(
+        dialled.link.callRemote(Hello, protocol=7, identity=b"", boot="", number=0)
+    )
+    assert "protocol 7" in control.observations.nodes[node_id()].refused
 
 
 def test_another_nodes_certificate(control):

@@ -83,8 +83,29 @@ def test_first_evidence_stays():
 def test_alive():
     """The mark is taken off."""
     before = knowing(a_node(1, dead=a_mark(1)))
-    after = apply(nodes.declare_alive(before, node_id(1)), before)
+    after = apply(nodes.declare_alive(before, nothing_taken, node_id(1)), before)
     assert after.nodes[node_id(1)] == a_node(1)
+
+
+def nothing_taken(node):
+    """Others have nothing of what the node had."""
+    return ()
+
+
+def test_alive_after_all_was_taken():
+    """A node from which something was taken must stand down; the mark stays."""
+    before = knowing(a_node(1, dead=a_mark(1)))
+    with pytest.raises(nodes.NodeBereft) as caught:
+        nodes.declare_alive(before, lambda node: (dataset_id(3),), node_id(1))
+    assert str(dataset_id(3)) in str(caught.value)
+    assert "when it is back" in str(caught.value)
+
+
+def test_alive_anyway():
+    """Of a node that is not marked nothing is asked, whoever has what it had."""
+    before = knowing(a_node(1))
+    taken = (dataset_id(3),)
+    assert not nodes.declare_alive(before, lambda node: taken, node_id(1))
 
 
 def test_unknown():
@@ -92,7 +113,7 @@ def test_unknown():
     for say in (
         lambda: nodes.tell(knowing(), node_id(1), {}, cordoned=True),
         lambda: nodes.declare_dead(knowing(), silent, node_id(1), MARK, 1.0),
-        lambda: nodes.declare_alive(knowing(), node_id(1)),
+        lambda: nodes.declare_alive(knowing(), nothing_taken, node_id(1)),
         lambda: nodes.forget(knowing(), silent, node_id(1)),
     ):
         with pytest.raises(nodes.NodeUnknown):

@@ -232,3 +232,17 @@ def test_watched_reboot():
     watching = Watching(observations)
     observations.connected(an_identity(1, era=2), LATER)
     assert watching.told == [(node_id(1), True, None), {dataset_id(1)}]
+
+
+def test_taken():
+    """Taken is what a node had when it was last heard, and a connected one has now."""
+    observations = connected(1, 2, 3)
+    had = [(a_fact(number), 0.0) for number in (1, 2, 3)]
+    observations.replace(node_id(1), had, NOW)
+    observations.disconnected(node_id(1), NOW)
+    assert observations.taken_from(node_id(1)) == ()
+    observations.replace(node_id(2), [(a_fact(1), 0.0)], NOW)
+    observations.replace(node_id(3), [(a_fact(2), 0.0)], NOW)
+    observations.edit(node_id(2), [(a_fact(3, Condition.ELSEWHERE), 0.0)], [], NOW)
+    observations.disconnected(node_id(3), NOW)
+    assert observations.taken_from(node_id(1)) == (dataset_id(1),)

@@ -21,6 +21,7 @@ from flocker.control.leases import acquire
 from flocker.control.observations import Observations
 from flocker.control.operations import (
     ATTEMPTS,
+    DOUBT,
     LONGEST_ALARM,
     UPKEEP_RETRY,
     Operations,
@@ -282,6 +283,40 @@ def test_commit_that_seemed_to_fail():
     assert setup.operations.configuration == Configuration()
     assert ids(setup.change(creating(2))[0]) == {dataset_id(1), dataset_id(2)}
     assert [revision for _, revision in setup.heard.told] == [1, 2]
+
+
+def test_commit_that_seemed_to_fail_is_found():
+    """Nobody need ask for anything: it is announced once the store works again."""
+    setup = Setup(ForgetfulStore())
+    setup.store.lies = True
+    assert error(setup.change(creating(1))) is BROKEN
+    setup.store.broken = "full"
+    setup.clock.advance(DOUBT)
+    setup.clock.advance(DOUBT)
+    assert setup.heard.told == []
+    setup.store.broken = None
+    setup.clock.advance(DOUBT)
+    assert ids(setup.operations.configuration) == {dataset_id(1)}
+    assert [revision for _, revision in setup.heard.told] == [1]
+    assert setup.clock.getDelayedCalls() == []
+
+
+def test_commit_that_failed_is_not_announced(quick):
+    """Where nothing was stored nothing is announced, and nobody looks any more."""
+    quick.store.broken = "full"
+    assert isinstance(error(quick.change(creating(1))), StoreUnavailable)
+    quick.store.broken = None
+    quick.clock.advance(DOUBT)
+    assert quick.heard.told == []
+    assert quick.clock.getDelayedCalls() == []
+
+
+def test_stopped_in_doubt(quick):
+    """A service that stops looks no more."""
+    quick.store.broken = "full"
+    quick.change(creating(1))
+    quick.operations.stop()
+    assert quick.clock.getDelayedCalls() == []
 
 
 def test_too_contended(quick):

@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,22 @@ def test_numbers_make_no_difference() -> None:
     repeats = Repeats()
     first, again = entry(0, why="a", attempts=1), entry(1, why="a", attempts=2)
     other = entry(1, why="b", attempts=3)
+    assert [unrepeated(each, repeats) for each in (first, again, other)] == [
+        first,
+        None,
+        other,
+    ]
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "[fe80::1]"])
+def test_ports_make_no_difference(address: str) -> None:
+    """Whoever is refused comes again from another port; another address is another."""
+    repeats = Repeats()
+    first, again = (
+        entry(0, why=f"{address}:{port} presented no certificate")
+        for port in (40000, 40001)
+    )
+    other = entry(1, why="10.0.0.2:40000 presented no certificate")
     assert [unrepeated(each, repeats) for each in (first, again, other)] == [
         first,
         None,

@@ -279,6 +279,26 @@ def test_other_format(path: Path, number: int) -> None:
     assert f"to {schema.FORMAT}" in unreadable(path)
 
 
+def test_half_done_without_wal(tmp_path: Path, path: Path) -> None:
+    """What a killed process left half done in a rollback journal is undone."""
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("PRAGMA journal_mode = DELETE")
+    writer.execute("PRAGMA cache_size = 1")
+    writer.execute("BEGIN IMMEDIATE")
+    for number in range(200):
+        row = ("lease", f"x{number}", "x" * 500)
+        writer.execute("INSERT INTO objects VALUES (?, ?, ?)", row)
+    left = tmp_path / "left"
+    left.mkdir()
+    for name in (path.name, f"{path.name}-journal"):
+        shutil.copy(path.with_name(name), left)
+    writer.execute("ROLLBACK")
+    writer.close()
+    database = Database(left / path.name)
+    assert database.load() == apply(creation(1), Configuration())
+    database.close()
+
+
 def test_damaged_pages(path: Path) -> None:
     """Damage inside the file is found when it is opened, not when it is too late."""
     content = bytearray(path.read_bytes())

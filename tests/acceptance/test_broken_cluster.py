@@ -149,15 +149,25 @@ def test_second_control_is_refused(cluster: LiveCluster) -> None:
 
 
 @pytest.mark.parametrize(
-    ("owner", "name", "port"),
-    [("node-1", "node", REST_PORT), ("client", "user", AGENT_PORT)],
+    ("owner", "name", "port", "words"),
+    [
+        ("node-1", "node", REST_PORT, "expected a user certificate"),
+        ("client", "user", AGENT_PORT, "expected a node certificate"),
+    ],
 )
 def test_wrong_role_is_refused(
-    cluster: LiveCluster, owner: str, name: str, port: int
+    cluster: LiveCluster, owner: str, name: str, port: int, words: str
 ) -> None:
-    """A node's certificate opens only the agents' port, a user's only the API's."""
-    with pytest.raises(OSError, match=r"alert|EOF|reset"):
-        first_word(cluster, owner, name, port)
+    """A node's certificate opens only the agents' port, a user's only the API's.
+
+    However often it is tried, control's log says it once.
+    """
+    for _ in range(5):
+        with pytest.raises(OSError, match=r"alert|EOF|reset"):
+            first_word(cluster, owner, name, port)
+    (log,) = cluster.sandbox.layout.logs(CONTROL).glob("flocker-control.log")
+    (line,) = [each for each in log.read_text().splitlines() if words in each]
+    assert "flocker:control:refused" in line
 
 
 def test_right_role_is_welcome(cluster: LiveCluster) -> None:

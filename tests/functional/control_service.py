@@ -140,6 +140,12 @@ def memory(control: Control) -> int:
     return int(line.split()[1]) * 1024
 
 
+def secured(control: Control, port: str, name: str) -> ssl.SSLSocket:
+    """A connection over TLS."""
+    plain = socket.create_connection(("127.0.0.1", control.port(port)), 20)
+    return control.tls(name).wrap_socket(plain, server_hostname="127.0.0.1")
+
+
 @contextmanager
 def running(
     data: Path,

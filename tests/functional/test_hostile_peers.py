@@ -16,7 +16,13 @@ from uuid import uuid4
 import pytest
 
 from flocker.testing.certificates import a_cluster
-from tests.functional.control_service import Control, furnish, memory, running
+from tests.functional.control_service import (
+    Control,
+    furnish,
+    memory,
+    running,
+    secured,
+)
 
 NODE = "5d7a0000-0000-4000-8000-00000000000a"
 REQUESTS = 10_000
@@ -39,12 +45,6 @@ def control(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
         )
         assert created.code == 201
         yield service
-
-
-def secured(control: Control, port: str, name: str) -> ssl.SSLSocket:
-    """A connection over TLS."""
-    plain = socket.create_connection(("127.0.0.1", control.port(port)), 20)
-    return control.tls(name).wrap_socket(plain, server_hostname="127.0.0.1")
 
 
 def well(control: Control) -> None:

@@ -153,6 +153,7 @@ def test_clusters_do_not_mix(server: Server) -> None:
     said = server.dial("other", "alice")
     assert said.startswith(f"127.0.0.1:{server.port} presented ")
     assert "expected one signed by the authority 'other'" in said
+    assert "refused our certificate 'control-service' (unknown ca)" in server.refused()
     asked = server.curl("127.0.0.1", *pair(server.files / "other", "alice"))
     assert (asked.returncode == 0, asked.stdout) == (False, "")
     assert "got one signed by the authority 'other'" in server.refused()

@@ -152,20 +152,21 @@ class AgentProtocol(Connection):
         self, protocol: int, identity: bytes, boot: str, number: int
     ) -> dict[str, object]:
         """Let it in, or refuse it and say so here too."""
+        assert self.transport is not None  # noqa: S101  (it has just spoken)
+        node = self._factory.identify(self.transport)
+        host, peer = self.peer_host(), self.peer()  # it may be gone in the end
         try:
             return await self._greet(protocol, identity, boot, number)
         except (AgentRefused, BadPayload, ProtocolMismatch) as refusal:
-            assert self.transport is not None  # noqa: S101  (it has just spoken)
-            node, why = self._factory.identify(self.transport), str(refusal)
             logging.message(
                 "flocker:control:agent-refused",
                 node=str(node),
-                host=self.peer_host(),
-                why=why,
-                peer=self.peer(),
+                host=host,
+                why=str(refusal),
+                peer=peer,
             )
             if not isinstance(refusal, BadPayload):
-                self._factory.observations.refused(node, why)
+                self._factory.observations.refused(node, str(refusal))
             raise
 
     async def _greet(

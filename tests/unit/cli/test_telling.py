@@ -58,7 +58,11 @@ def about(value: object) -> dict[str, object]:
             "11111111 (pg) is waiting on node aaaaaaaa (10.0.0.1): it rains",
         ),
         ("node", SIGHT, "node aaaaaaaa (10.0.0.1) is not connected"),
-        ("node", SIGHT | {"refused": "x"}, "node aaaaaaaa (10.0.0.1): refused x"),
+        (
+            "node",
+            SIGHT | {"refused": "x"},
+            "an agent of node aaaaaaaa (10.0.0.1) is refused: x",
+        ),
         ("reset", {}, "what happened before may be missing here"),
         ("weather", {"a": 1}, '{"a": 1}'),
         ("status", {"a": 1}, '{"a": 1}'),

@@ -266,6 +266,7 @@ def test_twisted_is_logged():
     """Twisted's warnings and errors come into the log, its chatter does not."""
     found: list[dict] = []
     destination = start_logging(found.append)
+    found.clear()  # Twisted tells at first what was logged before
     try:
         log = Logger(namespace="a")
         log.info("chatter")

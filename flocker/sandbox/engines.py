@@ -35,30 +35,35 @@ class EngineSilent(FlockerError):
         return f"the Docker of {self.node} does not answer: {self.why}"
 
 
-class _Connection(HTTPConnection):
+class UnixConnection(HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, place: Path) -> None:
-        super().__init__("localhost", timeout=_ANSWER_WITHIN)
+    def __init__(self, place: Path, seconds: float = _ANSWER_WITHIN) -> None:
+        super().__init__("localhost", timeout=seconds)
         self._place = place
 
     def connect(self) -> None:
         """Connect to the file."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_ANSWER_WITHIN)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._place))
+
+
+def from_outside(layout: Layout, node: MachineName, place: Path) -> Path:
+    """Say where a file that a node sees is for those outside; raises `MachineOff`."""
+    init = demand(layout, node).init.pid
+    return Path(f"/proc/{init}/root") / place.relative_to("/")
 
 
 def engine_socket(layout: Layout, node: MachineName) -> Path:
     """Give the socket of a node's Docker, from outside; raises `MachineOff`."""
-    init = demand(layout, node).init.pid
-    return Path(f"/proc/{init}/root") / ENGINE_SOCKET.relative_to("/")
+    return from_outside(layout, node, ENGINE_SOCKET)
 
 
 def ask_engine(layout: Layout, node: MachineName, path: str) -> Any:  # noqa: ANN401
     """Get what a node's Docker says at a path, JSON; raises `EngineSilent`."""
     try:
-        connection = _Connection(engine_socket(layout, node))
+        connection = UnixConnection(engine_socket(layout, node))
         try:
             connection.request("GET", path)
             return json.loads(connection.getresponse().read())

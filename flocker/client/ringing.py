@@ -7,11 +7,15 @@ waiter.
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as Late
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 
 from flocker.client.interface import RESET, Event, IFlockerClient
 from flocker.client.watching import Connected, Heard, Interrupted, watch
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
+
+TRY_AGAIN = 10.0
+"""Seconds until a server that gives no events is asked for them again."""
 
 
 class Bell:
@@ -73,10 +77,15 @@ class Bells:
 
     async def _listen(self) -> None:
         try:
-            await watch(self._client, self._clock, self._hear)
-        except (CancelledError, FlockerError):
-            # An older server, or one that cannot be talked to: whoever waits asks
-            # it himself, and says what is wrong with it.
+            while True:
+                try:
+                    await watch(self._client, self._clock, self._hear)
+                except FlockerError:
+                    # An older server, or one that cannot be talked to: whoever waits
+                    # asks it himself, and says what is wrong with it.
+                    self.listening = False
+                await deferLater(self._clock, TRY_AGAIN)
+        except CancelledError:
             self.listening = False
 
     def _hear(self, heard: Heard) -> None:

@@ -22,6 +22,7 @@ from flocker.docker_plugin.volumes import (
     Refused,
     Waiting,
     decide,
+    with_host,
 )
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
@@ -137,7 +138,7 @@ class Mounting:
                 case MountedHere(path):
                     return path
                 case Refused(why):
-                    raise NotMounted(wanted.name, why)
+                    raise await self._not_mounted(wanted, seen, why)
                 case Move() if moved:
                     why = f"it was moved to node {seen.primary} meanwhile"
                     raise NotMounted(wanted.name, why)
@@ -147,9 +148,15 @@ class Mounting:
                     continue
                 case Waiting(why):
                     if left <= 0:
-                        raise NotMounted(wanted.name, why)
+                        raise await self._not_mounted(wanted, seen, why)
             pause = LOOK_ANYWAY if self._bells.listening else LOOK_AGAIN
             _ = await bell.rings_within(max(0.0, min(left, pause)))
+
+    async def _not_mounted(
+        self, wanted: Wanted, seen: DatasetInFull, why: str
+    ) -> NotMounted:
+        hosts = {node.uuid: node.host for node in await self._client.nodes()}
+        return NotMounted(wanted.name, with_host(why, seen.node, hosts))
 
     async def _look(self, dataset: DatasetID, within: float) -> DatasetInFull:
         return await patiently(

@@ -117,6 +117,13 @@ def because(seen: DatasetAnswer) -> str:
     return phase if seen.cause is None else f"{phase}: {_cause(seen.cause)}"
 
 
+def with_host(why: str, node: NodeID | None, hosts: Mapping[NodeID, str]) -> str:
+    """Name a node by its host, too, where `why` names it by its id."""
+    if node is None or node not in hosts:
+        return why
+    return why.replace(f"node {node}", f"node {hosts[node]} ({node})", 1)
+
+
 def named(
     configured: Iterable[ConfiguredAnswer], name: str
 ) -> tuple[ConfiguredAnswer, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.client import HTTPException
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -145,6 +146,18 @@ def test_killed_between_mount_and_unmount(cluster: LiveCluster) -> None:
     two.unmount("survives", "m2")
 
 
+def mounted_as_docker(plugin: PluginSocket, name: str, mount: str) -> None:
+    """Mount a volume, and ask again where a connection breaks: dockerd does so."""
+    answers: list[Path] = []
+
+    def answered() -> bool:
+        with suppress(OSError, HTTPException):
+            answers.append(plugin.mount(name, mount))
+        return bool(answers)
+
+    until(answered, "an answer", 60.0)
+
+
 def test_killed_during_mount(cluster: LiveCluster) -> None:
     """A mount whose plugin was killed is done again by Docker, and ends as others."""
     one, mount = plugin(cluster, ONE), an_id()
@@ -155,7 +168,7 @@ def test_killed_during_mount(cluster: LiveCluster) -> None:
         kill_plugin(cluster, ONE)
         with suppress(OSError, HTTPException):  # it may have been answered before
             begun.result()
-    one.mount("halfway", mount)
+    mounted_as_docker(one, "halfway", mount)
     one.unmount("halfway", mount)
     for _ in holders(cluster, "halfway"):
         one.unmount("halfway", mount)

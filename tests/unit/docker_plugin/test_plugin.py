@@ -340,5 +340,6 @@ def test_busy_cause_is_told(rig: Rig) -> None:
     rig.passes(1.0)
     (told,) = rig.call("get", Name="pg").values()
     assert told["Status"]["cause"] == "it is used by postgres (pid 512)"
-    with pytest.raises(NotMounted, match=r"used by postgres \(pid 512\)"):
+    why = r"unmounting on node 10.0.0.2 \(.*\): it is used by postgres \(pid 512\)"
+    with pytest.raises(NotMounted, match=why):
         rig.wait(mounting)

@@ -12,6 +12,7 @@ from attrs import frozen
 from admin.benchmarks.content import store
 from admin.benchmarks.figures import Bench, Notes, Part, at_most
 from admin.benchmarks.programs import certify, control
+from flocker.cli.flockerctl import flockerctl
 
 BIN = Path(sys.executable).parent
 LISTED, QUICK_LISTED = 5_000, 200
@@ -27,30 +28,10 @@ WANTED = {
     ),
 }
 
-FLOCKERCTL = (
-    "adopt",
-    "completion",
-    "create",
-    "destroy",
-    "doctor",
-    "events",
-    "health",
-    "lease",
-    "list",
-    "list-nodes",
-    "metadata",
-    "move",
-    "node",
-    "purge",
-    "resize",
-    "version",
-    "volumes",
-    "why",
-)
 STARTS: tuple[tuple[str, ...], ...] = (
     ("flockerctl", "--version"),
     ("flockerctl", "--help"),
-    *(("flockerctl", name, "--help") for name in FLOCKERCTL),
+    *(("flockerctl", name, "--help") for name in sorted(flockerctl.commands)),
     ("flocker-ca", "--version"),
     ("flocker-ca", "--help"),
     ("flocker-control", "--version"),

@@ -12,11 +12,12 @@ from flocker.backends.directory.api import make_directory
 from flocker.backends.pool_interface import IFilesystemPool
 from flocker.model.ids import DatasetID
 from flocker.testing.btrfs_pools import btrfs_filesystem
-from flocker.testing.conformance.pool_bench import Node
+from flocker.testing.conformance.pool_bench import Node, PoolBench
+from flocker.testing.conformance.pool_crashes import CrashConformance
 from flocker.testing.conformance.pool_serving import ServingConformance
 from flocker.testing.conformance.pool_streams import FullPools, StreamConformance
 from flocker.testing.conformance.pools import PoolConformance
-from flocker.testing.fakes.memory_disk import MemoryDisk
+from flocker.testing.fakes.memory_disk import MemoryDisk, steady
 from flocker.testing.fakes.memory_pool import MemoryPool
 from flocker.testing.loop_devices import scratch_directory
 
@@ -27,8 +28,16 @@ PATIENCE = 60.0
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 
 
-class AllPromises(PoolConformance, ServingConformance, StreamConformance, FullPools):
+class Promises(PoolConformance, ServingConformance, StreamConformance):
+    """What every pool is asked for, but for crashes."""
+
+
+class AllPromises(Promises, CrashConformance, FullPools):
     """Every suite there is."""
+
+
+class Killed(BaseException):
+    """The agent is no more."""
 
 
 class TestMemoryPool(AllPromises):
@@ -63,6 +72,23 @@ class TestMemoryPool(AllPromises):
     def remove(self, node: Node, dataset: DatasetID, name: str) -> None:
         self.disks[node.number].remove(dataset, name)
 
+    def killed_after(self, effects: int, number: int, make) -> bool:
+        """Let the disk raise before one of its durable steps."""
+        steps = iter(range(effects))
+
+        def before(step: str) -> None:
+            if next(steps, None) is None:
+                raise Killed(step)
+
+        self.disks[number].before = before
+        try:
+            make(self.pool(number))
+        except Killed:
+            return True
+        finally:
+            self.disks[number].before = steady
+        return False
+
 
 class TestMemoryPoolWithOrigins(TestMemoryPool):
     """The fake whose clones need their origin, as those of ZFS do."""
@@ -70,7 +96,7 @@ class TestMemoryPoolWithOrigins(TestMemoryPool):
     clones_depend = True
 
 
-class TestDirectory(PoolConformance, ServingConformance, StreamConformance):
+class DirectoryBench(PoolBench):
     """Plain files, without root."""
 
     limits = False
@@ -90,6 +116,18 @@ class TestDirectory(PoolConformance, ServingConformance, StreamConformance):
 
     def kill(self, node: Node, entering) -> None:
         entering._stream.close()
+
+    def check_tidy(self, node: Node) -> None:
+        assert list(node.pool.layout.staging.iterdir()) == []
+
+
+class TestDirectory(DirectoryBench, Promises):
+    """Plain files, without root."""
+
+
+@pytest.mark.slow
+class TestDirectoryCrashes(DirectoryBench, CrashConformance):
+    """Most of this is the same code as that of Btrfs."""
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +168,9 @@ class TestBtrfs(AllPromises):
 
     def kill(self, node: Node, entering) -> None:
         entering._stream.close()
+
+    def check_tidy(self, node: Node) -> None:
+        assert list(node.pool.layout.staging.iterdir()) == []
 
     def wait_for_room(self, node: Node, size: int) -> None:
         give_up = time.monotonic() + PATIENCE

@@ -68,7 +68,8 @@ class MemoryCopy:
         return (*mounts, *self.users)
 
 
-def _steady(step: str) -> None:
+def steady(step: str) -> None:
+    """Let a durable step be done."""
     del step
 
 
@@ -83,7 +84,7 @@ class MemoryDisk:
     size: int = GIBIBYTE
     clones_depend: bool = False
     unique: Callable[[], UUID] = uuid4
-    before: Callable[[str], None] = _steady
+    before: Callable[[str], None] = steady
     copies: dict[DatasetID, MemoryCopy] = field(factory=dict)
     asides: dict[str, tuple[Aside, MemoryCopy]] = field(factory=dict)
     ledger: dict[DatasetID, bytes] = field(factory=dict)

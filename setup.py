@@ -23,9 +23,15 @@ BASE = [
 ]
 
 # What one kind of machine needs on top of the base.
-CONTROL = ["klein>=24.8", "jsonschema>=4.23", "prometheus-client>=0.21"]
+CONTROL = [
+    "klein>=24.8",
+    "jsonschema>=4.23",
+    "prometheus-client>=0.21",
+    "Werkzeug>=3.0",
+]
 NODE = ["Automat>=24.8", "jsonschema>=4.23", "prometheus-client>=0.21"]
-SANDBOX = sorted({*CONTROL, *NODE, "rich>=13.7"})
+DOCKER = ["jsonschema>=4.23", "treq>=24.9"]
+SANDBOX = sorted({*CONTROL, *NODE, *DOCKER, "rich>=13.7"})
 
 # What developing Flocker needs.
 TEST = [
@@ -35,7 +41,6 @@ TEST = [
     "hypothesis>=6.115",
     "coverage>=7.6",
     "schemathesis>=4.0",
-    "treq>=24.9",
 ]
 LINT = [
     "import-linter>=2.1",
@@ -76,6 +81,7 @@ setup(
     extras_require={
         "control": CONTROL,
         "node": NODE,
+        "docker": DOCKER,
         "sandbox": SANDBOX,
         "test": TEST,
         "lint": LINT,

@@ -23,6 +23,12 @@ from flocker.runtime.backoff import Chance, delay
 GIVEN_UP_FOR = 300.0
 """Seconds after which even what was given up is tried once more."""
 
+SEE_TO_IT = "see to what it names; it is tried again by itself"
+"""What to do about an error of a driver or a program."""
+
+SEE_TO_A_FAULT = "see the traceback in the agent's log; it is tried again by itself"
+"""What to do about a fault of a driver or of ours."""
+
 _OUTCOMES: Mapping[type[Outcome], str] = {
     Done: "done",
     TryAgain: "try-again",
@@ -168,13 +174,13 @@ class Running(Generic[K, S]):
         try:
             return await self._perform(step)
         except FlockerError as error:
-            return TryAgain(Cause(_code(error), str(error)))
+            return TryAgain(Cause(_code(error), str(error), SEE_TO_IT))
         except Exception:  # noqa: BLE001  (a fault of ours or a driver's: say so, go on)
             failure = Failure()
             logging.failure("flocker:step:failed", failure)
             kind = failure.type.__name__ if failure.type else "Exception"
             words = f"unexpected {kind}: {failure.getErrorMessage()}"
-            return TryAgain(Cause("unexpected", words))
+            return TryAgain(Cause("unexpected", words, SEE_TO_A_FAULT))
 
     def _failed(self, key: K, step: S, outcome: TryAgain | GiveUp) -> None:
         before, attempts = self._failures.get(key, (step, 0))

@@ -18,6 +18,7 @@ from flocker.dataset_agent.states import (
     path_of,
     volume_of,
 )
+from flocker.dataset_agent.steps import Step
 from flocker.model.cluster import Cause
 from flocker.model.ids import BackendName, InstanceID, NodeID
 from flocker.model.sizes import humanize
@@ -37,7 +38,11 @@ TEMPLATES: Mapping[str, Template] = {
         "backend {backend} does not list its volume {volume}",
         "wait if it was made just now; if it was destroyed, delete the dataset",
     ),
-    "attached-elsewhere": Template("volume {volume} is attached to {instance}"),
+    "attached-elsewhere": Template(
+        "volume {volume} is attached to {instance}",
+        "its node lets go by itself; if {instance} is no node of this cluster, detach"
+        " the volume there",
+    ),
     "backend-unanswered": Template("backend {backend} was not heard of yet"),
     "unclaimed": Template(
         "volume {volume} is here, and no such dataset is configured",
@@ -51,20 +56,28 @@ TEMPLATES: Mapping[str, Template] = {
     ),
     "volume-destroyed": Template(
         "backend {backend} says that its volume {volume} is no more",
-        "restore the data into a new dataset",
+        "delete the dataset, and restore its data into a new one",
     ),
-    "device-unreadable": Template("volume {volume} is attached and not usable: {why}"),
+    "device-unreadable": Template(
+        "volume {volume} is attached and not usable: {why}",
+        "see to it in the backend and in the kernel's log of the node; it is looked at"
+        " again by itself",
+    ),
     "volume-blank": Template(
-        "{device} (volume {volume}) is blank, though it has held data",
-        "find out what emptied it; Flocker will not format it",
+        "{device} (volume {volume}) is blank, and counts as holding data",
+        "find out what emptied it and put its content back, or delete the dataset and"
+        " restore the data into a new one; Flocker does not format it",
     ),
     "foreign-signature": Template(
         "{device} (volume {volume}) carries {carries}, which is no filesystem of ours",
-        "see whose it is; if it is worthless: wipefs --all {device}",
+        "see whose it is, and put back what was there, or delete the dataset and"
+        " restore the data into a new one; if it never held data, wipefs --all"
+        " {device} lets it be formatted",
     ),
     "stranded": Template(
         "{path} is mounted, but its volume {volume} is not attached as it was",
-        "stop what uses {path}, then unmount it",
+        "stop what uses {path}, then, on the node: umount {path}; the volume is"
+        " attached and mounted anew by itself",
     ),
 }
 
@@ -125,5 +138,29 @@ def no_backend(backend: BackendName) -> Cause:
 
 def unanswered(backend: BackendName, seconds: float) -> Cause:
     """Say that a backend has been asked `seconds` ago and is still silent."""
-    since = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-    return Cause("backend-slow", f"backend {backend} has not answered for {since}")
+    return Cause(
+        "backend-slow",
+        f"backend {backend} has not answered for {_duration(seconds)}",
+        "see to the backend; when it answers this node goes on by itself",
+    )
+
+
+def under_way(step: Step, seconds: float) -> Cause:
+    """Say that a step was begun `seconds` ago and has not ended."""
+    name = type(step).__name__.lower()
+    return Cause(
+        "step-slow",
+        f"to {name} it has taken {_duration(seconds)} until now",
+        "wait; if it never ends, see to the backend, and to the kernel's log of the"
+        " node",
+    )
+
+
+def failed(backend: BackendName, words: str) -> Cause:
+    """Say that a backend, or the kernel, could not be asked."""
+    release = f"see to it; backend {backend} is asked again by itself"
+    return Cause("backend-failed", words, release)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"

@@ -45,6 +45,10 @@ _ALL_READ: PMap[VolumeID, str] = pmap()
 _NONE_MADE: PMap[VolumeID, Life | None] = pmap()
 
 
+UNLISTED = "the backend does not list it"
+"""Why what is mounted may not be its volume."""
+
+
 @frozen
 class Device:
     """A device of a volume attached here; `number` is the kernel's.
@@ -243,4 +247,5 @@ def _in_place(
         case Unknown() | Missing():
             return Stranded(situation.dataset, None, place)
         case _:
-            return Stranded(situation.dataset, situation.volume, place)
+            why = UNLISTED if isinstance(situation, Registered) else None
+            return Stranded(situation.dataset, situation.volume, place, why)

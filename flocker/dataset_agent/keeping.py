@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from flocker.convergence.loop import make_loop
 from flocker.convergence.outcome import Outcome
 from flocker.convergence.running import Running
-from flocker.dataset_agent.causes import unanswered
+from flocker.dataset_agent.causes import unanswered, under_way
 from flocker.dataset_agent.desire import want
 from flocker.dataset_agent.discovery import BackendSeen, Unseen, discover
 from flocker.dataset_agent.facts import fact
@@ -72,6 +72,7 @@ class Keeper:
         self._slice: dict[DatasetID, Assignment] = {}
         self._found: dict[DatasetID, Discovered] = {}
         self._waits: dict[DatasetID, Cause] = {}
+        self._slow_steps: dict[DatasetID, Cause] = {}
         self._unsettled: set[DatasetID] = set()
         self._hidden: Cause | None = None
         self._failures = 0
@@ -137,7 +138,18 @@ class Keeper:
         return self._state(self._unsettled)
 
     async def _perform(self, step: Step) -> Outcome:
-        return await perform(step, self._rig)
+        """Do a step, and say so when it takes long."""
+
+        def slow(seconds: float) -> None:
+            self._slow_steps[step.dataset] = under_way(step, seconds)
+            self._said(self._state([step.dataset]))
+
+        due = [self._clock.callLater(after, slow, after) for after in SLOW_AFTER]
+        try:
+            return await perform(step, self._rig)
+        finally:
+            _ = self._slow_steps.pop(step.dataset, None)
+            _cancel(due)
 
     async def _round(self) -> float:
         uncertain = self._running.observe()
@@ -174,9 +186,7 @@ class Keeper:
         try:
             return await self._observer.look(what)
         finally:
-            for call in due:
-                if call.active():
-                    call.cancel()
+            _cancel(due)
 
     def _slow(self, seconds: float) -> None:
         self.looked = True
@@ -310,10 +320,16 @@ class Keeper:
         doing = self._running.doing(dataset)
         if assignment is None and found.condition not in HOLDING and doing is None:
             return None
-        return fact(
-            self._want(assignment, found),
-            found,
-            self._name,
-            doing,
-            self._running.trouble(dataset) or self._hidden or self._waits.get(dataset),
+        cause = (
+            self._slow_steps.get(dataset)
+            or self._running.trouble(dataset)
+            or self._hidden
+            or self._waits.get(dataset)
         )
+        return fact(self._want(assignment, found), found, self._name, doing, cause)
+
+
+def _cancel(calls: Iterable[IDelayedCall]) -> None:
+    for call in calls:
+        if call.active():
+            call.cancel()

@@ -21,6 +21,7 @@ from flocker.backends.block_interface import (
     UnattachedVolume,
     UnknownVolume,
 )
+from flocker.dataset_agent.causes import failed
 from flocker.dataset_agent.discovery import (
     BackendSeen,
     Device,
@@ -29,7 +30,6 @@ from flocker.dataset_agent.discovery import (
 )
 from flocker.dataset_agent.filesystems import IFilesystems
 from flocker.dataset_agent.rig import Backend, Rig
-from flocker.model.cluster import Cause
 from flocker.model.errors import FlockerError
 from flocker.model.ids import (
     BackendName,
@@ -154,7 +154,7 @@ class Observer:
 
 
 def _unseen(name: BackendName, mounts: Mounts, words: str) -> Sight:
-    unseen = Unseen(Cause("backend-failed", words))
+    unseen = Unseen(failed(name, words))
     return Sight(Observation({name: unseen}, mounts), unseen)
 
 

@@ -102,7 +102,7 @@ def _attach(step: Attach, rig: Rig) -> Outcome:
     except AlreadyAttachedVolume as error:
         logging.message("flocker:attach:already", volume=step.volume)
         if _device_of(backend, step.volume) is None:
-            return TryAgain(Cause("already-attached", str(error)))
+            return TryAgain(_no_device(step.volume, error))
     except UnknownVolume:
         backend.created.pop(step.dataset, None)
         raise
@@ -193,6 +193,16 @@ def _device_of(backend: Backend, volume: VolumeID) -> Path | None:
         return backend.api.get_device_path(volume)
     except (UnattachedVolume, UnknownVolume):
         return None
+
+
+def _no_device(volume: VolumeID, error: AlreadyAttachedVolume) -> Cause:
+    """Say that the backend has a volume attached, and it has no device here."""
+    return Cause(
+        "already-attached",
+        f"{error}, and no device of it has appeared on this node",
+        f"wait for the device; if none comes, see to volume {volume} in the backend: it"
+        " may be attached to another machine",
+    )
 
 
 def _attached_otherwise(backend: Backend, step: Detach) -> TryAgain | None:

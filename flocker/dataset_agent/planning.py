@@ -76,8 +76,8 @@ def decide(
         case Wait(code, poll):
             told = assignment is not None and bool(assignment.held_by)
             return Waiting(explain(code, found, backend), None if told else poll)
-        case Refuse(code):
-            return Waiting(evolve(explain(code, found, backend), permanent=True))
+        case Refuse(code, poll):
+            return Waiting(evolve(explain(code, found, backend), permanent=True), poll)
         case _:
             return _step(entry, found, assignment, backend, unit)
 

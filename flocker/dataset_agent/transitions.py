@@ -39,9 +39,10 @@ class Wait:
 
 @frozen
 class Refuse:
-    """Nothing must be done, and somebody has to see to it."""
+    """Nothing must be done, and somebody has to see to it; look whether they did."""
 
     code: str
+    poll: float = 10.0
 
 
 Next = (

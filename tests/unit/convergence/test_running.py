@@ -8,7 +8,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from flocker.convergence.outcome import Done, GiveUp, Outcome, TryAgain
-from flocker.convergence.running import GIVEN_UP_FOR, Running
+from flocker.convergence.running import (
+    GIVEN_UP_FOR,
+    SEE_TO_A_FAULT,
+    SEE_TO_IT,
+    Running,
+)
 from flocker.model.cluster import Cause
 from flocker.model.errors import FlockerError
 
@@ -215,14 +220,18 @@ def test_hurry(bench):
 def test_error_with_words(bench):
     """An error that a user understands becomes its code and its words."""
     bench.once(VolumeStuck("v-1"))
-    assert bench.running.trouble("a") == Cause("volume-stuck", "volume v-1 is stuck")
+    assert bench.running.trouble("a") == Cause(
+        "volume-stuck", "volume v-1 is stuck", SEE_TO_IT
+    )
 
 
 def test_any_exception(bench):
     """What a driver raises in its own way is tried again, and said."""
     bench.once(KeyError("mystery"))
     trouble = bench.running.trouble("a")
-    assert trouble == Cause("unexpected", "unexpected KeyError: 'mystery'")
+    assert trouble == Cause(
+        "unexpected", "unexpected KeyError: 'mystery'", SEE_TO_A_FAULT
+    )
     assert bench.running.start("a", Step()) == pytest.approx(0.1)
 
 

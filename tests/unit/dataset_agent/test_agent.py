@@ -403,6 +403,26 @@ def test_hung_backend_delays_no_other(two):
     assert two.fact(ONE).cause is None
 
 
+def test_slow_step(slow):
+    """A step that does not end says so, and for how long; when it ends that is over."""
+    slow.take(recorded(slow), full=True)
+    words = []
+    for _ in range(120):
+        slow.fakes.clock.advance(1.0)
+        fact = slow.fact(ONE)
+        if fact is not None and fact.cause is not None:
+            words.append((fact.doing, fact.cause.code, fact.cause.words))
+    attaching = (
+        Phase.ATTACHING,
+        "step-slow",
+        "to attach it has taken 5 seconds until now",
+    )
+    assert attaching in words
+    slow.fakes.clock.pump([1.0] * 30)
+    assert slow.fact(ONE).condition is Condition.MOUNTED
+    assert "step-slow" not in str(slow.fact(ONE).cause)
+
+
 def test_hung_backend_is_asked_once(two):
     """A backend that hangs is not asked again, and its datasets rarely say more."""
     two.take(on(two, 2, HUNG), full=True)

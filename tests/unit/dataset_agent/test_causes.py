@@ -3,7 +3,8 @@
 import pytest
 
 from flocker.dataset_agent import states
-from flocker.dataset_agent.causes import explain, held, unanswered
+from flocker.dataset_agent.causes import explain, held, unanswered, under_way
+from flocker.dataset_agent.steps import Attach
 from flocker.model.cluster import Cause
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.testing.builders import node_id
@@ -22,7 +23,9 @@ def test_foreign():
     assert explain("foreign-signature", found, DEFAULT_BACKEND) == Cause(
         "foreign-signature",
         f"{DEVICE} (volume {VOLUME}) carries swap, which is no filesystem of ours",
-        f"see whose it is; if it is worthless: wipefs --all {DEVICE}",
+        "see whose it is, and put back what was there, or delete the dataset and"
+        " restore the data into a new one; if it never held data, wipefs --all"
+        f" {DEVICE} lets it be formatted",
     )
 
 
@@ -55,5 +58,9 @@ def test_held():
 def test_unanswered(seconds, words):
     """How long a backend is silent is told in words, and ends by itself."""
     assert unanswered(DEFAULT_BACKEND, seconds) == Cause(
-        "backend-slow", f"backend default has not answered for {words}"
+        "backend-slow",
+        f"backend default has not answered for {words}",
+        "see to the backend; when it answers this node goes on by itself",
     )
+    step = Attach(DATASET, DEFAULT_BACKEND, VOLUME)
+    assert under_way(step, seconds).words == f"to attach it has taken {words} until now"

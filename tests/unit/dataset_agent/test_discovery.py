@@ -260,6 +260,13 @@ def test_stranded():
     assert situation == states.Stranded(DATASET, VOLUME, PLACE)
 
 
+def test_stranded_unlisted():
+    """What is mounted while its volume is not listed says just that."""
+    situation = found(seen(), told(), mounts={NUMBER: (PLACE,)})
+    why = "the backend does not list it"
+    assert situation == states.Stranded(DATASET, VOLUME, PLACE, why)
+
+
 def test_stranded_unreadable():
     """Something is mounted in its place and its device does not say what it is."""
     backend = seen(listed(ME), unread={VOLUME: "I/O error"})
@@ -270,7 +277,6 @@ def test_stranded_unreadable():
 @pytest.mark.parametrize(
     "backend",
     [
-        seen(),
         seen(listed()),
         seen(listed(OTHER)),
         seen(listed(ME)),

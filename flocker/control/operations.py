@@ -112,10 +112,10 @@ class Operations:
 
     def stop(self) -> None:
         """Ask for no more upkeep."""
-        for call in (self._alarm, self._doubt):
-            if call is not None:
-                call.cancel()
-        self._alarm = self._doubt = None
+        self._be_sure()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` of every change from now on, in order."""
@@ -234,6 +234,12 @@ class Operations:
         if self._doubt is None:
             self._doubt = self._clock.callLater(DOUBT, self._look_again)
 
+    def _be_sure(self) -> None:
+        """The store was read, or took a commit: what it has is known."""
+        if self._doubt is not None:
+            self._doubt.cancel()
+            self._doubt = None
+
     def _look_again(self) -> None:
         self._doubt = None
         _ = Deferred.fromCoroutine(self._read_again())
@@ -251,6 +257,7 @@ class Operations:
         self.heard_of(self._concerned(change))
 
     def _follow(self, change: Change, after: Configuration) -> None:
+        self._be_sure()
         self.configuration = after
         self.placement.follow(change, after)
         for dataset in change.datasets:

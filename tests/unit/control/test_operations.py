@@ -283,6 +283,7 @@ def test_commit_that_seemed_to_fail():
     assert setup.operations.configuration == Configuration()
     assert ids(setup.change(creating(2))[0]) == {dataset_id(1), dataset_id(2)}
     assert [revision for _, revision in setup.heard.told] == [1, 2]
+    assert setup.clock.getDelayedCalls() == []  # nothing is in doubt any more
 
 
 def test_commit_that_seemed_to_fail_is_found():

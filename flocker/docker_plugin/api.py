@@ -111,7 +111,11 @@ def _write(request: Request, code: int, answer: Answer) -> bytes:
 
 
 def site(calls: Mapping[bytes, Call], clock: IReactorTime) -> Site:
-    """Give what is served at the socket."""
-    found = Site(VolumeDriver(calls, clock), reactor=clock)
+    """Give what is served at the socket.
+
+    Docker keeps its connections; one that we ended because it was idle could be the one
+    over which it asks just then.
+    """
+    found = Site(VolumeDriver(calls, clock), timeout=None, reactor=clock)
     found.noisy = False
     return found

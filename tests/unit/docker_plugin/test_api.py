@@ -96,6 +96,13 @@ def test_activate_at_once(rig: Rig) -> None:
     assert Docker(rig).ask("Plugin.Activate", "")[0] == 200
 
 
+def test_connections_stay(docker: Docker, rig: Rig) -> None:
+    """A connection over which nothing was asked for long is still there."""
+    docker.ask("Plugin.Activate", "")
+    rig.passes(1000.0)
+    assert docker.ask("Plugin.Activate", "")[0] == 200
+
+
 def test_errors_are_200(docker: Docker) -> None:
     """What goes wrong is a text in Err, with status 200."""
     status, answer = docker.ask("VolumeDriver.Get", '{"Name":"v1"}\n')

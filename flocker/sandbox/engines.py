@@ -13,7 +13,7 @@ from typing import Any
 from attrs import frozen
 
 from flocker.model.errors import FlockerError
-from flocker.sandbox.blueprint import ENGINE, ENGINE_SOCKET
+from flocker.sandbox.blueprint import ENGINE, ENGINE_SOCKET, PLUGIN_SOCKET
 from flocker.sandbox.layout import Layout
 from flocker.sandbox.machines import MachineOff, demand
 from flocker.sandbox.names import MachineName
@@ -76,13 +76,14 @@ def ask_engine(layout: Layout, node: MachineName, path: str) -> Any:  # noqa: AN
 def await_engines(
     layout: Layout, nodes: tuple[MachineName, ...], seconds: float
 ) -> None:
-    """Wait until the nodes' Dockers answer; raises `Waited`."""
+    """Wait until the nodes' Dockers and their plugins answer; raises `Waited`."""
     last: list[EngineSilent] = []
 
     def all_answer() -> bool:
         try:
             for node in nodes:
                 ask_engine(layout, node, "/version")
+                _knock(layout, node)
         except EngineSilent as error:
             last[:] = [error]
             return False
@@ -96,11 +97,21 @@ def await_engines(
         raise Waited(what, waited.seconds) from None
 
 
+def _knock(layout: Layout, node: MachineName) -> None:
+    """See that a node's plugin listens; raises `EngineSilent`."""
+    try:
+        connection = UnixConnection(from_outside(layout, node, PLUGIN_SOCKET))
+        connection.connect()
+        connection.close()
+    except (OSError, MachineOff) as error:
+        raise EngineSilent(node, f"its plugin does not listen: {error}") from error
+
+
 def engine_words(layout: Layout, node: MachineName) -> str:
     """Say in a few words how a node's Docker is."""
     try:
         found = ask_engine(layout, node, "/info")
         version, total = found["ServerVersion"], found["Containers"]
-        return f"{version}, {found['ContainersRunning']} of {total} containers run"
+        return f"{version}: {found['ContainersRunning']} of {total} run"
     except EngineSilent:
         return "does not answer"

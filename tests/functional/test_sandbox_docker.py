@@ -119,5 +119,5 @@ def test_containers_see_later_mounts(engines: LiveCluster) -> None:
 def test_status_shows_docker(engines: LiveCluster) -> None:
     """The status of a machine says how its Docker is."""
     states = {state.machine: state.engine for state in machine_states(engines.sandbox)}
-    assert str(states[TWO]).endswith(", 0 of 0 containers run")
+    assert str(states[TWO]).endswith(": 0 of 0 run")
     assert states["control"] is None

@@ -4,11 +4,12 @@ Written by `machines` as a file, read by `supervisor` in the machine; pure but f
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from flocker.sandbox.layout import Layout, programs
 from flocker.sandbox.names import (
@@ -36,6 +37,8 @@ class Program:
     argv: tuple[str, ...]
     after: Path | None = None
     """A file that must be there first, such as another's socket."""
+    environment: Mapping[str, str] = Factory(dict)
+    """What it has besides the machine's."""
 
 
 @frozen
@@ -65,6 +68,7 @@ def write_blueprint(path: Path, blueprint: Blueprint) -> None:
                 "name": program.name,
                 "argv": list(program.argv),
                 "after": None if program.after is None else str(program.after),
+                "environment": dict(program.environment),
             }
             for program in blueprint.programs
         ],
@@ -87,6 +91,7 @@ def read_blueprint(path: Path) -> Blueprint:
                 program["name"],
                 tuple(program["argv"]),
                 None if program["after"] is None else Path(program["after"]),
+                program["environment"],
             )
             for program in plain["programs"]
         ),

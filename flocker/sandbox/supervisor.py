@@ -144,7 +144,8 @@ def _monitor(reactor: IReactor, blueprint: Blueprint) -> ProcessMonitor:
         argv = [*program.argv]
         if program.after is not None:
             argv = ["sh", "-c", _WHEN_THERE, "sh", str(program.after), *argv]
-        monitor.addProcess(program.name, argv, env=dict(os.environ))
+        environment = {**os.environ, **program.environment}
+        monitor.addProcess(program.name, argv, env=environment)
     monitor.startService()
     return monitor
 

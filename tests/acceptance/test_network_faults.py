@@ -11,7 +11,7 @@ from typing import Any
 
 from flocker.model.ids import DatasetID
 from flocker.sandbox.layout import programs
-from flocker.sandbox.machines import demand, entering, programs_of
+from flocker.sandbox.machines import entering, programs_of
 from flocker.sandbox.names import CONTROL, MachineName, address
 from flocker.sandbox.network import Way
 from flocker.sandbox.processes import Process, send
@@ -34,7 +34,7 @@ def known(live: LiveCluster, node: MachineName) -> dict[str, Any]:
 
 def agent_of(live: LiveCluster, node: MachineName) -> Process:
     """The agent that the machine's supervisor runs."""
-    (found,) = programs_of(demand(live.sandbox.layout, node))
+    (found,) = programs_of(live.sandbox.layout, node).values()
     return found
 
 
@@ -135,7 +135,7 @@ def test_half_open(cluster: LiveCluster) -> None:
 
 def runs_another(live: LiveCluster, node: MachineName, other: Process) -> bool:
     """Whether a machine runs an agent, and another one than that."""
-    found = programs_of(demand(live.sandbox.layout, node))
+    found = list(programs_of(live.sandbox.layout, node).values())
     return found not in ([], [other])
 
 

@@ -17,7 +17,7 @@ from flocker.ca.names import CLUSTER, CONTROL_SERVICE, NODE_FILE
 from flocker.runtime.process import run_sync
 from flocker.sandbox.blueprint import Program, flocker_programs
 from flocker.sandbox.layout import Layout
-from flocker.sandbox.machines import demand, programs_of
+from flocker.sandbox.machines import programs_of
 from flocker.sandbox.names import CONTROL, MachineName, address
 from flocker.sandbox.reaching import NotReached
 from flocker.sandbox.waiting import until
@@ -48,9 +48,8 @@ def module_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveClu
 
     def with_clocks(layout: Layout, machine: MachineName) -> Sequence[Program]:
         environment = faked(library, clock_of(layout, machine))
-        settings = [f"{name}={value}" for name, value in environment.items()]
         return tuple(
-            evolve(program, argv=("/usr/bin/env", *settings, *program.argv))
+            evolve(program, environment=environment)
             for program in flocker_programs(layout, machine)
         )
 
@@ -116,7 +115,7 @@ def test_suspended_agent(cluster: LiveCluster) -> None:
     one, two = cluster.nodes
     dataset = cluster.create(one)
     path = cluster.mounted(dataset, one)
-    (agent,) = programs_of(demand(cluster.sandbox.layout, one))
+    (agent,) = programs_of(cluster.sandbox.layout, one).values()
     os.kill(agent.pid, signal.SIGSTOP)
 
     def silent() -> bool:
@@ -129,7 +128,7 @@ def test_suspended_agent(cluster: LiveCluster) -> None:
     set_clock(cluster, one, 600)
     os.kill(agent.pid, signal.SIGCONT)
     assert cluster.mounted(dataset, two) == path
-    assert programs_of(demand(cluster.sandbox.layout, one)) == [agent]
+    assert list(programs_of(cluster.sandbox.layout, one).values()) == [agent]
 
 
 def test_doctor_sees_a_wrong_clock(cluster: LiveCluster) -> None:

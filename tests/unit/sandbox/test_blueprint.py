@@ -25,7 +25,10 @@ def test_comes_back(tmp_path: Path) -> None:
         era=UUID(int=1),
         disk=Path("/d"),
         record=Path("/r"),
-        programs=(Program("p", ("/bin/p", "--x")), Program("q", (), Path("/s"))),
+        programs=(
+            Program("p", ("/bin/p", "--x")),
+            Program("q", (), Path("/s"), {"A": "b"}),
+        ),
         private=(Path("/etc/q"),),
     )
     write_blueprint(tmp_path / "b", blueprint)

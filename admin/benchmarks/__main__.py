@@ -26,7 +26,7 @@ from admin.benchmarks.figures import (
 )
 from admin.benchmarks.machine import commit, machine
 
-PARTS = ("rest", "convergence", "cli", "pools", "docker")
+PARTS = ("rest", "agents", "convergence", "cli", "pools", "docker")
 """The modules here that have a `PART`, in the order in which they are measured."""
 
 HISTORY = Path(__file__).with_name("history.jsonl")

@@ -1,249 +1,209 @@
-#!/usr/bin/env python3
-"""What one change costs with ten and with a thousand agents connected.
+"""Many agents on one control service: joining, hearing of changes, reporting.
 
-    python admin/benchmarks/agents.py
-
-Prints each figure with its budget (docs: "Costs to hold"); exit status 1 beyond one.
-Real protocols on both sides, from the commit to the agent's answer; the store and the
-connections are in memory, without TLS.
+The agents are simulated (`admin.benchmarks.simulated`), the protocol and TLS are real.
 """
 
-import os
-import sys
-import time
-from collections import deque
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
-from uuid import UUID
+from uuid import uuid4
 
-from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from admin.benchmarks.content import node, store
+from admin.benchmarks.figures import RATIO, Bench, Cell, Notes, Part, at_most
+from admin.benchmarks.load import Client, percentile, request
+from admin.benchmarks.nodes import Nodes, Told, agents
+from admin.benchmarks.programs import Running, certify, control
 
-from flocker.control.agent_protocol import AgentFactory
-from flocker.control.agents import Agents
-from flocker.control.datasets import Wishes, change
-from flocker.control.observations import Observations
-from flocker.control.operations import Operations, Timing
-from flocker.convergence.link import Link
-from flocker.model.cluster import Condition
-from flocker.model.ids import NodeID
-from flocker.runtime import logging
-from flocker.testing.builders import (
-    a_configuration,
-    a_dataset,
-    a_fact,
-    an_identity,
-    an_ownership,
-    dataset_id,
-    node_id,
-)
-from flocker.testing.fakes.stores import MemoryStore
-from flocker.wire.protocol import AgedFact, Report, Slice
+AGENTS, QUICK_AGENTS = (10, 100, 1_000), (5, 20)
+DATASETS, QUICK_DATASETS = (1_000, 5_000, 20_000), (200,)
+JOINING = 100, 5_000
+MOST = 1_000, 20_000
+REPORTS = 1_000
+CHANGES = 200
+"""Single changes, one after the other."""
+RATE = 200.0
+"""Changes a second, for `BUSY` seconds."""
+BUSY = 5
 
-FEW, MANY = 10, 1_000
-DATASETS_OF_A_NODE = 5
-ROUNDS = 15
-CHANGES = 60
-"""Changes a round; rounds of both sizes take turns, and the least disturbed counts."""
+CONFIGURED = "/v1/configuration/datasets"
+TABLE = "clusters"
 
-TOLD_WITHIN = 50.0
-"""Milliseconds from a change to the agent that starts acting, for 99 of 100."""
-
-
-class End:
-    """One end of a connection; what is written waits in `line` for its turn."""
-
-    other: "End"
-    protocol: Any
-
-    def __init__(self, line: deque[tuple["End", bytes]], node: NodeID) -> None:
-        self.line = line
-        self.node = node
-        self.sent = 0
-
-    def write(self, data: bytes) -> None:
-        self.sent += len(data)
-        self.line.append((self.other, data))
-
-    def getPeer(self) -> IPv4Address:
-        return IPv4Address("TCP", "10.0.0.1", 1)
-
-    def getHost(self) -> IPv4Address:
-        return IPv4Address("TCP", "10.0.0.254", 4524)
+WANTED = {
+    "100 agents join at 5,000 datasets, MB": at_most(
+        5.0, "all bytes on the wire, both ways, TLS and handshakes too"
+    ),
+    "100 agents join at 5,000 datasets, CPU of control": at_most(
+        1.0, "from the first dial until each has reported and knows its slice"
+    ),
+    "POST to the agent, idle, p99": at_most(
+        50.0, "from sending the request to the agent's hearing of it; the worst cluster"
+    ),
+    "POST to the agent, 200 changes a second, p99": at_most(
+        200.0, "the same while so many are asked for; the worst cluster"
+    ),
+    "updates to agents that a change does not touch": at_most(
+        0.0, "of all single changes, in all clusters"
+    ),
+    "memory of control, 1,000 agents and 20,000 datasets": at_most(
+        300.0, "resident, at the end of all that is measured"
+    ),
+}
 
 
-class Agent:
-    """Takes whatever it is told, and notes when."""
+class _Worst:
+    """The worst of what was seen in all clusters."""
 
-    def __init__(self) -> None:
-        self.told_at = 0.0
-
-    async def updated(self, boot: str, number: int, what: Slice) -> bool:
-        self.told_at = time.perf_counter()
-        return True
-
-    def lost(self, why: str) -> None:
-        raise AssertionError(why)
+    idle = busy = untouched = 0.0
 
 
-class Cluster:
-    """Control and its agents, each holding its datasets."""
+def measure(bench: Bench, notes: Notes) -> None:
+    """Measure each size of a cluster on a control service of its own."""
+    certificates = certify(bench.scratch / "certificates")
+    worst = _Worst()
+    for datasets in QUICK_DATASETS if bench.quick else DATASETS:
+        for number in QUICK_AGENTS if bench.quick else AGENTS:
+            bench.say(f"{number:,} agents, {datasets:,} datasets")
+            data = store(bench.scratch / f"{number}-{datasets}", datasets, number)
+            with (
+                control(certificates, data) as service,
+                agents(certificates, service) as nodes,
+            ):
+                cluster = _Cluster(certificates, service, nodes, number, datasets)
+                cluster.measure(notes, worst, quick=bench.quick)
+    notes.figure("POST to the agent, idle, p99", worst.idle, "ms")
+    notes.figure("POST to the agent, 200 changes a second, p99", worst.busy, "ms")
+    notes.figure("updates to agents that a change does not touch", worst.untouched, "")
+    _compare(notes)
 
-    def __init__(self, agents: int) -> None:
-        self.line: deque[tuple[End, bytes]] = deque()
-        self.clock = Clock()
-        self.clock.advance(1_000_000.0)
-        numbers = range(agents * DATASETS_OF_A_NODE)
-        configuration = a_configuration(
-            [a_dataset(n, on=1 + n % agents) for n in numbers],
-            [an_ownership(n, acquired=True) for n in numbers],
+
+PART = Part("agents", "many agents on one control service", WANTED, measure)
+
+
+class _Cluster:
+    """A control service, its agents, and what each of both costs."""
+
+    def __init__(
+        self,
+        certificates: Path,
+        service: Running,
+        nodes: Nodes,
+        agents: int,
+        datasets: int,
+    ) -> None:
+        self._certificates = certificates
+        self._service = service
+        self._nodes = nodes
+        self._agents = agents
+        self._datasets = datasets
+
+    def measure(self, notes: Notes, worst: _Worst, *, quick: bool) -> None:
+        """Let agents join, change things, let agents report."""
+        cells: dict[str, Cell] = {"agents": self._agents, "datasets": self._datasets}
+        cells |= self._joined(notes, quick=quick)
+        client = Client(self._certificates, self._service.rest, 16)
+        cells |= self._changed(client, 40 if quick else CHANGES, worst)
+        cells |= self._hurried(client, 1 if quick else BUSY, worst)
+        cells |= self._reported(100 if quick else REPORTS)
+        client.close()
+        cells["RSS MiB"] = self._service.memory
+        notes.row(TABLE, cells)
+        if (self._agents, self._datasets) == MOST:
+            notes.figure(
+                "memory of control, 1,000 agents and 20,000 datasets",
+                self._service.memory,
+                "MiB",
+            )
+
+    def _joined(self, notes: Notes, *, quick: bool) -> dict[str, Cell]:
+        before = self._service.cpu
+        seconds = self._nodes.join(self._agents, self._datasets)
+        cpu = self._service.cpu - before
+        megabytes = self._nodes.exchanged().both / 1e6
+        of_all = QUICK_AGENTS[-1], QUICK_DATASETS[-1]
+        if (self._agents, self._datasets) == (of_all if quick else JOINING):
+            joining = "100 agents join at 5,000 datasets"
+            notes.figure(f"{joining}, MB", megabytes, "MB")
+            notes.figure(f"{joining}, CPU of control", cpu, "s")
+        return {"join s": seconds, "join CPU s": cpu, "join MB": megabytes}
+
+    def _changed(self, client: Client, times: int, worst: _Worst) -> dict[str, Cell]:
+        """Create datasets one after the other, each when all is quiet again."""
+        _ = self._nodes.settled(())
+        _ = self._nodes.exchanged()
+        cpu = self._service.cpu
+        sent: dict[str, tuple[int, float]] = {}
+        told: list[Told] = []
+        for name, on, text in islice(creations(self._agents), times):
+            client.ask(text, 201)
+            sent[name] = on, client.sent_at
+            told += self._nodes.settled([name])
+        cpu = self._service.cpu - cpu
+        both = self._nodes.exchanged().both
+        latencies = heard(sent, told)
+        untouched = sum(
+            each.node != node(sent[d][0]) for each in told for d in each.datasets
         )
-        store, observations = MemoryStore(), Observations()
-        store.stored = configuration
-        self.operations = Operations(
-            store, configuration, observations, self.clock, Timing(self.clock.seconds)
-        )
-        self.factory = AgentFactory(
-            Agents(self.operations, UUID(int=1), self.clock),
-            observations,
-            lambda transport: transport.node,  # type: ignore[attr-defined]
-            self.clock,
-            "measured",
-        )
-        self.ends: list[End] = []
-        self.agents = [self._connect(1 + number) for number in range(agents)]
+        worst.untouched += untouched
+        worst.idle = max(worst.idle, percentile(latencies, 99) * 1e3)
+        return {
+            "POST-told p50 ms": percentile(latencies, 50) * 1e3,
+            "p99 ms": percentile(latencies, 99) * 1e3,
+            "change CPU ms": cpu / times * 1e3,
+            "change bytes": both // times,
+        }
 
-    def _connect(self, number: int) -> Agent:
-        agent = Agent()
-        client, server = (
-            End(self.line, node_id(number)),
-            End(self.line, node_id(number)),
-        )
-        client.other, server.other = server, client
-        client.protocol = link = Link(agent, self.clock)
-        server.protocol = self.factory.buildProtocol(None)
-        self.ends += [client, server]
-        for end in (server, client):
-            end.protocol.makeConnection(end)
-        _ = Deferred.fromCoroutine(link.hello(an_identity(number), "", 0))
-        self.settle()
-        self.clock.advance(0)  # only here: Twisted's Clock sorts all that it has
-        self.settle()
-        configured = len(self.operations.configuration.datasets)
-        held = range(number - 1, configured, configured // DATASETS_OF_A_NODE)
-        facts = tuple(AgedFact(a_fact(n, Condition.DETACHED), 0.0) for n in held)
-        _ = Deferred.fromCoroutine(link.report(Report(full=True, changed=facts)))
-        self.settle()
-        return agent
+    def _hurried(self, client: Client, seconds: int, worst: _Worst) -> dict[str, Cell]:
+        """Create many a second; agents do and report what they are told meanwhile."""
+        times = int(RATE * seconds)
+        made = list(islice(creations(self._agents), times))
+        cpu = self._service.cpu
+        load = client.load((text for _, _, text in made), 201, RATE)
+        told = self._nodes.settled(name for name, _, _ in made)
+        sent = {
+            name: (on, load.began + turn / RATE)
+            for turn, (name, on, _) in enumerate(made)
+        }
+        latencies = heard(sent, told)
+        worst.busy = max(worst.busy, percentile(latencies, 99) * 1e3)
+        return {
+            "at 200/s p50 ms": percentile(latencies, 50) * 1e3,
+            "at 200/s p99 ms": percentile(latencies, 99) * 1e3,
+            "at 200/s CPU ms": (self._service.cpu - cpu) / times * 1e3,
+        }
 
-    def settle(self) -> None:
-        """Deliver all that was written."""
-        while self.line:
-            end, data = self.line.popleft()
-            end.protocol.dataReceived(data)
-
-    def move(self, to: int) -> None:
-        """Move one dataset, and let everybody who is concerned hear of it."""
-        there = Wishes(primary=node_id(to))
-        _ = Deferred.fromCoroutine(
-            self.operations.change(lambda c: change(c, dataset_id(0), there, 1.0))
-        )
-        self.settle()
-
-    @property
-    def sent(self) -> int:
-        """All bytes that were ever written."""
-        return sum(end.sent for end in self.ends)
+    def _reported(self, times: int) -> dict[str, Cell]:
+        """Let agents report other facts."""
+        _ = self._nodes.exchanged()
+        cpu = self._service.cpu
+        _ = self._nodes.report(times)
+        cpu = self._service.cpu - cpu
+        both = self._nodes.exchanged().both
+        return {"report CPU ms": cpu / times * 1e3, "report bytes": both // times}
 
 
-def cpu(run: Callable[[], None]) -> float:
-    """The microseconds of CPU that something takes."""
-    before = time.process_time()
-    run()
-    return (time.process_time() - before) * 1e6
+def creations(agents: int) -> Iterator[tuple[str, int, bytes]]:
+    """Ask for new datasets on all nodes in turn: name, number of the node, request."""
+    for number in count():
+        name, on = str(uuid4()), 1 + number % agents
+        body = f'{{"primary":"{node(on)}","dataset_id":"{name}"}}'
+        yield name, on, request("POST", CONFIGURED, body.encode())
 
 
-def some_changes(cluster: Cluster) -> None:
-    """Move one dataset to and fro."""
-    for _ in range(CHANGES // 2):
-        cluster.move(2)
-        cluster.move(1)
+def heard(sent: dict[str, tuple[int, float]], told: list[Told]) -> tuple[float, ...]:
+    """Give the seconds after which each dataset's agent first heard of it, in order."""
+    first: dict[str, float] = {}
+    for each in told:
+        for name in each.datasets:
+            if name in sent and each.node == node(sent[name][0]):
+                first.setdefault(name, each.at)
+    if lost := sent.keys() - first.keys():
+        raise SystemExit(f"{len(lost)} changes did not reach their agents")
+    return tuple(sorted(first[name] - at for name, (_, at) in sent.items()))
 
 
-def latencies(cluster: Cluster) -> list[float]:
-    """Milliseconds from each change to the agent that hears of it, in order."""
-    found = []
-    for _ in range(CHANGES * ROUNDS // 2):
-        for to in (2, 1):
-            began = time.perf_counter()
-            cluster.move(to)
-            found.append((cluster.agents[to - 1].told_at - began) * 1e3)
-    return sorted(found)
-
-
-def say(what: str, figure: str, budget: str, *, kept: bool) -> bool:
-    """Print a line; give whether the budget is kept."""
-    print(f"{what:<52} {figure:>14}   {budget:<14} {'ok' if kept else 'TOO MUCH'}")
-    return kept
-
-
-def main() -> int:
-    """Measure and print; 1 when a budget is exceeded."""
-    with Path(os.devnull).open("w") as log:
-        logging.start_logging(logging.lines_to(log))
-        return measure()
-
-
-def measure() -> int:
-    """Build both clusters and compare them."""
-    few, many = Cluster(FEW), Cluster(MANY)
-    sent = {}
-    for cluster in (few, many):
-        some_changes(cluster)
-        before = cluster.sent
-        some_changes(cluster)
-        sent[cluster] = (cluster.sent - before) / CHANGES
-    times: dict[Cluster, list[float]] = {few: [], many: []}
-    for _ in range(ROUNDS):
-        for cluster, found in times.items():
-            found.append(cpu(partial(some_changes, cluster)) / CHANGES)
-    little, much = min(times[few]), min(times[many])
-    told = latencies(many)
-    p99 = told[len(told) * 99 // 100]
-    print(f"one change, {FEW} and {MANY} agents connected")
-    kept = [
-        say(f"CPU a change, {FEW} agents", f"{little:.0f} us", "", kept=True),
-        say(
-            f"CPU a change, {MANY} agents",
-            f"{much:.0f} us",
-            f"<= {1.2 * little:.0f} us",
-            kept=much <= 1.2 * little,
-        ),
-        say(f"bytes a change, {FEW} agents", f"{sent[few]:.0f}", "", kept=True),
-        say(
-            f"bytes a change, {MANY} agents",
-            f"{sent[many]:.0f}",
-            f"<= {1.05 * sent[few]:.0f}",
-            kept=sent[many] <= 1.05 * sent[few],
-        ),
-        say(
-            f"change -> agent told, {MANY} agents, p50",
-            f"{told[len(told) // 2]:.2f} ms",
-            "",
-            kept=True,
-        ),
-        say(
-            f"change -> agent told, {MANY} agents, p99",
-            f"{p99:.2f} ms",
-            f"<= {TOLD_WITHIN:.0f} ms",
-            kept=p99 <= TOLD_WITHIN,
-        ),
-    ]
-    return 0 if all(kept) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _compare(notes: Notes) -> None:
+    """Set the largest cluster beside the smallest."""
+    few, many = notes.tables[TABLE][0], notes.tables[TABLE][-1]
+    for name in ("change CPU ms", "change bytes", "report CPU ms"):
+        ratio = float(many[name]) / float(few[name])
+        notes.figure(f"{name.removesuffix(' ms')}, largest / smallest", ratio, RATIO)

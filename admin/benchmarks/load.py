@@ -19,10 +19,14 @@ WITHIN = 60.0
 
 @frozen
 class Load:
-    """What came of some requests: seconds of each, in order of length; all seconds."""
+    """What came of some requests: seconds of each, in order of length; all seconds.
+
+    `began` is on CLOCK_MONOTONIC.
+    """
 
     each: tuple[float, ...]
     seconds: float
+    began: float
 
     @property
     def rate(self) -> float:
@@ -81,6 +85,11 @@ class Client:
         return self._last.head.decode("ascii")
 
     @property
+    def sent_at(self) -> float:
+        """When that was sent (CLOCK_MONOTONIC)."""
+        return self._last.sent_at
+
+    @property
     def _last(self) -> "_Connection":
         return max(self._connections, key=lambda each: each.sent_at)
 
@@ -97,7 +106,8 @@ class Client:
             for connection in self._connections:
                 selector.register(connection.socket, selectors.EVENT_READ, connection)
             run.go(selector, self._connections)
-        return Load(tuple(sorted(run.each)), time.monotonic() - run.began)
+        seconds = time.monotonic() - run.began
+        return Load(tuple(sorted(run.each)), seconds, run.began)
 
 
 @define(eq=False)

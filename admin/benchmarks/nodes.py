@@ -8,7 +8,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -65,11 +65,11 @@ class Nodes:
         found = self._ask("exchanged")
         return Exchanged(found["received"], found["sent"])
 
-    def told(self) -> list[Told]:
-        """Give the updates since this was asked last."""
+    def settled(self, created: Iterable[str]) -> list[Told]:
+        """Wait until new datasets are mounted; give the updates since the last time."""
         return [
             Told(NodeID(UUID(node)), at, tuple(datasets))
-            for node, at, datasets in self._ask("told")["told"]
+            for node, at, datasets in self._ask("settled", *created)["told"]
         ]
 
     def _ask(self, *command: object) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ a line on standard input, from `admin.benchmarks.nodes`.
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -38,6 +40,14 @@ from flocker.testing.builders import an_identity
 from flocker.wire.protocol import AgedFact, Report, Slice
 
 Facts = dict[DatasetID, Fact]
+
+UPDATES = 3
+"""So often an agent is told of a new dataset: that it is wanted, that its volume is
+recorded, and that it was mounted once."""
+
+SETTLED_WITHIN = 60.0
+LOOK_EVERY = 0.005
+"""Seconds."""
 
 AT_ONCE = 32
 """So many agents dial at a time, as those of a cluster do that has lost its control."""
@@ -127,7 +137,8 @@ class _Agent:
             self.facts[told.id] = fact
         elif told.ownership is None:
             made = Condition.UNREGISTERED
-            self.facts[told.id] = evolve(mounted(told.id), condition=made, path=None)
+            fact = evolve(mounted(told.id), condition=made, path=None)
+            self.facts[told.id] = evolve(fact, life=wanted.life)
         elif not told.held_by:
             self.facts[told.id] = mounted(told.id)
 
@@ -146,6 +157,7 @@ class _Cluster:
         self._authority = Authority(load_credential(certificates, "cluster"))
         self._agents: list[_Agent] = []
         self._told: list[tuple[str, float, list[str]]] = []
+        self._times: Counter[str] = Counter()
         self._counters: list[_Counting] = []
         self._reported = 0
 
@@ -178,7 +190,7 @@ class _Cluster:
     async def _dial(
         self, number: int, own: Credential, facts: dict[DatasetID, Fact]
     ) -> None:
-        agent = _Agent(number, facts, lambda *told: self._told.append(told))
+        agent = _Agent(number, facts, self._hear)
         context = client_context(self._authority.credential.certificate, own)
         factory = Factory.forProtocol(lambda: Link(agent, reactor))
         factory.noisy = False
@@ -217,9 +229,19 @@ class _Cluster:
             each.received = each.sent = 0
         return found
 
-    async def told(self) -> dict[str, Any]:
+    async def settled(self, *created: str) -> dict[str, Any]:
+        """Wait until all was heard of new datasets; give the updates that came."""
+        end = time.monotonic() + SETTLED_WITHIN
+        while any(self._times[name] < UPDATES for name in created):
+            if time.monotonic() > end:
+                raise TimeoutError("control has not told all that was to be told")
+            await deferLater(reactor, LOOK_EVERY)
         told, self._told = self._told, []
         return {"told": told}
+
+    def _hear(self, node: str, at: float, datasets: list[str]) -> None:
+        self._told.append((node, at, datasets))
+        self._times.update(datasets)
 
 
 class _Commands(LineOnlyReceiver):

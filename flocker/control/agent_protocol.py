@@ -30,7 +30,7 @@ from flocker.wire.commands import (
     VolumesListed,
 )
 from flocker.wire.connection import ENDED, Connection
-from flocker.wire.json_codec import Undecodable, decode, encode
+from flocker.wire.json_codec import Undecodable, decode, encode_briefly
 from flocker.wire.protocol import PROTOCOL, Listing, Report, Slice
 
 ANSWER_WITHIN = 2.0
@@ -106,7 +106,7 @@ class AgentProtocol(Connection):
         try:
             answer = await self.send_parts(
                 Update,
-                encode(what),
+                encode_briefly(what),
                 boot=str(boot),
                 number=number,
                 task=logging.current_task_id(),

@@ -7,9 +7,10 @@ from `operations` and `observations`; `flocker.restapi.events` reads it.
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
+from functools import partial
 from uuid import UUID
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from flocker.control.operations import Operations
 from flocker.model.changes import Change, DatasetEdit, LeaseEdit, NodeEdit
@@ -17,6 +18,7 @@ from flocker.model.cluster import NodeSight, Phase
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
 from flocker.model.ids import DatasetID
+from flocker.model.leases import Lease
 from flocker.model.nodes import Node
 from flocker.model.status import Status, status
 from flocker.wire.public import (
@@ -42,11 +44,19 @@ class Kind(Enum):
 
 @frozen
 class Event:
-    """One thing that happened; `value` is JSON as the REST API writes it."""
+    """One thing that happened; `write` makes the JSON of it that the REST API sends.
+
+    Most events are never asked for.
+    """
 
     number: int
     kind: Kind
-    value: Json
+    write: Callable[[], Json]
+
+    @property
+    def value(self) -> Json:
+        """What the REST API sends."""
+        return self.write()
 
 
 class Events:
@@ -107,11 +117,10 @@ class Events:
         for edit in change.edits:
             if isinstance(edit, DatasetEdit):
                 row = edit.after
-                wanted = None if row is None else configured_dataset(row)
-                self._add(Kind.CONFIGURATION, _about(edit.dataset, wanted))
+                self._add(Kind.CONFIGURATION, partial(_wanted, edit.dataset, row))
             elif isinstance(edit, LeaseEdit):
-                leased = None if edit.after is None else lease(edit.after, self._now())
-                self._add(Kind.LEASE, _about(edit.dataset, leased))
+                now = self._now()
+                self._add(Kind.LEASE, partial(_leased, edit.dataset, edit.after, now))
             elif isinstance(edit, NodeEdit):
                 self._compare_node(edit)
         self._compare(change.datasets)
@@ -137,7 +146,7 @@ class Events:
         node = sight.identity.node
         operations = self._operations
         known = operations.configuration.nodes.get(node)
-        self._add(Kind.NODE, node_status(sight, known, self._now()))
+        self._add(Kind.NODE, partial(node_status, sight, known, self._now()))
         self._compare(
             operations.placement.on(node)
             | set(operations.observations.reported_by(node))
@@ -153,10 +162,11 @@ class Events:
                 self._note(dataset_id, None)
                 continue
             found = self._status(dataset)
-            if _shown(found) != self._statuses.get(dataset_id):
+            before = self._statuses.get(dataset_id)
+            if before is None or _shown(found) != _shown(before):
                 self._note(dataset_id, found)
-                plain = dataset_status(dataset, found, self._now())
-                self._add(Kind.STATUS, plain)
+                now = self._now()
+                self._add(Kind.STATUS, partial(dataset_status, dataset, found, now))
 
     def _status(self, dataset: Dataset) -> Status:
         observations = self._operations.observations
@@ -174,12 +184,12 @@ class Events:
         if before is not None:
             self.phases[before.phase] -= 1
         if found is not None:
-            self._statuses[dataset] = _shown(found)
+            self._statuses[dataset] = found
             self.phases[found.phase] += 1
 
-    def _add(self, kind: Kind, value: Json) -> None:
+    def _add(self, kind: Kind, write: Callable[[], Json]) -> None:
         self._number += 1
-        self._ring.append(Event(self._number, kind, value))
+        self._ring.append(Event(self._number, kind, write))
 
     def _wake(self) -> None:
         for watcher in tuple(self._watchers):
@@ -193,10 +203,18 @@ def _named(node: Node | None) -> object:
     return dict(node.labels), node.cordoned, node.dead
 
 
-def _about(dataset: DatasetID, value: Json | None) -> Json:
-    return {"dataset_id": str(dataset), "value": value}
+def _wanted(name: DatasetID, row: Dataset | None) -> Json:
+    return _about(name, None if row is None else configured_dataset(row))
 
 
-def _shown(found: Status) -> Status:
+def _leased(name: DatasetID, held: Lease | None, now: float) -> Json:
+    return _about(name, None if held is None else lease(held, now))
+
+
+def _about(name: DatasetID, value: Json | None) -> Json:
+    return {"dataset_id": str(name), "value": value}
+
+
+def _shown(found: Status) -> tuple[object, ...]:
     """Leave out since when: a step tried again and again says the same each time."""
-    return evolve(found, since=0.0)
+    return found.phase, found.node, found.cause, found.path, found.size

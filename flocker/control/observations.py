@@ -40,6 +40,7 @@ class Observations:
         self._facts: dict[DatasetID, PMap[NodeID, Observed]] = {}
         self._of_node: dict[NodeID, set[DatasetID]] = {}
         self._nodes: dict[NodeID, NodeSight] = {}
+        self._elsewhere: dict[tuple[NodeID, DatasetID], Fact] = {}
         self._acting: dict[DatasetID, set[NodeID]] = {}
         self.version = 0
         """Grows with each fact that comes, changes or goes."""
@@ -140,10 +141,8 @@ class Observations:
 
     def elsewhere(self) -> Iterable[tuple[NodeID, Fact]]:
         """Give each fact that has a volume at another machine, and who says it."""
-        for facts in self._facts.values():
-            for node, observed in facts.items():
-                if observed.fact.instance is not None:
-                    yield node, observed.fact
+        for (node, _), fact in self._elsewhere.items():
+            yield node, fact
 
     def connected(self, identity: AgentIdentity, now: float) -> set[DatasetID]:
         """A node's agent has connected; give the datasets whose facts it dropped.
@@ -228,12 +227,22 @@ class Observations:
     def _put(self, node: NodeID, observed: Observed) -> None:
         dataset = observed.fact.dataset
         self.version += 1
+        self._note_elsewhere(node, dataset, observed.fact)
         self._facts[dataset] = self._facts.get(dataset, _NOTHING).set(node, observed)
         self._of_node.setdefault(node, set()).add(dataset)
+
+    def _note_elsewhere(
+        self, node: NodeID, dataset: DatasetID, fact: Fact | None
+    ) -> None:
+        if fact is not None and fact.instance is not None:
+            self._elsewhere[node, dataset] = fact
+        else:
+            _ = self._elsewhere.pop((node, dataset), None)
 
     def _drop(self, node: NodeID, dataset: DatasetID) -> None:
         left = self._facts[dataset].discard(node)
         self.version += 1
+        self._note_elsewhere(node, dataset, None)
         if left:
             self._facts[dataset] = left
         else:

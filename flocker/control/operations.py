@@ -1,14 +1,16 @@
 """The one writer: decide, commit with the expected revision, apply, announce.
 
-Doors and upkeep bring a pure function `configuration -> Change`. One runs at a time;
-when a commit meets somebody else's write the same function decides again.
+Doors and upkeep bring a pure function `configuration -> Change`. One decides at a time,
+on what the one before it proposed; those that come together are stored together
+(`flocker.control.proposals`). When a commit meets somebody else's write the same
+function decides again.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from flocker.control.deadlines import Deadlines
@@ -19,9 +21,10 @@ from flocker.control.persistence.interface import (
     RevisionConflict,
     StoreUnavailable,
 )
+from flocker.control.proposals import Proposals
 from flocker.control.slices import Placement
 from flocker.control.upkeep import RETENTION, Times, due, upkeep
-from flocker.model.changes import Change, apply, between
+from flocker.model.changes import Change
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID
@@ -29,7 +32,6 @@ from flocker.runtime import logging, metrics
 from flocker.runtime.crash_points import crash_point
 
 DECIDED = crash_point("decided")
-COMMITTED = crash_point("committed")
 
 Decide = Callable[[Configuration], Change]
 
@@ -87,7 +89,6 @@ class Operations:
         clock: IReactorTime,
         timing: Timing,
     ) -> None:
-        self.configuration = configuration
         self.observations = observations
         self.placement = Placement(configuration)
         self.upkeep_trouble: FlockerError | None = None
@@ -95,7 +96,7 @@ class Operations:
         self._store = store
         self._clock = clock
         self._listeners: list[Listener] = []
-        self._turn = DeferredLock()
+        self._proposals = Proposals(store, configuration, self._follow)
         self._heard_of: set[DatasetID] = set()
         self._heard_of_nodes: set[NodeID] = set()
         self._keeping_up = False
@@ -105,10 +106,18 @@ class Operations:
         self._doubt: IDelayedCall | None = None
         self._alarm: IDelayedCall | None = None
         self._alarm_for: float | None = None
-        for dataset in {*configuration.leases, *configuration.datasets}:
-            self._note_deadline(dataset)
+        for leased in configuration.leases:
+            self._note_deadline(leased)
+        for dataset in configuration.datasets.itervalues():
+            if dataset.destroyed:  # without a lease nothing else has a deadline
+                self._note_deadline(dataset.id)
         self.observations.recall(configuration.nodes.values())
         self._set_alarm()
+
+    @property
+    def configuration(self) -> Configuration:
+        """What is wanted, as it is durable."""
+        return self._proposals.committed
 
     def stop(self) -> None:
         """Ask for no more upkeep."""
@@ -127,15 +136,15 @@ class Operations:
         It is durable when this returns. Raises what `decide` raises, and
         `StoreUnavailable`, `TooContended`; then nothing has changed.
         """
-        await self._turn.acquire()
-        try:
-            change = await self._commit(decide)
-            configuration = self.configuration
-        finally:
-            self._turn.release()
-        if change:
-            self.heard_of(self._concerned(change))
-        return configuration
+        for _ in range(ATTEMPTS):
+            try:
+                change, configuration = await self._attempt(decide)
+            except RevisionConflict:
+                continue
+            if change:
+                self.heard_of(self._concerned(change))
+            return configuration
+        raise TooContended(ATTEMPTS)
 
     async def check_store(self) -> None:
         """Raises `StoreUnavailable`, `StoreUnreadable` if nothing can be stored now."""
@@ -193,41 +202,33 @@ class Operations:
                 )
         return found
 
-    async def _commit(self, decide: Decide) -> Change:
-        for _ in range(ATTEMPTS):
-            before = self.configuration
-            change = decide(before)
-            if not change:
-                return change
-            after = apply(change, before)
-            with logging.action(
-                "flocker:control:commit",
-                revision=after.revision,
-                datasets=[str(dataset) for dataset in change.datasets],
-                nodes=[str(edit.node) for edit in change.nodes],
-            ):
-                DECIDED()
-                try:
-                    with metrics.commit():
-                        await self._store.commit(change, before.revision)
-                    COMMITTED()
-                except RevisionConflict:
-                    await self._catch_up()
-                    continue
-                except StoreUnavailable:
-                    self._doubt_it()
-                    raise
-            self._follow(change, after)
-            return change
-        raise TooContended(ATTEMPTS)
+    async def _attempt(self, decide: Decide) -> tuple[Change, Configuration]:
+        """Decide, and give the change with what it led to when all is durable.
 
-    async def _catch_up(self) -> Change:
-        """Take in what others wrote, or we did when it seemed to have failed."""
-        found = await self._store.load()
-        change = between(self.configuration, found)
-        if found.revision != self.configuration.revision:
-            self._follow(change, found)
-        return change
+        Raises `RevisionConflict`: decide again.
+        """
+        before = self._proposals.proposed
+        try:
+            change = decide(before)
+        except FlockerError:
+            await self._proposals.settled()
+            raise
+        if not change:
+            await self._proposals.settled()
+            return change, before
+        with logging.action(
+            "flocker:control:commit",
+            revision=before.revision + 1,
+            datasets=[str(dataset) for dataset in change.datasets],
+            nodes=[str(edit.node) for edit in change.nodes],
+        ):
+            DECIDED()
+            try:
+                with metrics.commit():
+                    return change, await self._proposals.add(change)
+            except StoreUnavailable:
+                self._doubt_it()
+                raise
 
     def _doubt_it(self) -> None:
         """Look soon what became of a commit; see Note [Failed and durable]."""
@@ -245,20 +246,15 @@ class Operations:
         _ = Deferred.fromCoroutine(self._read_again())
 
     async def _read_again(self) -> None:
-        await self._turn.acquire()
         try:
-            await self._store.check()
-            change = await self._catch_up()
+            change = await self._proposals.look_again()
         except FlockerError:
             self._doubt_it()  # who asks for anything is told what is wrong
             return
-        finally:
-            self._turn.release()
         self.heard_of(self._concerned(change))
 
     def _follow(self, change: Change, after: Configuration) -> None:
         self._be_sure()
-        self.configuration = after
         self.placement.follow(change, after)
         for dataset in change.datasets:
             self._note_deadline(dataset)

@@ -17,6 +17,7 @@ from flocker.model.changes import (
 )
 from flocker.model.cluster import Assignment, Fact
 from flocker.model.configuration import Configuration
+from flocker.model.datasets import Dataset
 from flocker.model.ids import DatasetID, InstanceID, NodeID
 from flocker.model.leases import Lease, wanted_on
 from flocker.model.nodes import Node, find_instance
@@ -32,8 +33,8 @@ class Placement:
     def __init__(self, configuration: Configuration) -> None:
         self._on: dict[NodeID, set[DatasetID]] = {}
         self._where: dict[DatasetID, NodeID] = {}
-        for dataset in configuration.datasets:
-            self._place(dataset, configuration)
+        for dataset in configuration.datasets.itervalues():
+            self._put(dataset.id, _wanted(dataset, configuration))
 
     def on(self, node: NodeID) -> Set[DatasetID]:
         """The datasets of which `node` is to make something."""
@@ -49,7 +50,9 @@ class Placement:
         before = self._where.pop(dataset, None)
         if before is not None:
             self._on[before].discard(dataset)
-        node = wanted_where(configuration, dataset)
+        self._put(dataset, wanted_where(configuration, dataset))
+
+    def _put(self, dataset: DatasetID, node: NodeID | None) -> None:
         if node is not None:
             self._where[dataset] = node
             self._on.setdefault(node, set()).add(dataset)
@@ -58,9 +61,13 @@ class Placement:
 def wanted_where(configuration: Configuration, dataset_id: DatasetID) -> NodeID | None:
     """Give the node that is to make something of a dataset, if any is."""
     dataset = configuration.datasets.get(dataset_id)
-    if dataset is None or dataset.destroyed:
+    return None if dataset is None else _wanted(dataset, configuration)
+
+
+def _wanted(dataset: Dataset, configuration: Configuration) -> NodeID | None:
+    if dataset.destroyed:
         return None
-    return wanted_on(dataset, configuration.leases.get(dataset_id))
+    return wanted_on(dataset, configuration.leases.get(dataset.id))
 
 
 def touched_by(

@@ -19,7 +19,7 @@ from flocker.wire.commands import (
     VolumesListed,
 )
 from flocker.wire.connection import Connection
-from flocker.wire.json_codec import Undecodable, decode, encode
+from flocker.wire.json_codec import Undecodable, decode, encode_briefly
 from flocker.wire.protocol import PROTOCOL, Listing, Report, Slice
 
 
@@ -56,7 +56,7 @@ class Link(Connection):
         _ = await self.callRemote(
             Hello,
             protocol=PROTOCOL,
-            identity=encode(identity),
+            identity=encode_briefly(identity),
             boot=boot,
             number=number,
         )
@@ -64,7 +64,7 @@ class Link(Connection):
     async def report(self, report: Report) -> None:
         """Send facts; they are control's when this returns."""
         _ = await self.send_parts(
-            ReportFacts, encode(report), task=logging.current_task_id()
+            ReportFacts, encode_briefly(report), task=logging.current_task_id()
         )
 
     def local_host(self) -> str:
@@ -92,7 +92,9 @@ class Link(Connection):
 
     async def _send_list(self, request: int, backend: BackendName) -> dict[str, object]:
         listing = Listing(await self._hearer.volumes(backend))
-        _ = await self.send_parts(VolumesListed, encode(listing), request=request)
+        _ = await self.send_parts(
+            VolumesListed, encode_briefly(listing), request=request
+        )
         return {}
 
     async def _apply(

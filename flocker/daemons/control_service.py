@@ -29,6 +29,7 @@ from flocker.restapi.app import World, app_resource, site
 from flocker.runtime import logging
 from flocker.runtime.clock import SteadyClock
 from flocker.runtime.descriptors import Watch
+from flocker.runtime.garbage import made_to_last
 from flocker.runtime.listening import listen
 from flocker.runtime.main import Stop, run_service
 from flocker.runtime.reactor import IReactor
@@ -77,16 +78,17 @@ async def _serve(
 ) -> tuple[Operations, tuple[IListeningPort, ...]]:
     clock = SteadyClock()
     observations = Observations()
-    operations = Operations(
-        store,
-        await store.load(),
-        observations,
-        reactor,
-        Timing(clock.seconds, options.remember_destroyed),
-    )
     boot = uuid4()
-    agents = Agents(operations, boot, clock)
-    events = Events(operations, boot, clock.seconds)
+    with made_to_last():
+        operations = Operations(
+            store,
+            await store.load(),
+            observations,
+            reactor,
+            Timing(clock.seconds, options.remember_destroyed),
+        )
+        agents = Agents(operations, boot, clock)
+        events = Events(operations, boot, clock.seconds)
     rest = app_resource(
         operations,
         events,

@@ -29,7 +29,8 @@ Epoch = NewType("Epoch", int)
 MoveNumber = NewType("MoveNumber", int)
 """Which move of a dataset; numbers only grow."""
 
-_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_DIGIT = "[0-9a-fA-F]"
+_TEXT = re.compile(f"{_DIGIT}{{8}}(?:-{_DIGIT}{{4}}){{3}}-{_DIGIT}{{12}}")
 
 
 @frozen

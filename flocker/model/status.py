@@ -5,6 +5,7 @@ and why it waits, asks here. Called by `flocker.restapi.status`.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -253,7 +254,7 @@ def _absent(
     if known is not None and known.dead is not None and known.is_dead:
         return _dead(dataset, known, known.dead)
     if sight is None:
-        cause = _never_seen(dataset, target)
+        cause = _never_seen(target, deleted=dataset.deleted)
         return Status(Phase.WAITING, dataset.asked, target, cause)
     return _silent(dataset, sight, observed)
 
@@ -322,7 +323,7 @@ def _dead(dataset: Dataset, node: Node, mark: DeadMark) -> Status:
         "node-dead",
         f"node {node.id} ({node.host}), where it should be, is marked dead by"
         f" {mark.by}: {mark.words}",
-        f"start node {node.host} anew{_or_move(dataset)}",
+        f"start node {node.host} anew{_or_move(deleted=dataset.deleted)}",
     )
     return Status(Phase.WAITING, mark.at, node.id, cause)
 
@@ -340,7 +341,7 @@ def _silent(dataset: Dataset, sight: NodeSight, observed: Observed | None) -> St
     words = f"node {node} ({host}), where it should be, is not connected"
     back = f"bring node {host} or its agent back"
     if observed is None or not observed.fact.holds:
-        cause = Cause("node-silent", words, back + _or_move(dataset))
+        cause = Cause("node-silent", words, back + _or_move(deleted=dataset.deleted))
         return Status(Phase.WAITING, sight.since, node, cause)
     cause = Cause("node-silent", words, back + _or_dead(node))
     fact = observed.fact
@@ -372,14 +373,16 @@ def _failed_or(phase: Phase, cause: Cause | None) -> Phase:
     return Phase.FAILED if cause is not None and cause.permanent else phase
 
 
-def _never_seen(dataset: Dataset, node: NodeID) -> Cause:
+@lru_cache(maxsize=10_000)
+def _never_seen(node: NodeID, *, deleted: bool) -> Cause:
+    """Say that there is no such node, in one value for all that should be there."""
     return Cause(
         "node-unknown",
         f"no agent of node {node} has ever connected",
-        f"start the agent of that node{_or_move(dataset)}",
+        f"start the agent of that node{_or_move(deleted=deleted)}",
     )
 
 
-def _or_move(dataset: Dataset) -> str:
+def _or_move(*, deleted: bool) -> str:
     """A dataset that is deleted stays where its volume is to be destroyed."""
-    return "" if dataset.deleted else ", or move the dataset"
+    return "" if deleted else ", or move the dataset"

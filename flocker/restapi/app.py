@@ -1,20 +1,26 @@
 """The whole REST API as one resource: its rooms, and what belongs to none of them.
 
 Made by `flocker.daemons.control`, which adds TLS and the port with `site`.
+
+Note [Exact paths]: a path without a variable part is looked up, and Klein is not asked;
+matching and its Deferreds take as long as all that we do ourselves. Klein knows these
+paths too, so that another method, or another spelling, is answered as everywhere.
 """
 
 from collections.abc import Callable
 from io import BytesIO
+from typing import cast
 from uuid import UUID, uuid4
 
 from attrs import frozen
 from klein import Klein, KleinRenderable
 from klein.resource import KleinResource
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
-from twisted.web.server import Request, Site
+from twisted.web.server import NOT_DONE_YET, Request, Site
 from werkzeug import exceptions
 
 from flocker.control.asking import Asking, ConnectionOf, nobody
@@ -24,7 +30,13 @@ from flocker.model.errors import FlockerError
 from flocker.restapi.about import About
 from flocker.restapi.channel import Channel
 from flocker.restapi.datasets import Datasets
-from flocker.restapi.endpoint import Service, answer_failure, serve, write
+from flocker.restapi.endpoint import (
+    Routes,
+    Service,
+    answer_failure,
+    serve,
+    write,
+)
 from flocker.restapi.errors import (
     BadRequest,
     MethodNotAllowed,
@@ -68,6 +80,7 @@ def app_resource(
     app = Klein()
     # A path is served as it is written: no redirects, no other spelling of slashes.
     app.url_map.merge_slashes = False
+    exact: Routes = {}
     for room in (
         About(version),
         Documents(),
@@ -81,9 +94,9 @@ def app_resource(
         Statuses(service, now),
         Volumes(service, now, Asking(operations, connection_of)),
     ):
-        serve(app, service, room)
+        exact |= serve(app, service, room)
     app.handle_errors(_answer_unrouted)
-    return _Front(app)
+    return _Front(app, exact)
 
 
 def site(resource: IResource, reactor: IReactorTime) -> Site:
@@ -92,9 +105,14 @@ def site(resource: IResource, reactor: IReactorTime) -> Site:
     Bodies are JSON whatever their Content-Type says, and only so much of one is kept
     as shows that it is too long.
     """
-    served = Site(resource, _Request, reactor=reactor, parsePOSTFormSubmission=False)
+    served = _Site(resource, _Request, reactor=reactor, parsePOSTFormSubmission=False)
     served.protocol = Channel  # type: ignore[method-assign, assignment]
     return served
+
+
+class _Site(Site):
+    def log(self, request: object) -> None:
+        """Log nothing: requests are logged as actions (`flocker.restapi.endpoint`)."""
 
 
 class _Request(Request):
@@ -111,15 +129,40 @@ class _Body(BytesIO):
 
 
 class _Front(KleinResource):
-    """Turns away what Klein and Werkzeug would stumble over."""
+    """Turns away what Klein and Werkzeug would stumble over.
+
+    Answers what it is not needed for: Note [Exact paths].
+    """
+
+    def __init__(self, app: Klein, exact: Routes) -> None:
+        super().__init__(app)
+        self._exact = exact
 
     def render(self, request: IRequest) -> KleinRenderable:
+        route = self._exact.get((request.method, request.path))
+        if route is not None:
+            _send(route(request), cast(Request, request))
+            return cast(KleinRenderable, NOT_DONE_YET)
         error = _unroutable(request)
         if error is not None:
             return _refuse(error, request)
         # Werkzeug wants a host name that is one, for redirects that there are none of.
         request.requestHeaders.setRawHeaders(b"Host", [b"control-service"])
         return super().render(request)
+
+
+def _send(answering: Deferred[bytes], request: Request) -> None:
+    """Send the answer to `request` when it comes, unless the client is gone by then."""
+    gone: list[Failure] = []
+    _ = request.notifyFinish().addErrback(gone.append)
+
+    def finish(body: bytes) -> None:
+        if not gone:
+            request.write(body)
+            request.finish()
+
+    _ = answering.addErrback(lambda f: write(answer_failure(f), request))
+    _ = answering.addCallback(finish)
 
 
 def _unroutable(request: IRequest) -> FlockerError | None:

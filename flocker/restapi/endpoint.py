@@ -79,6 +79,11 @@ class Stream:
 
 Handler = Callable[..., Awaitable[Answer | Stream]]
 
+Route = Callable[..., Deferred[bytes]]
+"""Answers a request; gives what is left to send."""
+
+Routes = dict[tuple[bytes, bytes], Route]
+
 
 @frozen
 class Endpoint:
@@ -120,13 +125,19 @@ def endpoint(
     return decorate
 
 
-def serve(app: Klein, service: Service, room: object) -> None:
-    """Route to every endpoint of `room`, an object of a class that has some."""
+def serve(app: Klein, service: Service, room: object) -> Routes:
+    """Route to every endpoint of `room`, an object of a class that has some.
+
+    Gives the routes of those whose path has no variable part, by method and path.
+    """
+    exact: Routes = {}
     for found in endpoints_of(type(room)):
         name = f"{found.method} {found.path}"
-        app.route(found.path, methods=[found.method], endpoint=name)(
-            _route(found, service, room)
-        )
+        route = _route(found, service, room)
+        app.route(found.path, methods=[found.method], endpoint=name)(route)
+        if "<" not in found.path:
+            exact[found.method.encode("ascii"), found.path.encode("ascii")] = route
+    return exact
 
 
 def write(answer: Answer, request: IRequest) -> bytes:
@@ -155,33 +166,35 @@ def endpoints_of(room: type) -> Iterator[Endpoint]:
             yield value
 
 
-def _route(
-    found: Endpoint, service: Service, room: object
-) -> Callable[..., Deferred[bytes]]:
-    def route(request: Request, **segments: str) -> Deferred[bytes]:
-        async def handle() -> Answer | Stream:
+def _route(found: Endpoint, service: Service, room: object) -> Route:
+    measured = metrics.Route(found.method, found.path)
+
+    async def handle(request: Request, segments: Mapping[str, str]) -> Answer | Stream:
+        try:
             call = _read(found, service, request)
             return await found.handler(room, call, **segments)
+        except Exception:  # noqa: BLE001  (whatever it is, it is answered)
+            return answer_failure(Failure())
 
-        async def respond() -> bytes:
-            with (
-                logging.continued(
-                    _task_id(request),
-                    "flocker:api:request",
-                    method=found.method,
-                    path=request.path.decode("utf-8", "replace"),
-                ),
-                metrics.request(found.method, found.path) as answered,
-            ):
-                answering = Deferred.fromCoroutine(handle())
-                answer: Answer | Stream = await answering.addErrback(answer_failure)
-                answered(answer.code)
-                if isinstance(answer, Answer):
-                    logging.message("flocker:api:answer", status=answer.code)
-                    return write(answer, request)
-            return await _stream(answer, request)
+    async def respond(request: Request, segments: Mapping[str, str]) -> bytes:
+        with (
+            logging.continued(
+                _task_id(request),
+                "flocker:api:request",
+                method=found.method,
+                path=request.path.decode("utf-8", "replace"),
+            ),
+            measured.request() as answered,
+        ):
+            answer = await handle(request, segments)
+            answered(answer.code)
+            if isinstance(answer, Answer):
+                logging.outcome(status=answer.code)
+                return write(answer, request)
+        return await _stream(answer, request)
 
-        return _finishing(respond())
+    def route(request: Request, **segments: str) -> Deferred[bytes]:
+        return _finishing(respond(request, segments))
 
     return route
 

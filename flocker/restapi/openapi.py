@@ -8,10 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from http import HTTPStatus
-from importlib.resources import files
 from typing import Any, Final
-
-import yaml
 
 from flocker import __version__
 from flocker.restapi.about import About
@@ -25,6 +22,7 @@ from flocker.restapi.leases import Leases
 from flocker.restapi.metrics import Metrics
 from flocker.restapi.node_registry import NodeRegistry
 from flocker.restapi.nodes import Nodes
+from flocker.restapi.schema import definitions
 from flocker.restapi.status import Statuses
 from flocker.restapi.volumes import Volumes
 
@@ -190,10 +188,7 @@ def _reference(schema: str) -> Json:
 
 def _schemas() -> Iterator[tuple[str, Json]]:
     for file in SCHEMAS:
-        path = files("flocker.restapi").joinpath("schemas", f"{file}.yml")
-        for name, schema in yaml.safe_load(path.read_text("utf-8"))[
-            "definitions"
-        ].items():
+        for name, schema in definitions(file).items():
             if name != "nothing":
                 yield name, _referring(schema)
 

@@ -6,8 +6,10 @@ Called by `flocker.restapi.endpoint`. The schemas are read once, at import of a 
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 import yaml
 from attrs import frozen
@@ -52,11 +54,17 @@ class Schema:
 
 def load(file: str, name: str) -> Schema:
     """Give the definition `name` of ``schemas/FILE.yml``. Blocks."""
-    path = files("flocker.restapi").joinpath("schemas", f"{file}.yml")
-    definitions = yaml.safe_load(path.read_text("utf-8"))["definitions"]
-    document = {"$ref": f"#/definitions/{name}", "definitions": definitions}
+    document = {"$ref": f"#/definitions/{name}", "definitions": definitions(file)}
     Draft4Validator.check_schema(document)
     return Schema(name, Draft4Validator(document))
+
+
+@lru_cache
+def definitions(file: str) -> Mapping[str, Any]:
+    """Give all definitions of ``schemas/FILE.yml``. Blocks."""
+    path = files("flocker.restapi").joinpath("schemas", f"{file}.yml")
+    found: Mapping[str, Any] = yaml.safe_load(path.read_text("utf-8"))["definitions"]
+    return found
 
 
 def _read_json(body: bytes) -> object:

@@ -13,7 +13,8 @@ from flocker.restapi.answers import Answer, answer
 from flocker.restapi.datasets import read_dataset_id
 from flocker.restapi.endpoint import Call, Service, endpoint
 from flocker.restapi.errors import NodeNotFound
-from flocker.wire.public import dataset_status, dataset_status_in_full, node_status
+from flocker.restapi.listing import EncodedStatuses
+from flocker.wire.public import dataset_status_in_full, node_status
 
 
 def read_node_id(segment: str) -> NodeID:
@@ -31,19 +32,12 @@ class Statuses:
         self._operations = service.operations
         self._observations = service.operations.observations
         self._now = now
+        self._encoded = EncodedStatuses(service.operations, self._status)
 
     @endpoint("GET", "/v1/status/datasets", {200: "dataset_statuses"})
     async def list_datasets(self, call: Call) -> Answer:
         """List the status of every dataset, destroyed ones too."""
-        now = self._now()
-        datasets = self._operations.configuration.datasets
-        return answer(
-            200,
-            [
-                dataset_status(dataset, self._status(dataset), now)
-                for dataset in datasets.itervalues()
-            ],
-        )
+        return Answer(200, self._encoded.list(self._now()))
 
     @endpoint(
         "GET",

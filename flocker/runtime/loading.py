@@ -4,12 +4,13 @@ A command line has many commands and a run needs one of them: `LaterCommand` sta
 one in the help of its group, and is imported only when it is called.
 """
 
-import gc
 import sys
 from importlib import import_module
 from typing import Any
 
 import click
+
+from flocker.runtime.garbage import made_to_last
 
 
 class LaterCommand(click.Command):
@@ -47,14 +48,6 @@ def load(place: str) -> Any:  # noqa: ANN401 - whatever has that name
     """
     module, _, name = place.partition(":")
     if module not in sys.modules:
-        _load(module)
+        with made_to_last():
+            _ = import_module(module)
     return getattr(sys.modules[module], name)
-
-
-def _load(module: str) -> None:
-    gc.disable()
-    try:
-        _ = import_module(module)
-    finally:
-        gc.freeze()
-        gc.enable()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path, PurePath
 from typing import Any, TextIO
@@ -46,6 +46,7 @@ SECRET = re.compile(
 )
 """Names of what must not be logged; a field so called fails tests/architecture."""
 KEPT_BACK = "(kept back)"
+_PLAIN = frozenset({type(None), bool, int, float, str})
 _AS_TEXT = (UUID, PurePath, datetime, IPv4Address, IPv6Address, FlockerError)
 _TASK_ID = re.compile(r"[0-9a-f-]{1,40}@(/[0-9]{1,9}){1,100}", re.ASCII)
 """What eliot makes; of another text it could not make ids of its own again."""
@@ -95,6 +96,13 @@ def _inside(started: Action) -> Iterator[None]:
         started.__exit__(None, None, None)
 
 
+def outcome(**fields: object) -> None:
+    """Say what came of the current action, in the message of its end."""
+    current = eliot.current_action()
+    if current is not None:
+        current.add_success_fields(**fields)
+
+
 def message(message_type: str, **fields: object) -> None:
     """Log one thing that happened."""
     eliot.log_message(message_type=message_type, **fields)
@@ -128,7 +136,7 @@ def plain(value: object) -> object:
     Drivers are given passwords; a `repr` could show them. So could a mapping: where the
     name of a key is that of a secret, the value is kept back.
     """
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if type(value) in _PLAIN or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, _AS_TEXT):
         return str(value)
@@ -137,13 +145,18 @@ def plain(value: object) -> object:
             return plain(value.value)
         case Mapping():
             return {
-                str(key): KEPT_BACK if SECRET.search(str(key)) else plain(each)
+                str(key): KEPT_BACK if _is_secret(str(key)) else plain(each)
                 for key, each in value.items()
             }
         case Iterable() if not isinstance(value, (bytes, bytearray, memoryview)):
             return [plain(each) for each in value]
         case _:
             return f"({type(value).__name__})"
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return SECRET.search(name) is not None
 
 
 def in_json(entry: dict[str, Any]) -> str:

@@ -119,15 +119,26 @@ class Gauge(Collector):
         yield family
 
 
-@contextmanager
-def request(method: str, route: str) -> Iterator[Callable[[int], None]]:
-    """Measure a request; call what it gives with the status of the answer."""
+class Route:
+    """Measures the requests to one route; looks its counts up once."""
 
-    def answered(status: int) -> None:
-        _REQUESTS.labels(method, route, str(status)).inc()
+    def __init__(self, method: str, route: str) -> None:
+        self._labels = method, route
+        self._seconds = _REQUEST_SECONDS.labels(method, route)
+        self._answered: dict[int, Counter] = {}
 
-    with _REQUEST_SECONDS.labels(method, route).time():
-        yield answered
+    @contextmanager
+    def request(self) -> Iterator[Callable[[int], None]]:
+        """Measure a request; call what it gives with the status of the answer."""
+        with self._seconds.time():
+            yield self._answer
+
+    def _answer(self, status: int) -> None:
+        counter = self._answered.get(status)
+        if counter is None:
+            counter = _REQUESTS.labels(*self._labels, str(status))
+            self._answered[status] = counter
+        counter.inc()
 
 
 def unrouted(method: str, status: int) -> None:

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from itertools import product
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -56,10 +57,15 @@ class Undecodable(FlockerError):
         return f"not a {self.kind}: {self.why}"
 
 
-def strict_converter(*, forbid_extra_keys: bool) -> Converter:
-    """Make a converter that takes each JSON value for what it is, or raises."""
+def strict_converter(*, forbid_extra_keys: bool, briefly: bool = False) -> Converter:
+    """Make a converter that takes each JSON value for what it is, or raises.
+
+    What it writes `briefly` lacks the fields that have their defaults.
+    """
     converter = Converter(
-        forbid_extra_keys=forbid_extra_keys, detailed_validation=False
+        forbid_extra_keys=forbid_extra_keys,
+        detailed_validation=False,
+        omit_if_default=briefly,
     )
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _exactly(kind))
@@ -87,7 +93,18 @@ def encode(value: object, kind: object = None) -> bytes:
     Never fails for what a text holds: names of files and processes are any bytes, and
     Python has halves of surrogate pairs for those that are no UTF-8.
     """
-    plain = _CONVERTER.unstructure(value, unstructure_as=kind)
+    return _write_json(_CONVERTER.unstructure(value, unstructure_as=kind))
+
+
+def encode_briefly(value: object) -> bytes:
+    """Write a value as `encode` does, without the fields that have their defaults.
+
+    For who reads with the same defaults: never for what is kept.
+    """
+    return _write_json(_BRIEF_CONVERTER.unstructure(value))
+
+
+def _write_json(plain: object) -> bytes:
     text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", "replace")
 
@@ -98,7 +115,7 @@ def decode(kind: type[T], data: bytes) -> T:
 
 
 def _read_json(data: bytes) -> object:
-    plain = json.loads(data.decode("utf-8"), parse_constant=_no_number)
+    plain = _DECODER.decode(data.decode("utf-8"))
     if _HALF_A_PAIR.search(data):
         _ = json.dumps(plain, ensure_ascii=False).encode("utf-8")
     return plain
@@ -147,9 +164,13 @@ def _tag(kind: type) -> str:
     return kind.__name__.lower()
 
 
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
 _CONVERTER = strict_converter(forbid_extra_keys=True)
-for _union in (Replica | Released, Standing):
-    configure_tagged_union(_union, _CONVERTER, tag_generator=_tag, tag_name="is")
+_BRIEF_CONVERTER = strict_converter(forbid_extra_keys=True, briefly=True)
+for _union, _each in product(
+    (Replica | Released, Standing), (_CONVERTER, _BRIEF_CONVERTER)
+):
+    configure_tagged_union(_union, _each, tag_generator=_tag, tag_name="is")
 # Few holders have an era: it is written where there is one.
 _CONVERTER.register_unstructure_hook(
     Holder,

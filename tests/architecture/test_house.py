@@ -22,7 +22,7 @@ FORBIDDEN_MARKS = re.compile(r"\b(X{3}|TO[D]O|FIX[M]E)\b|unittest[.]mock")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 UNIT_MODULES = sorted(UNIT_TESTS.rglob("test_*.py"))
 
-LOGGING = ("action", "continued", "failure", "message")
+LOGGING = ("action", "continued", "failure", "message", "outcome")
 
 Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 

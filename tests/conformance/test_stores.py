@@ -67,10 +67,10 @@ class TestSQLiteStore(ConfigurationStoreConformance):
     def test_closed_store_answers(self) -> None:
         """Who comes too late is refused and does not wait for ever."""
         store = self.make()
-        last = Deferred.fromCoroutine(store.commit(a_creation(1), 0))
+        last = Deferred.fromCoroutine(store.commit([a_creation(1)], 0))
         self.complete(store.close())
         self.complete(last)
         with pytest.raises(StoreUnavailable) as caught:
-            self.complete(store.commit(a_creation(2), 1))
+            self.complete(store.commit([a_creation(2)], 1))
         assert "it is closed" in str(caught.value)
         self.complete(store.close())

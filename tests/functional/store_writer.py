@@ -33,7 +33,7 @@ async def commit_for_ever(reactor: Any, directory: str) -> None:
     store = open_store(Path(directory), reactor)
     found = await store.load()
     for number in count(found.revision + 1):
-        await store.commit(creation(number), number - 1)
+        await store.commit([creation(number)], number - 1)
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
 

@@ -116,7 +116,7 @@ def seem_new(backup: Path, dataset: str) -> None:
         found = database.load()
         before = found.ownership[DatasetID(UUID(dataset))]
         edit = OwnershipEdit(before, evolve(before, acquired=False))
-        database.commit(Change((edit,)), found.revision)
+        database.commit([Change((edit,))], found.revision)
     finally:
         database.close()
 

@@ -69,7 +69,7 @@ def fill(database: Database) -> tuple[Configuration, str]:
     while True:
         change = a_large_dataset(kept.revision + 1)
         try:
-            database.commit(change, kept.revision)
+            database.commit([change], kept.revision)
         except StoreUnavailable as error:
             return kept, str(error)
         kept = apply(change, kept)
@@ -132,7 +132,7 @@ def test_full_disk(tmpfs) -> None:
     remount("size=4m")
     for _ in range(50):
         change = a_large_dataset(kept.revision + 1)
-        database.commit(change, kept.revision)
+        database.commit([change], kept.revision)
         kept = apply(change, kept)
     database.close()
     reopened = Database(path)

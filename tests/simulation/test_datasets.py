@@ -110,6 +110,28 @@ def test_deleted_on_the_way() -> None:
     assert world.service.volumes == {}
 
 
+def deleted_while_it_is_made(seed: int) -> World:
+    """A world where a dataset was moved and deleted while its first node made it."""
+    world = World(seed=seed, steps_take=5.0)
+    world.advance(6.0)
+    one, two = world.machines
+    dataset = world.create(one)
+    world.advance_until(
+        lambda: world.status(dataset).phase is Phase.CREATING, within=10.0
+    )
+    world.move(dataset, two)
+    world.delete(dataset)
+    world.settle()
+    assert world.status(dataset).phase is Phase.DESTROYED
+    return world
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_deleted_while_it_is_made(seed: int) -> None:
+    """A dataset is destroyed only when no node is in the middle of making it."""
+    assert deleted_while_it_is_made(seed).service.volumes == {}
+
+
 def test_deleted_while_a_node_falls_silent() -> None:
     """A dataset is destroyed though a node fell silent that was to let it go."""
     world = started(World())

@@ -28,6 +28,7 @@ from flocker.model.cluster import Condition, Want
 from flocker.model.nodes import Node
 from flocker.testing.simulation.running import run
 from flocker.testing.simulation.stores import ProcessStore
+from tests.simulation.test_datasets import deleted_while_it_is_made
 
 ENOUGH = 600
 """Seeds within which each bug must be found: those of `test_seeds`."""
@@ -70,11 +71,11 @@ def formats_what_is_there(patch: Patch) -> None:
 def answers_before_it_is_durable(patch: Patch) -> None:
     """The store says that a commit is durable, and writes it later."""
 
-    async def commit(self, change, expected_revision):
+    async def commit(self, changes, expected_revision):
         stored = self._disk.stored
         late = self._process.callLater(0.5, setattr, self._disk, "stored", None)
         late.cancel()
-        await self._disk.commit(change, expected_revision)
+        await self._disk.commit(changes, expected_revision)
         after, self._disk.stored = self._disk.stored, stored
         self._process.callLater(0.5, setattr, self._disk, "stored", after)
 
@@ -211,7 +212,6 @@ def never_acquired(patch: Patch) -> None:
     patch.setattr(upkeep, "_acquire", lambda ownership, facts: None)
 
 
-@bug(first_seed=376)
 def destroyed_too_early(patch: Patch) -> None:
     """A dataset counts as destroyed while a node is in the middle of making it."""
     destroyed = upkeep._destroyed
@@ -275,3 +275,9 @@ def test_found(put_in: PutIn, monkeypatch: Patch) -> None:
     put_in(monkeypatch)
     seeds = (BUGS[put_in], *range(ENOUGH))
     assert any(run(seed).violation is not None for seed in seeds)
+
+
+def test_found_by_its_story(monkeypatch: Patch) -> None:
+    """What the fixed seeds are too lucky for leaves a volume in a story of its own."""
+    destroyed_too_early(monkeypatch)
+    assert any(deleted_while_it_is_made(seed).service.volumes for seed in range(6))

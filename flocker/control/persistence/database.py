@@ -5,7 +5,7 @@ Used by `flocker.control.persistence.sqlite` (in its writer thread) and `opening
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -102,8 +102,8 @@ class Database:
         """Read everything. Raises `StoreUnavailable`, `StoreUnreadable`."""
         return self._read(self._load)
 
-    def commit(self, change: Change, expected_revision: int) -> None:
-        """Make `change` durable, or none of it.
+    def commit(self, changes: Sequence[Change], expected_revision: int) -> None:
+        """Make `changes` durable, each as a revision of its own, all or none.
 
         Raises `RevisionConflict`, `StoreUnavailable`.
         """
@@ -111,8 +111,9 @@ class Database:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._expect(expected_revision)
-                for statement, values in schema.write(change, expected_revision + 1):
-                    self._connection.execute(statement, values)
+                for revision, change in enumerate(changes, expected_revision + 1):
+                    for statement, values in schema.write(change, revision):
+                        self._connection.execute(statement, values)
                 self._connection.execute("COMMIT")
             except BaseException:
                 self._give_up()

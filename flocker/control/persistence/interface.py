@@ -3,7 +3,7 @@
 Prove a store with `flocker.testing.conformance.stores`.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from attrs import frozen
 from zope.interface import Interface
@@ -58,10 +58,11 @@ class IConfigurationStore(Interface):
     def load() -> Awaitable[Configuration]:
         """Read everything. Raises `StoreUnavailable`, `StoreUnreadable`."""
 
-    def commit(change: Change, expected_revision: int) -> Awaitable[None]:
-        """Make `change` durable as revision ``expected_revision + 1``, or none of it.
+    def commit(changes: Sequence[Change], expected_revision: int) -> Awaitable[None]:
+        """Make `changes` durable, all or none; each leads to the next revision.
 
-        It is durable when this returns. Raises `RevisionConflict`, `StoreUnavailable`.
+        The first makes ``expected_revision + 1``. They are durable when this returns.
+        Raises `RevisionConflict`, `StoreUnavailable`.
         """
 
     def check() -> Awaitable[None]:

@@ -3,7 +3,7 @@
 Made by `flocker.control.persistence.opening`; the reactor never waits for the disk.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -46,14 +46,14 @@ class SQLiteStore:
         """Read everything. Raises `StoreUnavailable`, `StoreUnreadable`."""
         return await self._in_writer(self._database.load)
 
-    async def commit(self, change: Change, expected_revision: int) -> None:
-        """Make `change` durable, or none of it.
+    async def commit(self, changes: Sequence[Change], expected_revision: int) -> None:
+        """Make `changes` durable, each as a revision of its own, all or none.
 
         Raises `RevisionConflict`, `StoreUnavailable`.
         """
 
         def commit() -> None:
-            self._database.commit(change, expected_revision)
+            self._database.commit(changes, expected_revision)
 
         await self._in_writer(commit)
 

@@ -9,6 +9,7 @@
 
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
+from functools import reduce
 from typing import TypeVar
 from uuid import UUID
 
@@ -175,17 +176,17 @@ class ConfigurationStoreConformance:
     def test_commit_is_loaded(self) -> None:
         """What was committed is what is loaded, one revision later."""
         with self.open() as store:
-            self.complete(store.commit(a_creation(1), 0))
+            self.complete(store.commit([a_creation(1)], 0))
             assert self.complete(store.load()) == apply(a_creation(1), Configuration())
 
     def test_commit_outlives_the_store(self) -> None:
         """What was committed is there when the store is opened again."""
         before = self.make()
-        self.complete(before.commit(a_creation(1), 0))
+        self.complete(before.commit([a_creation(1)], 0))
         store = self.reopen(before)
         try:
             found = self.complete(store.load())
-            self.complete(store.commit(a_creation(2), 1))
+            self.complete(store.commit([a_creation(2)], 1))
             both = apply(a_creation(2), found)
             assert found == apply(a_creation(1), Configuration())
             assert self.complete(store.load()) == both
@@ -196,9 +197,9 @@ class ConfigurationStoreConformance:
     def test_other_revision_is_refused(self, expected: int) -> None:
         """A change decided on another revision than the store's leaves no trace."""
         with self.open() as store:
-            self.complete(store.commit(a_creation(1), 0))
+            self.complete(store.commit([a_creation(1)], 0))
             with pytest.raises(RevisionConflict) as caught:
-                self.complete(store.commit(a_creation(2), expected))
+                self.complete(store.commit([a_creation(2)], expected))
             assert (caught.value.expected, caught.value.found) == (expected, 1)
             assert self.complete(store.load()) == apply(a_creation(1), Configuration())
 
@@ -206,8 +207,8 @@ class ConfigurationStoreConformance:
         """After a conflict the same change goes in at the right revision."""
         with self.open() as store:
             with pytest.raises(RevisionConflict):
-                self.complete(store.commit(a_creation(1), 7))
-            self.complete(store.commit(a_creation(1), 0))
+                self.complete(store.commit([a_creation(1)], 7))
+            self.complete(store.commit([a_creation(1)], 0))
             assert self.complete(store.load()) == apply(a_creation(1), Configuration())
 
     def test_change_is_one_revision(self) -> None:
@@ -220,26 +221,44 @@ class ConfigurationStoreConformance:
             )
         )
         with self.open() as store:
-            self.complete(store.commit(change, 0))
+            self.complete(store.commit([change], 0))
             found = self.complete(store.load())
             assert found == apply(change, Configuration())
             assert found.revision == 1
+
+    def test_several_changes_are_several_revisions(self) -> None:
+        """Changes that are committed together lead to a revision each, in order."""
+        removal = Change((DatasetEdit(a_dataset(1), None),))
+        changes = [a_creation(1), a_creation(2), removal]
+        with self.open() as store:
+            self.complete(store.commit(changes, 0))
+            found = self.complete(store.load())
+            assert found == reduce(_after, changes, Configuration())
+            assert found.revision == 3
+
+    def test_several_changes_come_all_or_none(self) -> None:
+        """Changes that are committed together are refused together."""
+        with self.open() as store:
+            self.complete(store.commit([a_creation(1)], 0))
+            with pytest.raises(RevisionConflict):
+                self.complete(store.commit([a_creation(2), a_creation(3)], 0))
+            assert self.complete(store.load()) == apply(a_creation(1), Configuration())
 
     def test_absence_is_stored(self) -> None:
         """A record whose edit leads to nothing is not there any more."""
         creation = Change((OwnershipEdit(None, an_ownership(1)),))
         removal = Change((OwnershipEdit(an_ownership(1), None),))
         with self.open() as store:
-            self.complete(store.commit(creation, 0))
-            self.complete(store.commit(removal, 1))
+            self.complete(store.commit([creation], 0))
+            self.complete(store.commit([removal], 1))
             assert self.complete(store.load()) == Configuration(revision=2)
 
     def test_ownership_is_no_change_of_datasets(self) -> None:
         """The revision of the datasets stays where only ownership changes."""
         with self.open() as store:
-            self.complete(store.commit(a_creation(1), 0))
+            self.complete(store.commit([a_creation(1)], 0))
             ownership = Change((OwnershipEdit(None, an_ownership(1)),))
-            self.complete(store.commit(ownership, 1))
+            self.complete(store.commit([ownership], 1))
             found = self.complete(store.load())
             assert (found.revision, found.datasets_revision) == (2, 1)
 
@@ -247,7 +266,7 @@ class ConfigurationStoreConformance:
         """Whose a volume is can be looked up in what was loaded."""
         ownership = an_ownership(1)
         with self.open() as store:
-            self.complete(store.commit(Change((OwnershipEdit(None, ownership),)), 0))
+            self.complete(store.commit([Change((OwnershipEdit(None, ownership),))], 0))
             volumes = self.complete(store.load()).volumes
             place = (ownership.backend, ownership.volume)
             assert dict(volumes) == {place: a_dataset_id(1)}
@@ -256,7 +275,7 @@ class ConfigurationStoreConformance:
         """Of two commits at one revision exactly one is made."""
         with self.open() as store:
             numbers = (1, 2)
-            started = [_start(store.commit(a_creation(n), 0)) for n in numbers]
+            started = [_start(store.commit([a_creation(n)], 0)) for n in numbers]
             refusals = [self._refusal(answers) for answers in started]
             assert sorted(refusals, key=str) == [(0, 1), None]
             won = numbers[refusals.index(None)]
@@ -266,7 +285,7 @@ class ConfigurationStoreConformance:
     def test_check_changes_nothing(self) -> None:
         """To try whether it works leaves a store as it is."""
         with self.open() as store:
-            self.complete(store.commit(a_creation(1), 0))
+            self.complete(store.commit([a_creation(1)], 0))
             before = self.complete(store.load())
             self.complete(store.check())
             assert self.complete(store.load()) == before
@@ -280,7 +299,7 @@ class ConfigurationStoreConformance:
         expected = Configuration()
         for steps in sequence:
             change = Change(tuple(e for s in steps for e in s.edits(expected)))
-            self.complete(store.commit(change, expected.revision))
+            self.complete(store.commit([change], expected.revision))
             expected = apply(change, expected)
         store = self.reopen(store)
         try:
@@ -305,3 +324,7 @@ def _start(awaitable: Awaitable[T]) -> list[T | Failure]:
     answers: list[T | Failure] = []
     _ = Deferred.fromCoroutine(waiting()).addBoth(answers.append)
     return answers
+
+
+def _after(configuration: Configuration, change: Change) -> Configuration:
+    return apply(change, configuration)

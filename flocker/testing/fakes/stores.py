@@ -3,6 +3,8 @@
 For tests of whoever needs a store, and for the simulation.
 """
 
+from collections.abc import Sequence
+
 from zope.interface import implementer
 
 from flocker.control.persistence.interface import (
@@ -30,15 +32,18 @@ class MemoryStore:
         self._check()
         return self.stored
 
-    async def commit(self, change: Change, expected_revision: int) -> None:
-        """Keep `change`, or none of it.
+    async def commit(self, changes: Sequence[Change], expected_revision: int) -> None:
+        """Keep `changes`, all or none.
 
         Raises `RevisionConflict`, and `StoreUnavailable` while it is broken.
         """
         self._check()
         if expected_revision != self.stored.revision:
             raise RevisionConflict(expected_revision, self.stored.revision)
-        self.stored = apply(change, self.stored)
+        stored = self.stored
+        for change in changes:
+            stored = apply(change, stored)
+        self.stored = stored
 
     async def check(self) -> None:
         """Raises `StoreUnavailable` while it is broken."""

@@ -73,13 +73,8 @@ class ControlProcess:
         self.ends: list[End] = []
 
     def kill(self) -> None:
-        """End it, as ``kill -9`` does.
-
-        Who waits for a turn to write must not get it when the garbage collector ends
-        the one who has it.
-        """
+        """End it, as ``kill -9`` does."""
         self.clock.kill()
-        vars(self.operations)["_turn"].waiting.clear()
         for end in self.ends:
             end.vanish()
 

@@ -1,6 +1,6 @@
 """A disk that outlives control, and the store by which one process of it writes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from zope.interface import implementer
 
@@ -47,10 +47,10 @@ class ProcessStore:
         await self._pause()
         return await self._disk.load()
 
-    async def commit(self, change: Change, expected_revision: int) -> None:
+    async def commit(self, changes: Sequence[Change], expected_revision: int) -> None:
         """Write, and perhaps not come to say so."""
         await self._pause()
-        await self._disk.commit(change, expected_revision)
+        await self._disk.commit(changes, expected_revision)
         await self._pause()
         if self._disk.unanswered:
             self._disk.unanswered -= 1

@@ -39,6 +39,7 @@ from flocker.model.cluster import Condition, Want
 from flocker.model.configuration import Configuration
 from flocker.model.ids import DatasetID
 from flocker.model.leases import USER, Holder
+from flocker.runtime.logging import continued, current_task_id
 from flocker.testing.builders import (
     a_fact,
     an_identity,
@@ -60,11 +61,11 @@ class SlowStore(MemoryStore):
         super().__init__()
         self.waiting: list[Deferred[None]] = []
 
-    async def commit(self, change: Change, expected_revision: int) -> None:
+    async def commit(self, changes, expected_revision: int) -> None:
         gate: Deferred[None] = Deferred()
         self.waiting.append(gate)
         await gate
-        await super().commit(change, expected_revision)
+        await super().commit(changes, expected_revision)
 
     def go_on(self) -> None:
         """Let the oldest commit that waits be carried out."""
@@ -81,8 +82,8 @@ class ForgetfulStore(MemoryStore):
 
     lies = False
 
-    async def commit(self, change: Change, expected_revision: int) -> None:
-        await super().commit(change, expected_revision)
+    async def commit(self, changes, expected_revision: int) -> None:
+        await super().commit(changes, expected_revision)
         if self.lies:
             self.lies = False
             raise BROKEN
@@ -184,33 +185,80 @@ def test_durable_first(slow):
     assert len(slow.heard.told) == 1
 
 
-def test_one_at_a_time(slow):
-    """A change waits for the one before it, and is decided on what that one left."""
-    first, second = slow.change(creating(1)), slow.change(creating(1))
+def test_one_after_the_other(slow):
+    """A change is decided on what the one before it proposed, stored or not."""
+    first, second = slow.change(creating(1)), slow.change(creating(2))
+    third = slow.change(moving(2, to=2))
     assert len(slow.store.waiting) == 1
     slow.store.go_on()
-    assert ids(first[0]) == {dataset_id(1)}
+    assert (ids(first[0]), second, third) == ({dataset_id(1)}, [], [])
+    slow.store.go_on()
+    assert third[0].datasets[dataset_id(2)].primary == node_id(2)
+    assert third[0] == slow.operations.configuration == slow.store.stored
+
+
+def test_refusal_waits_for_what_it_rests_on(slow):
+    """What is refused for a change that is not durable is refused when that is."""
+    slow.change(creating(1))
+    second = slow.change(creating(1))
+    assert second == []
+    slow.store.go_on()
     assert isinstance(error(second), DatasetExists)
     assert slow.store.waiting == []
 
 
+def test_refusal_whose_reason_fails(slow):
+    """When the change is not stored for which another was refused, neither counts."""
+    slow.change(creating(1))
+    second = slow.change(creating(1))
+    slow.store.forget()
+    assert error(second) is BROKEN
+    third = slow.change(creating(1))
+    slow.store.go_on()
+    assert ids(third[0]) == {dataset_id(1)}
+
+
+def test_nothing_to_change_waits_for_what_it_rests_on(slow):
+    """That all is as wanted is said when that is durable, or not at all."""
+    slow.change(creating(1))
+    second = slow.change(moving(1, to=1))
+    slow.change(creating(2))
+    assert second == []
+    slow.store.go_on()
+    assert ids(second[0]) == {dataset_id(1)}
+    third = slow.change(moving(2, to=1))
+    slow.store.forget()
+    assert error(third) is BROKEN
+
+
 def test_answers_are_of_their_own_revision(slow):
     """Each asker gets the configuration that its own change led to."""
-    first, second = slow.change(creating(1)), slow.change(creating(2))
+    slow.change(creating(1))
+    second, third = slow.change(creating(2)), slow.change(creating(3))
     slow.store.go_on()
     slow.store.go_on()
-    assert (ids(first[0]), ids(second[0])) == (
-        {dataset_id(1)},
+    assert (ids(second[0]), ids(third[0])) == (
         {dataset_id(1), dataset_id(2)},
+        {dataset_id(1), dataset_id(2), dataset_id(3)},
     )
+
+
+def test_together(slow):
+    """All that come while one is stored are stored together, each a revision."""
+    results = [slow.change(creating(number)) for number in range(1, 6)]
+    slow.store.go_on()
+    assert len(slow.store.waiting) == 1
+    slow.store.go_on()
+    assert [found[0].revision for found in results] == [1, 2, 3, 4, 5]
+    assert slow.store.stored == slow.operations.configuration
 
 
 def test_listeners_in_order(slow):
     """Listeners hear every change, in the order of their revisions."""
     for number in range(1, 6):
         slow.change(creating(number))
-    for _ in range(5):
-        slow.store.go_on()
+    slow.store.go_on()
+    slow.store.go_on()
     assert [revision for _, revision in slow.heard.told] == [1, 2, 3, 4, 5]
     replayed = Configuration()
     for made, _ in slow.heard.told:
@@ -234,18 +282,38 @@ def test_refused(quick):
 
 
 def test_failed_commit(slow):
-    """What the store does not take has not happened, and later changes work."""
+    """What the store does not take has not happened, nor what was decided on it."""
     first, second = slow.change(creating(1)), slow.change(creating(2))
     slow.store.forget()
-    assert error(first) is BROKEN
-    assert slow.operations.configuration == Configuration()
+    assert (error(first), error(second)) == (BROKEN, BROKEN)
+    assert slow.operations.configuration == slow.store.stored == Configuration()
     assert slow.heard.told == []
+
+
+def test_after_a_failed_commit(slow):
+    """What comes after one that failed is decided on what is stored, and works."""
+    slow.change(creating(1))
+    slow.store.forget()
+    second = slow.change(creating(2))
     slow.store.go_on()
     assert ids(second[0]) == {dataset_id(2)}
+    assert second[0].revision == 1
+
+
+def test_asker_that_tries_again_at_once(slow):
+    """Who hears of a failure may ask again before others have heard of it."""
+    again: list[object] = []
+    first = Deferred.fromCoroutine(slow.operations.change(creating(1)))
+    first.addErrback(lambda _: again.append(slow.change(creating(3))))
+    second = slow.change(creating(2))
+    slow.store.forget()
+    assert error(second) is BROKEN
+    slow.store.go_on()
+    assert ids(again[0][0]) == {dataset_id(3)}
 
 
 def test_abandoned(slow):
-    """An asker that goes away while it waits does not hold up the others."""
+    """An asker that goes away does not hold up the others; what it decided is done."""
     slow.change(creating(1))
     waiting = Deferred.fromCoroutine(slow.operations.change(creating(2)))
     third = slow.change(creating(3))
@@ -253,7 +321,59 @@ def test_abandoned(slow):
     waiting.cancel()
     slow.store.go_on()
     slow.store.go_on()
-    assert ids(third[0]) == {dataset_id(1), dataset_id(3)}
+    assert ids(third[0]) == {dataset_id(1), dataset_id(2), dataset_id(3)}
+
+
+def test_listener_at_fault(slow):
+    """A change is answered when it is durable, whatever becomes of the announcement."""
+
+    class Faulty:
+        def changed(self, change: Change, configuration: Configuration) -> None:
+            raise ZeroDivisionError
+
+    slow.operations.listen(Faulty())
+    first, second = slow.change(creating(1)), slow.change(creating(2))
+    slow.store.go_on()
+    assert ids(first[0]) == {dataset_id(1)}
+    slow.store.stored = apply(creating(3)(slow.store.stored), slow.store.stored)
+    slow.store.go_on()
+    slow.store.go_on()
+    assert ids(second[0]) == {dataset_id(number) for number in (1, 2, 3)}
+
+
+def test_announced_in_the_task_of_its_asker(slow):
+    """What follows from a change is logged as part of the request that wanted it."""
+    heard = []
+
+    class Hearing:
+        def changed(self, change: Change, configuration: Configuration) -> None:
+            heard.append(current_task_id().partition("@")[0])
+
+    slow.operations.listen(Hearing())
+    asked = []
+    for number in (1, 2, 3):
+        with continued("", "test:asks"):
+            asked.append(current_task_id().partition("@")[0])
+            slow.change(creating(number))
+    slow.store.go_on()
+    slow.store.go_on()
+    assert heard == asked
+
+
+def test_group_that_meets_others(slow):
+    """When somebody else has written, a whole group is decided again, in its order."""
+    slow.change(creating(1))
+    results = [slow.change(creating(number)) for number in (2, 3)]
+    slow.store.go_on()
+    other = creating(4)(slow.store.stored)
+    slow.store.stored = apply(other, slow.store.stored)
+    late = slow.change(creating(5))
+    while slow.store.waiting:
+        slow.store.go_on()
+    assert [found[0].revision for found in results] == [3, 4]
+    assert late[0].revision == 5
+    assert slow.operations.configuration == slow.store.stored
+    assert [revision for _, revision in slow.heard.told] == [1, 2, 3, 4, 5]
 
 
 def test_conflict_decides_again(quick):
@@ -514,10 +634,33 @@ def test_conflict_that_cannot_be_read():
     """When the store fails while the newer state is read, nothing has changed."""
 
     class Dead(MemoryStore):
-        async def commit(self, change: Change, expected_revision: int) -> None:
+        async def commit(self, changes, expected_revision: int) -> None:
             self.broken = "gone"
             raise RevisionConflict(expected_revision, expected_revision + 1)
 
     setup = Setup(Dead())
     assert isinstance(error(setup.change(creating(1))), StoreUnavailable)
     assert setup.operations.configuration == Configuration()
+
+
+def test_asked_for_while_the_store_is_read_again():
+    """What is asked for meanwhile is decided on what the store turns out to hold."""
+
+    class Reading(ForgetfulStore):
+        gate: Deferred[None] | None = None
+
+        async def check(self) -> None:
+            self.gate = Deferred()
+            await self.gate
+
+    setup = Setup(Reading())
+    setup.store.lies = True
+    assert error(setup.change(creating(1))) is BROKEN
+    setup.clock.advance(DOUBT)
+    again, other = setup.change(creating(1)), setup.change(creating(2))
+    assert (again, other) == ([], [])
+    setup.store.gate.callback(None)
+    assert isinstance(error(again), DatasetExists)
+    assert ids(other[0]) == {dataset_id(1), dataset_id(2)}
+    assert setup.operations.configuration == setup.store.stored
+    assert [revision for _, revision in setup.heard.told] == [1, 2]

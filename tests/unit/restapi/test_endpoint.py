@@ -27,7 +27,7 @@ def log():
 class FaultyStore(MemoryStore):
     """Has a mistake in it."""
 
-    async def commit(self, change: Change, expected_revision: int) -> None:
+    async def commit(self, changes, expected_revision: int) -> None:
         raise ZeroDivisionError("a mistake")
 
 
@@ -38,9 +38,9 @@ class SlowStore(MemoryStore):
         super().__init__()
         self.let: Deferred[None] = Deferred()
 
-    async def commit(self, change: Change, expected_revision: int) -> None:
+    async def commit(self, changes, expected_revision: int) -> None:
         await self.let
-        await super().commit(change, expected_revision)
+        await super().commit(changes, expected_revision)
 
 
 class Hearing:

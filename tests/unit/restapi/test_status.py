@@ -2,10 +2,13 @@
 
 from uuid import UUID
 
-from flocker.model.cluster import Condition
+from attrs import evolve
+
+from flocker.model.cluster import Condition, Want
 from flocker.model.ids import NodeID
 
 NODE = NodeID(UUID("5d7a0000-0000-4000-8000-000000000001"))
+OTHER = NodeID(UUID("5d7a0000-0000-4000-8000-000000000002"))
 DATASET = UUID("11c50000-0000-4000-8000-000000000001")
 DATASETS = "/v1/status/datasets"
 NODES = "/v1/status/nodes"
@@ -46,6 +49,58 @@ def test_dataset_in_full(api, fact) -> None:
     assert plain["nodes"][str(NODE)]["condition"] == "mounted"
     (brief,) = api.get(DATASETS).json
     assert brief.items() <= plain.items()
+
+
+CONFIGURED = "/v1/configuration/datasets"
+SECOND = UUID("11c50000-0000-4000-8000-000000000002")
+
+
+def check_list(api) -> None:
+    """See that the list says of each dataset what is said of it alone."""
+    api.clock.advance(1.25)
+    for plain in api.get(DATASETS).json:
+        alone = api.get(f"{DATASETS}/{plain['dataset_id']}").json
+        assert plain.items() <= alone.items()
+
+
+def test_list_follows_what_nodes_say(api, fact) -> None:
+    """Whatever a node has said since the last list, the next one is true."""
+    create(api)
+    check_list(api)
+    api.connect(NODE)
+    check_list(api)
+    api.report(NODE, fact(DATASET, Condition.MOUNTED, path='/"seconds":0.0,', size=5))
+    check_list(api)
+    api.post(f"{CONFIGURED}/{DATASET}", {"primary": str(OTHER)})
+    check_list(api)
+    api.connect(OTHER, "10.0.0.8")
+    check_list(api)
+    api.report(NODE)
+    check_list(api)
+    for node in (NODE, OTHER):
+        touched = api.observations.disconnected(node, api.clock.seconds())
+        api.operations.heard_of(touched, (node,))
+        check_list(api)
+    assert api.delete(f"/v1/configuration/nodes/{NODE}").code == 200
+    check_list(api)
+
+
+def test_list_follows_the_configuration(api, fact) -> None:
+    """What was created, deleted or purged since the last list is so in the next."""
+    create(api)
+    check_list(api)
+    api.post(CONFIGURED, {"primary": str(NODE), "dataset_id": str(SECOND)})
+    check_list(api)
+    assert len(api.get(DATASETS).json) == 2
+    api.connect(NODE)
+    api.delete(f"{CONFIGURED}/{SECOND}")
+    check_list(api)
+    gone = evolve(fact(SECOND, Condition.MISSING), want=Want.DELETED)
+    api.report(NODE, gone)
+    api.operations.heard_of([SECOND], [NODE])
+    check_list(api)
+    assert api.delete(f"{CONFIGURED}/{SECOND}?purge=true").code == 200
+    assert [plain["dataset_id"] for plain in api.get(DATASETS).json] == [str(DATASET)]
 
 
 def test_unknown_dataset(api) -> None:

@@ -31,6 +31,7 @@ from flocker.runtime.logging import (
     in_json,
     lines_to,
     message,
+    outcome,
     plain,
     readable_to,
     rotating_file,
@@ -120,6 +121,15 @@ def test_messages_belong_to_their_action(logged):
     started, detail, _ = logged
     assert detail["task_uuid"] == started["task_uuid"]
     assert (detail["message_type"], detail["path"]) == ("a:detail", Path("/x"))
+
+
+def test_outcome(logged):
+    """What came of an operation stands in the message of its end."""
+    with action("a:thing"):
+        outcome(status=201)
+    assert [each.get("status") for each in logged] == [None, 201]
+    outcome(status=404)
+    assert len(logged) == 2
 
 
 def test_no_task():

@@ -16,7 +16,13 @@ from flocker.model.ownership import Ownership
 from flocker.model.pools import PoolFact, PoolOwnership, Record
 from flocker.testing import strategies
 from flocker.testing.builders import a_dataset, a_fact, dataset_id
-from flocker.wire.json_codec import LONGEST_WHY, Undecodable, decode, encode
+from flocker.wire.json_codec import (
+    LONGEST_WHY,
+    Undecodable,
+    decode,
+    encode,
+    encode_briefly,
+)
 from flocker.wire.protocol import Report, Slice
 
 STRATEGIES = {
@@ -199,6 +205,20 @@ def test_compact():
     assert encode(Cause("é", "w")) == (
         '{"code":"é","words":"w","release":null,"permanent":false}'.encode()
     )
+
+
+@each_kind
+@given(st.data())
+def test_brief_round_trip(kind, data):
+    """What is written without its defaults is the same value, and no longer."""
+    value = data.draw(STRATEGIES[kind])
+    assert decode(kind, encode_briefly(value)) == value
+    assert len(encode_briefly(value)) <= len(encode(value))
+
+
+def test_brief():
+    """A field that has its default is left out."""
+    assert encode_briefly(Sample(whole=3, text="")) == b'{"whole":3}'
 
 
 def test_missing_keys_have_their_defaults():

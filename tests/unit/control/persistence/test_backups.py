@@ -40,7 +40,7 @@ def a_store(data: Path, datasets: int) -> Database:
     create(data / DATABASE, STORE)
     database = Database(data / DATABASE)
     for number in range(1, datasets + 1):
-        database.commit(creation(number), number - 1)
+        database.commit([creation(number)], number - 1)
     return database
 
 
@@ -69,7 +69,7 @@ def test_backup_of_an_open_store(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     file = tmp_path / "out" / "backup"
     assert back_up(tmp_path / "data", file) == expected(3)
-    database.commit(creation(4), 3)
+    database.commit([creation(4)], 3)
     assert database.load() == expected(4)
     database.close()
     assert names(tmp_path / "out") == {"backup"}
@@ -106,7 +106,7 @@ def test_restore(tmp_path: Path) -> None:
     """The backup is the store, under a new id; what was there is kept."""
     database = a_store(tmp_path / "data", 2)
     back_up(tmp_path / "data", tmp_path / "backup")
-    database.commit(creation(3), 2)
+    database.commit([creation(3)], 2)
     database.close()
     restored = restore(tmp_path / "data", tmp_path / "backup", lambda: NEW)
     assert restored.configuration == expected(2)
@@ -142,7 +142,7 @@ def test_restore_what_was_kept(tmp_path: Path) -> None:
     """A restore is taken back by restoring what it kept."""
     database = a_store(tmp_path, 1)
     back_up(tmp_path, tmp_path / "backup")
-    database.commit(creation(2), 1)
+    database.commit([creation(2)], 1)
     database.close()
     kept = restore(tmp_path, tmp_path / "backup").kept
     assert restore(tmp_path, kept, lambda: NEW).configuration == expected(2)
@@ -154,7 +154,7 @@ def test_journal_of_the_old_store_is_not_taken_for_the_new_ones(
     """A store that was killed goes with its journal, and is kept whole."""
     database = a_store(tmp_path / "data", 1)
     back_up(tmp_path / "data", tmp_path / "backup")
-    database.commit(creation(2), 1)
+    database.commit([creation(2)], 1)
     killed = tmp_path / "killed"
     killed.mkdir()
     for path in (tmp_path / "data").iterdir():

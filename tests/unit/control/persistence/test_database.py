@@ -82,7 +82,7 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "configuration.sqlite"
     create(path, STORE)
     database = Database(path)
-    database.commit(creation(1), 0)
+    database.commit([creation(1)], 0)
     database.close()
     return path
 
@@ -239,7 +239,7 @@ def test_created_over_a_leftover(tmp_path: Path) -> None:
 def test_owner_only(tmp_path: Path, path: Path) -> None:
     """No file of the store can be read by others, not even while it is open."""
     database = Database(path)
-    database.commit(creation(2), 1)
+    database.commit([creation(2)], 1)
     modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
     database.close()
     assert set(modes.values()) == {0o600}
@@ -334,11 +334,11 @@ def test_locked_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreUnavailable) as caught:
-        database.commit(creation(2), 1)
+        database.commit([creation(2)], 1)
     assert "database is locked" in str(caught.value)
     other.execute("ROLLBACK")
     other.close()
-    database.commit(creation(2), 1)
+    database.commit([creation(2)], 1)
     expected = apply(creation(2), apply(creation(1), Configuration()))
     assert database.load() == expected
     database.close()
@@ -354,9 +354,9 @@ def test_failed_commit_leaves_nothing(path: Path) -> None:
         " BEGIN SELECT RAISE(FAIL, 'disk full'); END",
     )
     with pytest.raises(StoreUnavailable):
-        database.commit(creation(2), 1)
+        database.commit([creation(2)], 1)
     edit(path, "DROP TRIGGER full")
     assert database.load() == before
-    database.commit(creation(2), 1)
+    database.commit([creation(2)], 1)
     assert database.load() == apply(creation(2), before)
     database.close()

@@ -42,7 +42,7 @@ def move(live: LiveCluster, dataset: DatasetID, node: NodeID) -> Answer:
 
 def volumes_of(live: LiveCluster, dataset: DatasetID) -> list[str]:
     """The files of the backend that carry a dataset."""
-    return [f.name for f in live.sandbox.layout.volumes.glob(f"*/**/*_{dataset}")]
+    return [f.name for f in live.sandbox.layout.volumes.glob(f"*/**/*_{dataset}*")]
 
 
 def nothing_is_left(live: LiveCluster, datasets: Sequence[DatasetID]) -> None:

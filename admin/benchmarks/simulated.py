@@ -246,6 +246,7 @@ class _Cluster:
 
 class _Commands(LineOnlyReceiver):
     delimiter = b"\n"
+    MAX_LENGTH = 2**20
 
     def __init__(self, cluster: _Cluster) -> None:
         self._cluster = cluster

@@ -85,20 +85,11 @@ def test_copies(engines: Engines, tmp_path: Path) -> None:
     engines.remove(ONE, "copied")
 
 
-@pytest.mark.parametrize("live", [True], ids=["live-restore"])
+@pytest.mark.parametrize("live", [False, True], ids=["plain", "live-restore"])
 def test_docker_killed(engines: Engines, live: bool) -> None:  # noqa: FBT001
     """A container that comes back, or lived on, keeps its volume; then it is free."""
-    volume, layout = f"docker-killed-{live}", engines.cluster.sandbox.layout
-    place = layout.engine_settings(ONE)
-    settings = json.loads(place.read_text())
-    place.write_text(json.dumps({**settings, "live-restore": live}))
-    send(programs_of(layout, ONE)["dockerd"], signal.SIGHUP)
-
-    def told() -> bool:
-        info = ask_engine(layout, ONE, "/info")
-        return bool(info["LiveRestoreEnabled"]) == live
-
-    until(told, "Docker to read its settings", WITHIN)
+    volume = f"docker-killed-{live}"
+    let_live(engines, live=live)
     engines.start(ONE, "survivor", volume, "--restart", "always")
     engines.inside(ONE, "survivor", "echo before >/data/note")
     engines.kill_program(ONE, "dockerd")
@@ -106,7 +97,19 @@ def test_docker_killed(engines: Engines, live: bool) -> None:  # noqa: FBT001
     assert engines.inside(ONE, "survivor", "cat /data/note") == "before"
     assert address(ONE) in engines.refusal(TWO, volume)
     engines.remove(ONE, "survivor")
+    until(lambda: not engines.leased(volume), "the lease to end", WITHIN)
     assert engines.once(TWO, volume, "cat /data/note") == "before"
+
+
+def test_container_ends_while_docker_is_gone(engines: Engines) -> None:
+    """The volume of a container that did not come back is free again."""
+    let_live(engines, live=False)
+    engines.start(ONE, "mortal", "not-restarted")
+    engines.inside(ONE, "mortal", "echo last >/data/note")
+    engines.kill_program(ONE, "dockerd")
+    until(lambda: not engines.leased("not-restarted"), "the lease to end", WITHIN)
+    assert engines.once(TWO, "not-restarted", "cat /data/note") == "last"
+    engines.remove(ONE, "mortal")
 
 
 def test_plugin_killed_between(engines: Engines) -> None:
@@ -193,6 +196,20 @@ def test_power_cut(engines: Engines) -> None:
     assert address(ONE) in engines.refusal(TWO, "power-cut")
     engines.once(TWO, "power-cut-2", "true")
     engines.remove(ONE, "returns", "stays-down")
+
+
+def let_live(engines: Engines, *, live: bool) -> None:
+    """Say whether containers of node 1 live on without their Docker."""
+    layout = engines.cluster.sandbox.layout
+    place = layout.engine_settings(ONE)
+    settings = json.loads(place.read_text())
+    place.write_text(json.dumps({**settings, "live-restore": live}))
+    send(programs_of(layout, ONE)["dockerd"], signal.SIGHUP)
+
+    def told() -> bool:
+        return bool(ask_engine(layout, ONE, "/info")["LiveRestoreEnabled"]) == live
+
+    until(told, "Docker to read its settings", WITHIN)
 
 
 def datasets(engines: Engines) -> set[str]:

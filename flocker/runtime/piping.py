@@ -10,6 +10,7 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from threading import Lock
 from typing import IO
 
 from attrs import define, field
@@ -37,15 +38,18 @@ class _Piped:
     _pipe: IO[bytes]
     _errors: IO[bytes]
     _said: str | None = field(default=None, init=False)
+    _one: Lock = field(factory=Lock, init=False)
+    """Held by the thread that reads what it said: who waits and who closes both do."""
 
     @property
     def stderr(self) -> str:
         """Give the end of what a program that has ended said."""
-        if self._said is None:
-            self._errors.seek(0)
-            self._said = tail(self._errors.read())
-            self._errors.close()
-        return self._said
+        with self._one:
+            if self._said is None:
+                self._errors.seek(0)
+                self._said = tail(self._errors.read())
+                self._errors.close()
+            return self._said
 
     def close(self) -> None:
         """Kill the program if it runs, and wait until it has ended; again is fine.

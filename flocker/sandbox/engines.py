@@ -101,8 +101,10 @@ def _knock(layout: Layout, node: MachineName) -> None:
     """See that a node's plugin listens; raises `EngineSilent`."""
     try:
         connection = UnixConnection(from_outside(layout, node, PLUGIN_SOCKET))
-        connection.connect()
-        connection.close()
+        try:
+            connection.connect()
+        finally:
+            connection.close()
     except (OSError, MachineOff) as error:
         raise EngineSilent(node, f"its plugin does not listen: {error}") from error
 

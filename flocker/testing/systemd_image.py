@@ -30,8 +30,8 @@ PACKAGES = (
 )
 _ROOT = Path(__file__).parents[2]
 _CONSTRAINTS = _ROOT / "admin" / "constraints.txt"
-_EXTRAS = ("control", "node")
-_LISTS = ("BASE", "CONTROL", "NODE")
+_EXTRAS = ("control", "node", "docker")
+_LISTS = ("BASE", "CONTROL", "NODE", "DOCKER")
 """Of setup.py; what is installed may be of another tree."""
 _GLIBC = (17, 28, 34)
 """Minor versions of glibc whose wheels run on `SUITE`."""

@@ -131,6 +131,10 @@ class Node:
         """Run a command in it and give its output."""
         return self.run(*command).out.decode()
 
+    def seen(self, path: Path) -> Path:
+        """Give where a file of it, absolute there, is for processes outside."""
+        return Path(f"/proc/{self._init()}/root") / path.relative_to("/")
+
     def write(self, path: Path, content: str) -> None:
         """Write a file in it, durably."""
         code = 'cat >"$1" && sync "$1"'

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -14,9 +15,12 @@ from attrs import frozen
 from flocker.runtime.process import ProcessFailed
 from flocker.sandbox.waiting import until
 from flocker.testing.systemd_nodes import Node, two_nodes
+from tests.acceptance.plugin_socket import PluginSocket
 
 CONTROL = "flocker-control"
 AGENT = "flocker-dataset-agent"
+PLUGIN = "flocker-docker-plugin"
+SOCKET = Path("/run/docker/plugins/flocker/flocker.sock")
 ETC = Path("/etc/flocker")
 CA = Path("/root/ca")
 WITHIN = 60.0
@@ -24,14 +28,15 @@ WITHIN = 60.0
 
 @frozen
 class Cluster:
-    """Two nodes: control and an agent on the first, an agent on the second."""
+    """Two nodes: control and an agent on the first; an agent and a plugin beside it."""
 
     one: Node
     two: Node
 
     def units(self) -> list[tuple[Node, str]]:
         """Every daemon, with the node it runs on."""
-        return [(self.one, CONTROL), (self.one, AGENT), (self.two, AGENT)]
+        first = [(self.one, CONTROL), (self.one, AGENT)]
+        return [*first, (self.two, AGENT), (self.two, PLUGIN)]
 
     def ctl(self, *arguments: str) -> str:
         """Run flockerctl as its user does, on the first node."""
@@ -110,8 +115,10 @@ def certify(one: Node, two: Node) -> None:
 
     ca("initialize", "systemd-test")
     ca("create-control-certificate", *options, one.address)
-    ca("create-api-certificate", *options, "user")
+    for user in ("user", "plugin"):
+        ca("create-api-certificate", *options, user)
     files = [(one, f"control-{one.address}", "control-service")]
+    files.append((two, "plugin", "plugin"))
     for node in (one, two):
         found = re.match(r"Created (\S+)\.crt", ca("create-node-certificate", *options))
         assert found
@@ -145,7 +152,7 @@ def _nodes() -> Iterator[Cluster]:
         pytest.skip("a node with systemd needs root")
     with two_nodes() as (one, two):
         one.run("flocker-install-units", "--control", "--agent", "--enable")
-        two.run("flocker-install-units", "--agent", "--enable")
+        two.run("flocker-install-units", "--agent", "--docker", "--enable")
         certify(one, two)
         yield Cluster(one, two)
 
@@ -164,9 +171,10 @@ def cluster(_nodes: Cluster, request: pytest.FixtureRequest) -> Iterator[Cluster
 
 def test_units_are_correct(cluster: Cluster) -> None:
     """Systemd has nothing to say against the installed units."""
-    units = [f"/etc/systemd/system/{unit}.service" for unit in (CONTROL, AGENT)]
-    verified = cluster.one.run("systemd-analyze", "verify", *units)
-    assert (verified.out, verified.err) == (b"", b"")
+    for node, unit in cluster.units():
+        file = f"/etc/systemd/system/{unit}.service"
+        verified = node.run("systemd-analyze", "verify", file)
+        assert (verified.out, verified.err) == (b"", b"")
 
 
 def test_status(cluster: Cluster) -> None:
@@ -316,3 +324,24 @@ def test_uninstalled(cluster: Cluster) -> None:
     cluster.two.run("flocker-install-units", "--agent", "--enable")
     cluster.await_all()
     assert cluster.two.out("cat", str(path / "name")) == "kept"
+
+
+def test_docker_plugin(cluster: Cluster) -> None:
+    """The plugin comes before Docker, and who mounted does not notice its death."""
+    assert "docker.service" in show(cluster.two, PLUGIN, "Before").split()
+    plugin, mount = PluginSocket(cluster.two.seen(SOCKET)), uuid4().hex
+    plugin.create("under-systemd")
+    path = plugin.mount("under-systemd", mount)
+    cluster.two.write(path / "name", "under-systemd")
+    before = mounted(cluster.two, path), show(cluster.two, PLUGIN, "MainPID")
+    send(cluster.two, "KILL", before[1])
+    until(
+        lambda: show(cluster.two, PLUGIN, "MainPID") not in {before[1], "0"},
+        "the plugin to be started again",
+        WITHIN,
+    )
+    assert plugin.mount("under-systemd", mount) == path
+    assert mounted(cluster.two, path) == before[0]
+    assert cluster.two.out("cat", str(path / "name")) == "under-systemd"
+    for _ in range(2):
+        plugin.unmount("under-systemd", mount)

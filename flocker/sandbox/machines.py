@@ -180,7 +180,7 @@ def pull_plug(layout: Layout, machine: MachineName) -> None:
     kill_all(lambda: _left(layout, machine, mates), f"the end of {machine}")
     remove_group(_group(layout, machine))
     layout.machine_record(machine).unlink(missing_ok=True)
-    for attached in layout.volumes.glob(f"*/attached/{machine}"):
+    for attached in layout.data.glob(f"*/*/attached/{machine}"):  # of any backend
         unbind_below(attached)
     if machine != CONTROL:
         network.remove(layout, machine)

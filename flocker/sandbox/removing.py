@@ -118,7 +118,7 @@ def clear(layout: Layout) -> None:
         pull_plug(layout, machine)
     kill_all(lambda: _inhabitants(layout.switch), f"the end of {layout.name}")
     remove_group(layout.control_groups)
-    unbind_below(layout.volumes)
+    unbind_below(layout.data)  # also what other backends than the usual have
     for wire in wires:
         network.release(wire)
     _refuse_mounts(layout.data)

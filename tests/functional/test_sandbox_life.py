@@ -105,19 +105,22 @@ def in_namespaces(kind: str, inodes: set[int | None]) -> list[int]:
     return [pid for pid in everyone() if namespace(pid, kind) in inodes]
 
 
-def test_down_leaves_nothing(name: SandboxName) -> None:
+@pytest.mark.parametrize("backend", ["volumes", "volumes-of-another-backend"])
+def test_down_leaves_nothing(name: SandboxName, backend: str) -> None:
     """After `down` its directories, mounts, namespaces and loop devices are gone."""
     before = (MOUNT_ROOT.exists(), run_sync(["ip", "netns", "list"]).out)
     made = make(name)
     inits = [demand(made.layout, machine).init.pid for machine in made.machines]
     spaces = {kind: {namespace(p, kind) for p in inits} for kind in ("net", "mnt")}
-    attached = made.layout.volumes / "c" / "attached" / ONE
+    attached = made.layout.data / backend / "c" / "attached" / ONE
     attached.mkdir(parents=True)
     run_sync(["truncate", "--size=16M", str(attached / "v")])
     script = f"mkfs.ext4 -q {attached}/v; mkdir /flocker/v; mount {attached}/v $_"
     run_sync(
         [*entering(made.layout, ONE), "sh", "-c", script.replace("$_", "/flocker/v")]
     )
+    other = run_sync(["losetup", "--find", "--show", str(attached / "v")])
+    assert other.out.startswith(b"/dev/loop")  # one that no mount holds
     assert bound_below(made.layout.data) != []
     assert left_of(name) != []
     assert cluster.down(name)

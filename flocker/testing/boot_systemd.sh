@@ -17,11 +17,12 @@ chmod 700 var/lib/flocker
 mount --bind "$volumes" var/lib/flocker/loopback
 
 mount -t proc proc proc
-# Sysctls and the boot id are the kernel's, and there is one kernel for all nodes.
-cat /proc/sys/kernel/random/uuid >"$disk/boot_id"
-mount --bind "$disk/boot_id" proc/sys/kernel/random/boot_id
+# Sysctls and the boot id are the kernel's, and there is one kernel for all nodes. The
+# id comes last: it would be hidden by what is mounted over its directory.
 mount --bind proc/sys proc/sys
 mount -o remount,bind,ro proc/sys
+cat /proc/sys/kernel/random/uuid >"$disk/boot_id"
+mount --bind "$disk/boot_id" proc/sys/kernel/random/boot_id
 mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 

@@ -200,6 +200,12 @@ def test_private_directories(cluster: Cluster) -> None:
     assert modes.split() == ["700", "700"]
 
 
+def test_lives_are_told_apart(cluster: Cluster) -> None:
+    """Each node has a boot id of its own, as machines have."""
+    boot_id = ("cat", "/proc/sys/kernel/random/boot_id")
+    assert cluster.one.out(*boot_id) != cluster.two.out(*boot_id)
+
+
 @pytest.mark.parametrize("unit", [CONTROL, AGENT])
 def test_killed(cluster: Cluster, unit: str) -> None:
     """A daemon that is killed is started again, and no mount notices."""

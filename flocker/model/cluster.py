@@ -17,6 +17,7 @@ from flocker.model.ids import (
 )
 from flocker.model.leases import Lease
 from flocker.model.ownership import Ownership
+from flocker.model.pools import PoolFact, PoolOwnership
 
 
 class Role(Enum):
@@ -115,7 +116,7 @@ class Fact:
     `size` is the volume's, in bytes; `doing` is the step under way; `cause` is why the
     last step failed or what is waited for. `off` is the backend's word that `instance`,
     which has the volume, does not run; `life` is the dataset's that the volume without
-    a record was made for.
+    a record was made for. `pool` is what is to say of a dataset in a pool.
     """
 
     dataset: DatasetID
@@ -131,6 +132,7 @@ class Fact:
     cause: Cause | None = None
     off: bool = False
     life: Life | None = None
+    pool: PoolFact | None = None
 
     @property
     def holds(self) -> bool:
@@ -144,11 +146,21 @@ class Fact:
 
 
 @frozen
+class Peer:
+    """Where the agent of another node takes streams of snapshots."""
+
+    node: NodeID
+    host: str
+    port: int
+
+
+@frozen
 class Assignment:
     """What an agent is told of one dataset: wish, records, and who else holds it.
 
     `dead` are the machines from which its volume may be taken. `dataset` is None where
-    the node holds a volume of a dataset nobody knows.
+    the node holds a volume of a dataset nobody knows. `pool` is the row of a dataset of
+    a pool, and `peers` are the nodes with which its data is exchanged.
     """
 
     id: DatasetID
@@ -157,16 +169,22 @@ class Assignment:
     held_by: tuple[NodeID, ...] = ()
     lease: Lease | None = None
     dead: tuple[InstanceID, ...] = ()
+    pool: PoolOwnership | None = None
+    peers: tuple[Peer, ...] = ()
 
 
 @frozen
 class BackendReport:
-    """A backend that a node has; `kind` is ``block`` or ``pool``."""
+    """A backend that a node has; `kind` is ``block`` or ``pool``.
+
+    Of a pool, `port` is where the node's agent takes streams.
+    """
 
     name: BackendName
     driver: str
     kind: str
     instance: InstanceID | None = None
+    port: int | None = None
 
 
 @frozen

@@ -41,12 +41,17 @@ class Stage(Enum):
 
 @frozen
 class Move:
-    """The dataset is on its way to `target`; `force` takes it from who leases it."""
+    """The dataset is on its way to `target`; `force` takes it from who leases it.
+
+    With `max_downtime` (seconds) it is given up, rather than served by nobody for
+    longer.
+    """
 
     number: MoveNumber
     target: NodeID
     stage: Stage = Stage.COPYING
     force: bool = False
+    max_downtime: float | None = None
 
 
 @frozen
@@ -65,7 +70,7 @@ class PoolOwnership:
     `base` is the snapshot that the epoch started from, None for one that started empty.
     `create` says that the owner is to make the filesystem: it was never acquired. In
     `holders` is every node that may ever have had a copy. `revision` grows with each
-    edit of the row.
+    edit of the row. `given_up` says why the last move was, if it was.
     """
 
     dataset: DatasetID
@@ -84,6 +89,7 @@ class PoolOwnership:
     revision: int = 1
     candidate: NodeID | None = None
     pinned: bool = True
+    given_up: str | None = None
 
     def prune_on(self, node: NodeID) -> SnapshotID | None:
         """Give the copy that `node` is to destroy, if it is to."""
@@ -174,12 +180,40 @@ class Record:
 
 
 @frozen
+class Copying:
+    """How far the source of a move is; sizes in bytes, times in seconds.
+
+    `done` of about `total` bytes of the present round are sent, at `rate` a second.
+    When it is `ready`, the target follows so closely that another round would not
+    bring it closer; `downtime` is how long the last step is expected to take then.
+    """
+
+    move: MoveNumber
+    round: int = 1
+    done: int = 0
+    total: int | None = None
+    rate: float | None = None
+    ready: bool = False
+    downtime: float | None = None
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds that the rest of the round takes at this rate, if that is known."""
+        if self.total is None or not self.rate:
+            return None
+        return max(0, self.total - self.done) / self.rate
+
+
+@frozen
 class PoolFact:
     """What a node says of a pool dataset: its record, and the copy that it has.
 
     `head` is its newest snapshot, None where there is none or no copy at all.
+    `asides` are the names of copies that continued nothing and were set aside.
     """
 
     record: Record
     exists: bool
     head: SnapshotID | None = None
+    copying: Copying | None = None
+    asides: tuple[str, ...] = ()

@@ -31,18 +31,20 @@ from flocker.wire import json_codec
 APPLICATION_ID = 0x464C4B52
 """Marks an SQLite file as Flocker's: "FLKR" in ASCII."""
 
-FORMAT = 4
+FORMAT = 5
 """The number of this schema, kept in the file's `user_version`."""
 
 UPGRADES: Mapping[int, tuple[str, ...]] = {
     1: ("PRAGMA user_version = 2",),
     2: ("PRAGMA user_version = 3",),
     3: ("PRAGMA user_version = 4",),
+    4: ("PRAGMA user_version = 5",),
 }
 """What takes a file of an older format to the next.
 
 2 has rows of the kind ``node``; in 3 datasets have a `life`, which older ones lack; 4
-has rows of the kind ``pool``."""
+has rows of the kind ``pool``; in 5 backends of nodes have a `port`, moves of pools a
+`max_downtime`, and their datasets say why a move was given up."""
 
 DATASET = "dataset"
 OWNERSHIP = "ownership"

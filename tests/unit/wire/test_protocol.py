@@ -11,13 +11,25 @@ from pyrsistent import pmap
 from flocker.model.cluster import (
     AgentIdentity,
     Assignment,
+    BackendReport,
     Cause,
     Condition,
+    Peer,
     Phase,
     Want,
 )
-from flocker.model.datasets import FilesystemKind, Mounting
-from flocker.model.ids import InstanceID
+from flocker.model.datasets import DEFAULT_BACKEND, FilesystemKind, Mounting
+from flocker.model.ids import Epoch, InstanceID, MoveNumber, SnapshotID
+from flocker.model.pools import (
+    Copying,
+    Move,
+    PoolFact,
+    PoolOwnership,
+    Prune,
+    Record,
+    Released,
+    Stage,
+)
 from flocker.testing.builders import (
     a_dataset,
     a_fact,
@@ -108,7 +120,7 @@ RELEASED_2 = {
     ),
 }
 
-RELEASED = {
+RELEASED_3 = {
     **RELEASED_2,
     "slice.json": evolve(
         RELEASED_2["slice.json"],
@@ -127,9 +139,93 @@ RELEASED = {
         ),
     ),
 }
+
+MOVING = PoolOwnership(
+    dataset_id(10),
+    DEFAULT_BACKEND,
+    node_id(1),
+    epoch=Epoch(3),
+    top=Epoch(4),
+    base=SnapshotID("8107439012345678901"),
+    create=False,
+    acquired=True,
+    move=Move(MoveNumber(2), node_id(2), Stage.FREEZING, max_downtime=2.5),
+    moves=MoveNumber(2),
+    prunes=(Prune(node_id(3), SnapshotID("8107439012345678900")),),
+    holders=(node_id(1), node_id(2), node_id(3)),
+    revision=9,
+    given_up="é took too long",
+)
+RECORD = Record(
+    dataset_id(10),
+    Released(Epoch(3), SnapshotID("8107439012345678902"), node_id(2)),
+    floor=Epoch(4),
+    refused=MoveNumber(1),
+    revision=8,
+)
+
+RELEASED = {
+    **RELEASED_3,
+    "identity.json": evolve(
+        an_identity(),
+        backends=(BackendReport(DEFAULT_BACKEND, "btrfs", "pool", port=4525),),
+    ),
+    "slice.json": evolve(
+        RELEASED_3["slice.json"],
+        changed=(
+            *RELEASED_3["slice.json"].changed,
+            Assignment(
+                dataset_id(10),
+                a_dataset(10),
+                pool=MOVING,
+                peers=(Peer(node_id(2), "10.0.0.2", 4525),),
+            ),
+        ),
+    ),
+    "report.json": evolve(
+        RELEASED_3["report.json"],
+        changed=(
+            *RELEASED_3["report.json"].changed,
+            AgedFact(
+                evolve(
+                    a_fact(10, Condition.DETACHED),
+                    pool=PoolFact(
+                        RECORD,
+                        exists=True,
+                        head=SnapshotID("8107439012345678902"),
+                        copying=Copying(
+                            MoveNumber(2),
+                            round=3,
+                            done=512,
+                            total=1024,
+                            rate=2.5,
+                            ready=True,
+                            downtime=0.25,
+                        ),
+                        asides=("a-3",),
+                    ),
+                ),
+                1.0,
+            ),
+            AgedFact(
+                evolve(
+                    a_fact(11, Condition.MISSING),
+                    pool=PoolFact(Record(dataset_id(11)), exists=False),
+                ),
+                0.0,
+            ),
+        ),
+    ),
+}
 """What each golden file of the present number holds; those of others have less."""
 
-BY_NUMBER = {"1": RELEASED_1, "2": RELEASED_2, "3": RELEASED, "4": RELEASED}
+BY_NUMBER = {
+    "1": RELEASED_1,
+    "2": RELEASED_2,
+    "3": RELEASED_3,
+    "4": RELEASED_3,
+    "5": RELEASED,
+}
 """Number 4 holds what 3 does, without the fields that have their defaults."""
 
 sizes = st.integers(0, 5 * PART_SIZE) | st.integers(-2, 2).map(

@@ -185,11 +185,38 @@ OF_GOLDEN_4 = evolve(
 )
 """The file of format 3, upgraded, with a dataset in a pool that is being moved."""
 
+OF_GOLDEN_5 = evolve(
+    OF_GOLDEN_4,
+    revision=10,
+    nodes=pmap(
+        {
+            NODE: evolve(
+                OF_GOLDEN_4.nodes[NODE],
+                backends=(
+                    BackendReport(BackendName("tank"), "btrfs", "pool", port=4525),
+                ),
+            )
+        }
+    ),
+    pools=pmap(
+        {
+            NEW: evolve(
+                OF_GOLDEN_4.pools[NEW],
+                move=evolve(OF_GOLDEN_4.pools[NEW].move, max_downtime=2.5),
+                given_up="node b is full",
+                revision=10,
+            )
+        }
+    ),
+)
+"""The file of format 4, upgraded, with a move that may not take long."""
+
 GOLDENS = {
     "format-1": OF_GOLDEN,
     "format-2": OF_GOLDEN_2,
     "format-3": OF_GOLDEN_3,
     "format-4": OF_GOLDEN_4,
+    "format-5": OF_GOLDEN_5,
 }
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "store"

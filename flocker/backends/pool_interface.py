@@ -30,6 +30,7 @@ from zope.interface import Attribute, Interface
 
 from flocker.backends.pool_errors import BadName
 from flocker.model.ids import DatasetID, NodeID, SnapshotID
+from flocker.runtime.holders import Holder
 
 LONGEST_RECORD: Final = 1000
 """Bytes of a record: an old ZFS keeps 1,023 in a property."""
@@ -65,6 +66,8 @@ class Copy:
     quota: int | None = None
     mounted_at: tuple[Path, ...] = ()
     """Where this mount namespace has it."""
+    users: tuple[Holder, ...] = ()
+    """The mounts of every namespace and the processes that use it, as `look` finds."""
 
     @property
     def head(self) -> SnapshotID | None:
@@ -176,7 +179,7 @@ class IFilesystemPool(Interface):
         """List everything, at the cost of one listing, not one a dataset."""
 
     def look(dataset: DatasetID) -> Copy:
-        """Look at one copy, with `written` exact if nobody has it mounted."""
+        """Look at one copy and who uses it; `written` is exact if nobody does."""
 
     def create(dataset: DatasetID, record: bytes, quota: int | None) -> None:
         """Make an empty writable copy together with its record, both or neither.

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 
-from attrs import define, field
+from attrs import define, evolve, field
 from zope.interface import implementer
 
 from flocker.backends.folders import reading
@@ -109,9 +109,10 @@ class FolderPool:
         """Write all to disk, then look."""
         with self.explained():
             durable.sync_filesystem(self.layout.top)
-            found = reading.read_copies(self.layout, self.trees, (dataset,))
-            for copy in found:
-                return copy
+            for copy in reading.read_copies(self.layout, self.trees, (dataset,)):
+                live = self.layout.copy(dataset).live
+                who = self.trees.users(live) if copy.writable else ()
+                return evolve(copy, users=who)
         raise NoSuchFilesystem(dataset)
 
     # Coming and going

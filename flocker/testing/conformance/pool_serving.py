@@ -148,8 +148,9 @@ class ServingConformance(PoolBench):
         self.write(one, dataset, "file", b"content")
         one.restart()
         assert one.pool.list().copies[dataset].mounted_at == (path,)
+        assert str(path) in " ".join(who.words() for who in one.look(dataset).users)
         one.pool.unmount(dataset, path)
-        assert one.look(dataset).mounted_at == ()
+        assert (one.look(dataset).mounted_at, one.look(dataset).users) == ((), ())
         assert one.read(dataset, "file") == b"content"
 
     def test_bare(self, one: Node) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from attrs import define
+from attrs import define, evolve
 from zope.interface import implementer
 
 from flocker.backends.pool_errors import (
@@ -85,7 +85,8 @@ class MemoryPool:
     def look(self, dataset: DatasetID) -> Copy:
         """Look at one."""
         with self.disk.lock:
-            return self._copy(dataset).seen()
+            copy = self._copy(dataset)
+            return evolve(copy.seen(), users=copy.holders())
 
     # Coming and going
 

@@ -98,6 +98,11 @@ class Agents:
     does), it counts among the holders, so that its successor waits. A node that is
     not connected cannot be waited for; there the backend's attachment decides.
 
+    Note [Told to let go]: a dataset that was taken for another node, and given back
+    before the first has confirmed either, is still mounted by its last words, and may
+    be unmounted this moment. It counts as mounted again when the node has confirmed
+    all that it was told; also where the connection was lost between.
+
     Note [Standing down]: a node that comes back in a life that was marked dead is told
     one thing, to let go of everything. When it confirms, upkeep takes the mark off, and
     it is told all that is wanted of it.
@@ -140,7 +145,7 @@ class Agents:
         if self.connection_of(node) is not connection:
             return
         self._told[node].connection = None
-        acting = self._observations.may_act_on(node)
+        acting = self._observations.unconfirmed(node)
         with self._telling_of_holders(
             acting.union(self._observations.reported_by(node))
         ):
@@ -197,9 +202,11 @@ class Agents:
         for node, dataset in touched:
             told = self._of(node)
             told.dirty.add(dataset)
-            taken = wanted_where(configuration, dataset) != node
+            wanted = wanted_where(configuration, dataset)
+            taken = wanted != node
             if taken and dataset in told.told and told.connection is not None:
-                self._observations.may_act(node, dataset)
+                others = wanted is not None
+                self._observations.may_act(node, dataset, lets_go=others)
         known = [edit for edit in change.nodes if edit.marks or edit.before is None]
         for edit in known:
             self._marked(edit)
@@ -362,11 +369,11 @@ class Agents:
             self._observations.stood_down(node)
         settled = {each.id for each in what.changed}.union(what.gone)
         if what.full:
-            settled = self._observations.may_act_on(node)
+            settled = self._observations.unconfirmed(node)
         settled -= told.dirty
-        settled &= self._observations.may_act_on(node)
+        settled &= self._observations.unconfirmed(node)
         with self._telling_of_holders(settled):
-            self._observations.acts_no_more(node, settled)
+            self._observations.confirmed(node, settled)
         self._operations.heard_of(settled, (node,) if what.stand_down else ())
 
 

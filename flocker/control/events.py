@@ -176,6 +176,7 @@ class Events:
             observations.nodes,
             self._operations.configuration.leases.get(dataset.id),
             self._operations.configuration.nodes,
+            observations.letting_go(dataset.id),
         )
 
     def _note(self, dataset: DatasetID, found: Status | None) -> None:

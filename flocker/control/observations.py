@@ -4,7 +4,7 @@ Kept in memory only; agents say everything anew when they connect. Written by
 `flocker.control.agents`, read by upkeep, slices and the status API.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Protocol
 from uuid import UUID
 
@@ -42,6 +42,7 @@ class Observations:
         self._nodes: dict[NodeID, NodeSight] = {}
         self._elsewhere: dict[tuple[NodeID, DatasetID], Fact] = {}
         self._acting: dict[DatasetID, set[NodeID]] = {}
+        self._letting_go: dict[DatasetID, set[NodeID]] = {}
         self.version = 0
         """Grows with each fact that comes, changes or goes."""
 
@@ -78,25 +79,39 @@ class Observations:
         }
         return tuple(sorted(engaged | self._acting.get(dataset, _NOBODY), key=str))
 
-    def may_act(self, node: NodeID, dataset: DatasetID) -> None:
+    def may_act(
+        self, node: NodeID, dataset: DatasetID, *, lets_go: bool = False
+    ) -> None:
         """A node may act on a dataset until it confirms that it is not its any more.
 
-        See `flocker.control.agents`, Note [Still acting].
+        One that `lets_go` is told to let others have it. See `flocker.control.agents`,
+        Notes [Still acting] and [Told to let go].
         """
         self._acting.setdefault(dataset, set()).add(node)
+        if lets_go:
+            self._letting_go.setdefault(dataset, set()).add(node)
 
-    def may_act_on(self, node: NodeID) -> set[DatasetID]:
+    def letting_go(self, dataset: DatasetID) -> Set[NodeID]:
+        """The nodes of which it is not known whether they let a dataset go."""
+        return self._letting_go.get(dataset, _NOBODY)
+
+    def unconfirmed(self, node: NodeID) -> set[DatasetID]:
         """The datasets that were taken from a node, which has not confirmed it."""
-        return {d for d, nodes in self._acting.items() if node in nodes}
+        places = (self._acting, self._letting_go)
+        return {d for place in places for d, nodes in place.items() if node in nodes}
 
     def acts_no_more(self, node: NodeID, datasets: Iterable[DatasetID]) -> None:
         """A node has confirmed, or cannot be waited for."""
         for dataset in datasets:
-            nodes = self._acting.get(dataset)
-            if nodes is not None:
-                nodes.discard(node)
-                if not nodes:
-                    del self._acting[dataset]
+            _ = _discard(self._acting, dataset, node)
+
+    def confirmed(self, node: NodeID, datasets: Iterable[DatasetID]) -> None:
+        """A node has said what it does with datasets, knowing what is wanted now."""
+        datasets = tuple(datasets)
+        self.acts_no_more(node, datasets)
+        surer = [each for each in datasets if _discard(self._letting_go, each, node)]
+        if surer:
+            self._tell(surer)
 
     def taken_from(self, node: NodeID) -> tuple[DatasetID, ...]:
         """The datasets that a node had when it was last heard, and another has now."""
@@ -132,6 +147,7 @@ class Observations:
 
     def forget(self, node: NodeID) -> None:
         """A node that is not connected was dropped from the registry."""
+        self.confirmed(node, self.unconfirmed(node))
         self._forget(node)
         self._nodes.pop(node, None)
 
@@ -252,3 +268,15 @@ class Observations:
     def _forget(self, node: NodeID) -> None:
         for dataset in self.reported_by(node):
             self._drop(node, dataset)
+
+
+def _discard(
+    nodes_of: dict[DatasetID, set[NodeID]], dataset: DatasetID, node: NodeID
+) -> bool:
+    """Take a node out; say whether it was in."""
+    nodes = nodes_of.get(dataset, set())
+    found = node in nodes
+    nodes.discard(node)
+    if not nodes:
+        _ = nodes_of.pop(dataset, None)
+    return found

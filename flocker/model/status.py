@@ -4,7 +4,7 @@ Agents report facts, never a status; whoever wants to know what happens to a dat
 and why it waits, asks here. Called by `flocker.restapi.status`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import lru_cache
 
 from attrs import frozen
@@ -83,6 +83,8 @@ UNEXPLAINED: Mapping[Condition, Cause] = {
 IN_THE_DARK = frozenset({Condition.UNKNOWN, Condition.ELSEWHERE})
 """Conditions that say less than the last words of a silent node that held it."""
 
+_NOBODY: frozenset[NodeID] = frozenset()
+
 
 @frozen
 class Status:
@@ -106,8 +108,27 @@ def status(
     nodes: Mapping[NodeID, NodeSight],
     lease: Lease | None = None,
     registry: Mapping[NodeID, Node] = NO_NODES,
+    letting_go: Set[NodeID] = _NOBODY,
 ) -> Status:
-    """Say what is happening to `dataset`, given every node's fact about it."""
+    """Say what is happening to `dataset`, given every node's fact about it.
+
+    Where it is mounted on one of those that are perhaps `letting_go` it may be
+    unmounted this moment.
+    """
+    found = _by_facts(dataset, facts, nodes, lease, registry)
+    if found.phase is Phase.MOUNTED and found.node in letting_go:
+        return Status(Phase.WAITING, dataset.asked, found.node, NOT_LOOKED_YET)
+    return found
+
+
+def _by_facts(
+    dataset: Dataset,
+    facts: Mapping[NodeID, Observed],
+    nodes: Mapping[NodeID, NodeSight],
+    lease: Lease | None,
+    registry: Mapping[NodeID, Node],
+) -> Status:
+    """Believe what every node has said last."""
     facts = _of_the_living(facts, nodes, registry)
     if dataset.destroyed:
         since = dataset.destroyed_at or dataset.asked

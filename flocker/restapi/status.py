@@ -82,8 +82,12 @@ class Statuses:
         return answer(200, node_status(sight, known, self._now()))
 
     def _status(self, dataset: Dataset) -> Status:
-        facts = self._observations.facts(dataset.id)
-        wanted = self._operations.configuration
-        lease = wanted.leases.get(dataset.id)
-        seen = self._observations.nodes
-        return status(dataset, facts, seen, lease, wanted.nodes)
+        wanted, seen = self._operations.configuration, self._observations
+        return status(
+            dataset,
+            seen.facts(dataset.id),
+            seen.nodes,
+            wanted.leases.get(dataset.id),
+            wanted.nodes,
+            seen.letting_go(dataset.id),
+        )

@@ -26,9 +26,11 @@ from flocker.dataset_agent.keeping import Keeper
 from flocker.dataset_agent.steps import Attach, Create, Destroy, Format
 from flocker.model.cluster import Condition, Want
 from flocker.model.nodes import Node
+from flocker.testing.simulation.invariants import Violated
 from flocker.testing.simulation.running import run
 from flocker.testing.simulation.stores import ProcessStore
 from tests.simulation.test_datasets import deleted_while_it_is_made
+from tests.simulation.test_leases import moved_there_and_back
 
 ENOUGH = 600
 """Seeds within which each bug must be found: those of `test_seeds`."""
@@ -281,3 +283,10 @@ def test_found_by_its_story(monkeypatch: Patch) -> None:
     """What the fixed seeds are too lucky for leaves a volume in a story of its own."""
     destroyed_too_early(monkeypatch)
     assert any(deleted_while_it_is_made(seed).service.volumes for seed in range(6))
+
+
+def test_said_too_early(monkeypatch: Patch) -> None:
+    """What may be unmounted this moment is said to be mounted, and a story tells."""
+    monkeypatch.setattr(Observations, "letting_go", lambda self, dataset: frozenset())
+    with pytest.raises(Violated):
+        [moved_there_and_back(moment) for moment in range(30)]

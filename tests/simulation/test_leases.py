@@ -277,3 +277,30 @@ def attempt(do, *arguments: object) -> None:
         do(*arguments)
     except (LeaseHeld, LeaseNotFound):
         return
+
+
+def moved_there_and_back(moment: int) -> World:
+    """A dataset is moved away, and back and leased before its node can answer.
+
+    The network is slow, so that the agent can do something meanwhile.
+    """
+    world = World(seed=moment, steps_take=0.002, latency=0.01)
+    one, two = world.machines
+    dataset = world.create(one)
+    world.settle()
+    world.advance(1.0)
+    world.write()
+    world.move(dataset, two)
+    world.advance(moment * 0.0007)
+    world.lease(dataset, one)
+    world.move(dataset, one)
+    world.advance(60.0)
+    assert world.status(dataset).phase is Phase.MOUNTED
+    assert world.mounted_at(dataset) == ["i-1"]
+    return world
+
+
+@pytest.mark.parametrize("moment", range(30))
+def test_moved_there_and_back(moment: int) -> None:
+    """What is said to be mounted where it is leased is not about to be unmounted."""
+    moved_there_and_back(moment)

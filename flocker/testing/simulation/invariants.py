@@ -4,14 +4,14 @@ W1 to W5 are those of the architecture. What costs more than a few comparisons i
 at only when what it depends on has changed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
 from attrs import define, field, frozen
 
 from flocker.model.configuration import Configuration
-from flocker.model.ids import DatasetID, Era, InstanceID, VolumeID
+from flocker.model.ids import DatasetID, Era, InstanceID, NodeID, VolumeID
 from flocker.model.leases import Lease
 from flocker.testing.fakes.memory_block_devices import (
     Content,
@@ -40,6 +40,7 @@ class Use:
 class Invariants:
     """Knows what was promised to users, and compares it with what is so.
 
+    `is_said` is what users are told now: that a dataset is mounted on a node.
     `forgiven` are datasets with whose volumes the world did what nobody can mend;
     `pardoned` are lives of which somebody took the mark off that they were over.
     """
@@ -48,6 +49,7 @@ class Invariants:
     disk: Disk
     watch: Watch
     machines: Sequence[Machine]
+    is_said: Callable[[DatasetID, NodeID], bool]
     written: dict[DatasetID, set[str]] = field(factory=dict)
     forgiven: set[DatasetID] = field(factory=set)
     protected: dict[DatasetID, Use] = field(factory=dict)
@@ -172,21 +174,27 @@ class Invariants:
     def _content(self, volume: VolumeID) -> Content | None:
         return self.service.contents.get(volume)
 
-    # Leases: what an agent knows to be leased where it is mounted stays there.
+    # Leases: what is leased where it is mounted stays there, as soon as an agent knows
+    # that it is leased, or users are told that it is mounted.
 
     def _protect(self) -> None:
         for dataset, lease in self.disk.stored.leases.items():
             if dataset in self.protected or dataset in self.forgiven:
                 continue
             machine = next((m for m in self.machines if m.node == lease.node), None)
-            if machine is None or not machine.at_rest or machine.agent is None:
+            device = None if machine is None else _mounted(dataset, machine)
+            if machine is None or device is None or not self.is_live(device):
                 continue
-            device = _mounted(dataset, machine)
-            told = machine.agent.told.get(dataset)
-            if device is None or told is None or not self.is_live(device):
-                continue
-            if told.lease is not None and told.lease.node == machine.node:
+            if self._is_promised(dataset, machine):
                 self.protected[dataset] = Use(machine, machine.era, device)
+
+    def _is_promised(self, dataset: DatasetID, machine: Machine) -> bool:
+        if self.is_said(dataset, machine.node):
+            return True
+        if not machine.at_rest or machine.agent is None:
+            return False
+        told = machine.agent.told.get(dataset)
+        return bool(told and told.lease and told.lease.node == machine.node)
 
     def _taken(self) -> Iterable[str]:
         for dataset, use in list(self.protected.items()):

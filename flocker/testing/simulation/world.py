@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from flocker.control import datasets, leases, volumes
 from flocker.control.operations import Decide
-from flocker.model.cluster import Volume
+from flocker.model.cluster import Phase, Volume
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND, Dataset, Mounting
 from flocker.model.errors import FlockerError
@@ -96,7 +96,7 @@ class World:
             for number in range(size)
         ]
         self.invariants = Invariants(
-            self.service, self.store, self.watch, self.machines
+            self.service, self.store, self.watch, self.machines, self._is_said
         )
 
     @property
@@ -319,7 +319,24 @@ class World:
         seen, known = self.control.observations, self.known
         found = known.datasets[dataset]
         lease = known.leases.get(dataset)
-        return status(found, seen.facts(dataset), seen.nodes, lease, known.nodes)
+        return status(
+            found,
+            seen.facts(dataset),
+            seen.nodes,
+            lease,
+            known.nodes,
+            seen.letting_go(dataset),
+        )
+
+    def _is_said(self, dataset: DatasetID, node: NodeID) -> bool:
+        """Whether who has leased a dataset to a node is told that it is mounted."""
+        if self.control is None or dataset not in self.known.datasets:
+            return False
+        lease = self.known.leases.get(dataset)
+        if lease is None or lease.node != node:
+            return False
+        found = self.status(dataset)
+        return (found.phase, found.node) == (Phase.MOUNTED, node)
 
     def is_well(self, dataset: Dataset) -> bool:
         """Whether a dataset is as wanted: gone, or mounted where it should be only."""

@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from flocker.control import leases
 from flocker.control.agents import Agents, ConnectionGone
 from flocker.control.datasets import NewDataset, Wishes, change, create, delete
 from flocker.control.observations import Observations
@@ -28,12 +29,16 @@ from flocker.model.cluster import (
     Assignment,
     Condition,
     Fact,
+    NodeSight,
     Observed,
     Phase,
     Want,
 )
 from flocker.model.configuration import Configuration
-from flocker.model.ids import DatasetID
+from flocker.model.datasets import Mounting
+from flocker.model.ids import DatasetID, NodeID
+from flocker.model.leases import USER, Holder
+from flocker.model.status import Status, status
 from flocker.testing.builders import (
     a_dataset,
     a_fact,
@@ -123,6 +128,19 @@ class Line:
         return self.sent[-1][1]
 
 
+@define
+class Seeing:
+    """Notes of which datasets anything was observed."""
+
+    seen: list[DatasetID]
+
+    def observed(self, datasets: Iterable[DatasetID]) -> None:
+        self.seen.extend(datasets)
+
+    def sighted(self, sight: NodeSight) -> None:
+        pass
+
+
 class Control:
     """Control, from operations to the connections."""
 
@@ -163,15 +181,49 @@ class Control:
         (result,) = results
         assert isinstance(result, Configuration), result
 
-    def create(self, number: int, on: int) -> None:
+    def create(self, number: int, on: int, mount: Mounting = Mounting.ALWAYS) -> None:
         """Want a dataset."""
-        new = NewDataset(dataset_id(number), node_id(on))
+        new = NewDataset(dataset_id(number), node_id(on), mount=mount)
         self.change(lambda configuration: create(configuration, new, 1000.0))
 
     def move(self, number: int, to: int) -> None:
         """Want it elsewhere."""
         wishes = Wishes(node_id(to))
         self.change(lambda now: change(now, dataset_id(number), wishes, 1000.0))
+
+    def lease(self, number: int, node: NodeID) -> None:
+        """Use it on a node."""
+        user = Holder(USER)
+        self.change(lambda now: leases.acquire(now, dataset_id(number), node, user))
+
+    def unlease(self, number: int) -> None:
+        """Use it no more."""
+        self.change(lambda now: leases.release(now, dataset_id(number)))
+
+    def mounted_here(self, *, on_use: bool = False) -> Line:
+        """Have the first dataset mounted on `HERE`, whose agent is asked to answer."""
+        here = self.node(1, at_once=False)
+        here.take()
+        self.create(1, on=1, mount=Mounting.ON_USE if on_use else Mounting.ALWAYS)
+        if not on_use:
+            here.take()
+        self.say(here, a_fact(1))
+        while here.under_way:
+            here.take()
+        return here
+
+    def status(self, number: int) -> Status:
+        """Say what is happening to it."""
+        wanted, seen = self.operations.configuration, self.observations
+        found = dataset_id(number)
+        return status(
+            wanted.datasets[found],
+            seen.facts(found),
+            seen.nodes,
+            wanted.leases.get(found),
+            wanted.nodes,
+            seen.letting_go(found),
+        )
 
     def delete(self, number: int) -> None:
         """Want it gone."""
@@ -524,6 +576,56 @@ def test_back_and_forth(control):
                 line.take()
     assert here.slice == {dataset_id(1): an_order(1, 1)}
     assert there.slice == {}
+
+
+def test_unsure_while_it_comes_back(control):
+    """What was moved away and back counts as mounted when its node has confirmed."""
+    here = control.mounted_here()
+    control.move(1, to=2)
+    control.move(1, to=1)
+    told = [control.status(1)]
+    here.take()
+    told.append(control.status(1))
+    assert [(each.phase, each.node, each.path) for each in told] == 2 * [
+        (Phase.WAITING, HERE, None)
+    ]
+    here.take()
+    assert control.status(1).phase is Phase.MOUNTED
+
+
+def test_unsure_after_a_break(control):
+    """An agent that may have heard only that it was moved away must confirm all."""
+    here = control.mounted_here()
+    control.move(1, to=2)
+    control.cut(here)
+    control.move(1, to=1)
+    back = control.connect(Line(here.identity, answers_at_once=False).knew(here))
+    assert control.status(1).phase is Phase.WAITING
+    back.take()
+    assert control.status(1).phase is Phase.MOUNTED
+
+
+def test_sure_while_it_only_rests(control):
+    """A dataset that nobody used for a moment was never to leave its node."""
+    here = control.mounted_here(on_use=True)
+    control.lease(1, HERE)
+    here.take()
+    control.unlease(1)
+    control.lease(1, HERE)
+    assert here.under_way != []
+    assert control.status(1).phase is Phase.MOUNTED
+
+
+def test_sure_is_told(control):
+    """Who watches is told when it counts as mounted again."""
+    here = control.mounted_here()
+    control.move(1, to=2)
+    control.move(1, to=1)
+    here.take()
+    seen: list[DatasetID] = []
+    control.observations.watch(Seeing(seen))
+    here.take()
+    assert seen == [dataset_id(1)]
 
 
 # --- reports -----------------------------------------------------------------------

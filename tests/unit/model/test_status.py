@@ -67,6 +67,22 @@ def test_next_phase(condition):
     assert at(a_fact(1, condition)).phase is NEXT_PHASE[condition]
 
 
+@pytest.mark.parametrize("lease", [None, a_lease(1, 1)], ids=["idle", "leased"])
+@pytest.mark.parametrize("mount", Mounting)
+def test_letting_go(mount, lease):
+    """What may be unmounted this moment does not count as mounted; all else stays."""
+    dataset = evolve(a_dataset(), mount=mount)
+    for condition in Condition:
+        fact = said(here=a_fact(1, condition))
+        sure = status(dataset, fact, seen(here=True), lease)
+        other = status(dataset, fact, seen(here=True), lease, letting_go={THERE})
+        assert other == sure
+        unsure = status(dataset, fact, seen(here=True), lease, letting_go={HERE})
+        if sure.phase is Phase.MOUNTED:
+            sure = Status(Phase.WAITING, dataset.asked, HERE, NOT_LOOKED_YET)
+        assert unsure == sure
+
+
 def test_tables_are_total():
     """Each condition has a next phase, and each that holds a way out."""
     assert set(NEXT_PHASE) == set(Condition)

@@ -174,9 +174,13 @@ class HTTPFlockerClient:
         path = f"/v1/configuration/datasets/{dataset}"
         return await self._change("POST", path, {"primary": str(to)})
 
-    async def destroy(self, dataset: DatasetID) -> ConfiguredAnswer:
+    async def destroy(
+        self, dataset: DatasetID, *, if_unleased: bool = False
+    ) -> ConfiguredAnswer:
         """Want a dataset and its data destroyed."""
         path = f"/v1/configuration/datasets/{dataset}"
+        if if_unleased:
+            path += "?if_unleased=true"
         return await self._change("DELETE", path, None)
 
     async def purge(self, dataset: DatasetID) -> ConfiguredAnswer:

@@ -251,8 +251,13 @@ class IFlockerClient(Interface):
         With a `tag` only while that is the configuration's: 412 otherwise.
         """
 
-    def destroy(dataset: DatasetID) -> Awaitable[ConfiguredAnswer]:
-        """Want a dataset and its data destroyed."""
+    def destroy(
+        dataset: DatasetID, *, if_unleased: bool = False
+    ) -> Awaitable[ConfiguredAnswer]:
+        """Want a dataset and its data destroyed.
+
+        With `if_unleased` only while nobody leases it: 409 otherwise.
+        """
 
     def purge(dataset: DatasetID) -> Awaitable[ConfiguredAnswer]:
         """Forget a destroyed dataset; its id and name are free again."""

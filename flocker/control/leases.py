@@ -98,6 +98,13 @@ def release(
     return Change((LeaseEdit(before, evolve(before, holders=left) if left else None),))
 
 
+def require_unleased(configuration: Configuration, dataset: DatasetID) -> None:
+    """Raise `LeaseHeld` if anybody leases the dataset."""
+    lease = configuration.leases.get(dataset)
+    if lease is not None:
+        raise LeaseHeld(lease)
+
+
 def leased_to(configuration: Configuration, node: NodeID) -> Iterable[DatasetID]:
     """Give the datasets that are leased to a node. Costs O(all leases)."""
     return [each.dataset for each in configuration.leases.values() if each.node == node]

@@ -15,8 +15,8 @@ from flocker.client.ringing import Bell, Bells
 from flocker.docker_plugin.holders import Held, Here
 from flocker.docker_plugin.holding import Holding
 from flocker.docker_plugin.patience import patiently
+from flocker.docker_plugin.refusals import CONFLICT, in_use
 from flocker.docker_plugin.volumes import (
-    InUse,
     MountedHere,
     Move,
     Refused,
@@ -26,7 +26,7 @@ from flocker.docker_plugin.volumes import (
 )
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
-from flocker.wire.answers import DatasetInFull, LeaseAnswer
+from flocker.wire.answers import DatasetInFull
 
 LOOK_AGAIN = 0.5
 """Seconds between two looks while no events come."""
@@ -34,7 +34,6 @@ LOOK_ANYWAY = 10.0
 """Seconds between two looks while events come."""
 TRIES = 3
 """How often a lease is asked for that was held, and was held no more on a look."""
-_CONFLICT = 409
 
 
 @frozen
@@ -110,24 +109,16 @@ class Mounting:
                     volume, wanted.here, wanted.mount, wanted.who
                 )
             except RequestRefused as error:
-                if error.status != _CONFLICT:
+                if error.status != CONFLICT:
                     raise
-                lease = await self._lease(wanted.dataset)
-                if lease is not None and lease.node_uuid != wanted.here.node:
-                    raise await self._in_use(wanted.name, lease) from error
+                user = await in_use(
+                    self._client, wanted.name, wanted.dataset, wanted.here.node
+                )
+                if user is not None:
+                    raise user from error
                 left -= 1
                 if not left:
                     raise NotMounted(wanted.name, error.description) from error
-
-    async def _lease(self, dataset: DatasetID) -> LeaseAnswer | None:
-        for lease in await self._client.leases():
-            if lease.dataset_id == dataset:
-                return lease
-        return None
-
-    async def _in_use(self, name: str, lease: LeaseAnswer) -> InUse:
-        nodes = {node.uuid: node for node in await self._client.nodes()}
-        return InUse(name, lease, nodes.get(lease.node_uuid))
 
     async def _arrive(self, wanted: Wanted, bell: Bell) -> str:
         moved = False

@@ -10,7 +10,12 @@ from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from flocker.client.interface import IFlockerClient, NewDataset, Unreachable
+from flocker.client.interface import (
+    IFlockerClient,
+    NewDataset,
+    RequestRefused,
+    Unreachable,
+)
 from flocker.client.ringing import Bells
 from flocker.docker_engine.interface import Container, IDockerEngine
 from flocker.docker_plugin.catalogue import CONTROL_WITHIN, Catalogue
@@ -28,10 +33,10 @@ from flocker.docker_plugin.options import (
 )
 from flocker.docker_plugin.patience import Eventually, patiently
 from flocker.docker_plugin.reconciling import Reconciling
+from flocker.docker_plugin.refusals import CONFLICT, in_use
 from flocker.docker_plugin.requests import Request
 from flocker.docker_plugin.startup import NotStarted, find_out
 from flocker.docker_plugin.volumes import (
-    InUse,
     NoSuchVolume,
     created_at,
     status,
@@ -155,16 +160,7 @@ class Plugin:
             return {}
         if on_remove(volume.metadata) is OnRemove.KEEP:
             return {}
-        seen = await self._status(volume.dataset_id)
-        if seen.lease is not None:
-            nodes = {node.uuid: node for node in await self._client.nodes()}
-            raise InUse(name, seen.lease, nodes.get(seen.lease.node_uuid))
-        _ = await patiently(
-            self._world.clock,
-            CONTROL_WITHIN,
-            lambda: self._client.destroy(volume.dataset_id),
-        )
-        message("flocker:docker-plugin:removed", name=name, dataset=volume.dataset_id)
+        await self._destroy(name, volume.dataset_id)
         return {}
 
     async def mount(self, request: Request) -> Answer:
@@ -304,10 +300,20 @@ class Plugin:
             return {"dataset": str(volume.dataset_id), "cause": str(error)}
         return status(seen, seen.lease, self._hosts)
 
-    async def _status(self, dataset: DatasetID) -> DatasetInFull:
-        return await patiently(
-            self._world.clock, CONTROL_WITHIN, lambda: self._client.dataset(dataset)
-        )
+    async def _destroy(self, name: str, dataset: DatasetID) -> None:
+        """Destroy a volume that nobody uses. Raises `InUse`, and what a client does."""
+        try:
+            _ = await patiently(
+                self._world.clock,
+                CONTROL_WITHIN,
+                lambda: self._client.destroy(dataset, if_unleased=True),
+            )
+        except RequestRefused as error:
+            user = None
+            if error.status == CONFLICT:
+                user = await in_use(self._client, name, dataset)
+            raise error if user is None else user from error
+        message("flocker:docker-plugin:removed", name=name, dataset=dataset)
 
     async def _learn_hosts(self, seen: DatasetInFull) -> None:
         nodes = {seen.node, None if seen.lease is None else seen.lease.node_uuid}

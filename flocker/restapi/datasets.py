@@ -10,6 +10,7 @@ from pyrsistent import pmap
 
 from flocker.control import datasets
 from flocker.control.datasets import DatasetNotFound, NewDataset, Wishes
+from flocker.control.leases import require_unleased
 from flocker.control.operations import Decide
 from flocker.model.changes import Change
 from flocker.model.configuration import Configuration
@@ -130,23 +131,26 @@ class Datasets:
         "/v1/configuration/datasets/<dataset_id>",
         {200: "configured_dataset", 404: "error", 409: "error"},
         conditional=True,
-        query=("purge",),
+        query=("purge", "if_unleased"),
     )
     async def delete(self, call: Call, dataset_id: str) -> Answer:
         """Delete a dataset with its data; again changes nothing.
 
-        With ``purge=true`` a destroyed one is forgotten.
+        With ``if_unleased=true`` only while nobody leases it. With ``purge=true`` a
+        destroyed one is forgotten.
         """
         dataset = read_dataset_id(dataset_id)
-        purge = call.query.get("purge", "false")
-        if purge not in {"true", "false"}:
-            raise BadRequest(f"purge is true or false, not {purge[:40]!r}")
-        if purge == "true":
+        if _is_true(call, "purge"):
             return await self._purge(call, dataset)
-        now = self._now()
-        return await self._change(
-            call, 200, dataset, lambda c: datasets.delete(c, dataset, now)
-        )
+        unleased, now = _is_true(call, "if_unleased"), self._now()
+
+        def decide(configuration: Configuration) -> Change:
+            change = datasets.delete(configuration, dataset, now)
+            if unleased and change:
+                require_unleased(configuration, dataset)
+            return change
+
+        return await self._change(call, 200, dataset, decide)
 
     @endpoint("GET", "/v1/state/datasets", {200: "observed_datasets"})
     async def list_observed(self, call: Call) -> Answer:
@@ -178,3 +182,11 @@ class Datasets:
 
         await call.change(decide)
         return answer(200, configured_dataset(before[0]))
+
+
+def _is_true(call: Call, name: str) -> bool:
+    """Read a query that is true or false, false if not given. Raises `BadRequest`."""
+    given = call.query.get(name, "false")
+    if given not in {"true", "false"}:
+        raise BadRequest(f"{name} is true or false, not {given[:40]!r}")
+    return given == "true"

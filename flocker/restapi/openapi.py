@@ -49,6 +49,10 @@ QUERY_PARAMETERS: Final[Mapping[str, Json]] = {
         "description": "forget a destroyed dataset, so that its id is free again",
         "schema": {"enum": ["true", "false"], "default": "false"},
     },
+    "if_unleased": {
+        "description": "only while nobody leases it: 409 otherwise",
+        "schema": {"enum": ["true", "false"], "default": "false"},
+    },
     "holder": {
         "description": "end this holder's part only",
         "schema": {"type": "string", "minLength": 1, "maxLength": 256},

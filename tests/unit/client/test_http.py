@@ -329,6 +329,18 @@ def test_purge(control: MemoryControl) -> None:
     assert control.run(client.datasets()) == ()
 
 
+def test_destroy_if_unleased(control: MemoryControl) -> None:
+    """What is leased is destroyed only by who does not mind."""
+    client = control.client()
+    control.run(client.create(NEW))
+    control.run(client.acquire(NewLease(DATASET, NODE)))
+    with pytest.raises(RequestRefused, match="is leased to node") as raised:
+        control.run(client.destroy(DATASET, if_unleased=True))
+    assert raised.value.status == 409
+    control.run(client.release(DATASET, None))
+    assert control.run(client.destroy(DATASET, if_unleased=True)).deleted
+
+
 def test_leases(control: MemoryControl) -> None:
     """A lease has holders, each with its own time, and goes with the last."""
     client = control.client()

@@ -10,6 +10,7 @@ from flocker.control.leases import (
     acquire,
     expired,
     release,
+    require_unleased,
 )
 from flocker.model.changes import Change, LeaseEdit, apply
 from flocker.model.leases import USER, Holder, Lease
@@ -62,6 +63,14 @@ def test_held():
     assert str(caught.value) == (
         f"dataset {dataset_id()} is leased to node {node_id()} by docker, user"
     )
+
+
+def test_require_unleased():
+    """Who must find nobody using a dataset is told who does."""
+    leased = a_configuration([], leases=[a_lease(1, 2)])
+    with pytest.raises(LeaseHeld, match="by user"):
+        require_unleased(leased, dataset_id(1))
+    require_unleased(leased, dataset_id(2))
 
 
 def test_release_of_a_holder():

@@ -302,6 +302,17 @@ def test_remove_of_what_is_used(rig: Rig, volume: Path) -> None:
     assert not rig.control.operations.configuration.datasets[tmp].deleted
 
 
+def test_remove_meets_a_mount(rig: Rig) -> None:
+    """Of a removal and a mount elsewhere at one instant one is refused."""
+    rig.call("create", Name="pg", Opts={"on_remove": "delete"})
+    control = rig.control.client()
+    taking = rig.begin_work(control.acquire(NewLease(DATASET, OTHER, "docker:m9 web")))
+    with pytest.raises(InUse, match=r"10\.0\.0\.2 .* by container web"):
+        rig.wait(rig.begin("remove", Name="pg"))
+    assert rig.wait(taking) is not None
+    assert not rig.control.operations.configuration.datasets[DATASET].deleted
+
+
 def test_anonymous(rig: Rig) -> None:
     """A volume that no one named goes when Docker removes it."""
     name = "ab" * 32

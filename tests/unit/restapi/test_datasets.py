@@ -89,6 +89,10 @@ RESULTS = [
     ("DELETE", f"/{DELETED}?purge=true", None, 409),
     ("DELETE", f"/{UNKNOWN}?purge=true", None, 404),
     ("DELETE", f"/{KNOWN}?purge=1", None, 400),
+    ("DELETE", f"/{KNOWN}?if_unleased=true", None, 200),
+    ("DELETE", f"/{DELETED}?if_unleased=true", None, 200),
+    ("DELETE", f"/{UNKNOWN}?if_unleased=true", None, 404),
+    ("DELETE", f"/{KNOWN}?if_unleased=yes", None, 400),
     ("DELETE", f"/{UNKNOWN}", None, 404),
     ("DELETE", "/junk", None, 404),
 ]
@@ -327,6 +331,19 @@ def test_purge_respects_the_tag(some) -> None:
     assert some.delete(purge, headers).code == 412
     tag = some.get(CONFIGURED).header("X-Configuration-Tag")
     assert some.delete(purge, {"X-If-Configuration-Matches": [tag]}).code == 200
+
+
+def test_delete_if_unleased(some) -> None:
+    """What somebody leases is not deleted where that was the condition."""
+    lease = {"dataset_id": KNOWN, "node_uuid": B, "expires": None, "holder": "backup"}
+    assert some.post("/v1/configuration/leases", lease).code == 201
+    carefully = f"{CONFIGURED}/{KNOWN}?if_unleased=true"
+    reply = some.delete(carefully)
+    words = f"dataset {KNOWN} is leased to node {B} by backup"
+    assert (reply.code, reply.json) == (409, {"description": words})
+    assert not listing(some)[KNOWN]["deleted"]
+    assert some.delete(f"{CONFIGURED}/{KNOWN}").code == 200
+    assert some.delete(carefully).code == 200
 
 
 def test_purged_in_time(some) -> None:

@@ -4,14 +4,15 @@ Whoever watches reads from a number on; nothing is kept for a single watcher. It
 from `operations` and `observations`; `flocker.restapi.events` reads it.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from uuid import UUID
 
 from attrs import frozen
 
+from flocker.control.last_statuses import LastStatuses
 from flocker.control.operations import Operations
 from flocker.model.changes import Change, DatasetEdit, LeaseEdit, NodeEdit
 from flocker.model.cluster import NodeSight, Phase
@@ -74,14 +75,19 @@ class Events:
         self._now = now
         self._ring: deque[Event] = deque(maxlen=length)
         self._number = 0
-        self._statuses: dict[DatasetID, Status] = {}
-        self.phases: Counter[Phase] = Counter()
-        """How many datasets are in which phase."""
+        self._statuses = LastStatuses(operations.configuration, operations.observations)
         self._watchers: list[Callable[[], None]] = []
-        for dataset in operations.configuration.datasets.values():
-            self._note(dataset.id, self._status(dataset))
         operations.listen(self)
         operations.observations.watch(self)
+
+    @property
+    def phases(self) -> Mapping[Phase, int]:
+        """How many datasets are in which phase."""
+        return self._statuses.phases
+
+    def complete(self) -> Iterator[None]:
+        """Find out what the statuses were at the start, some at every step."""
+        return self._statuses.complete()
 
     @property
     def last(self) -> int:
@@ -159,12 +165,12 @@ class Events:
         for dataset_id in datasets:
             dataset = operations.configuration.datasets.get(dataset_id)
             if dataset is None:
-                self._note(dataset_id, None)
+                self._statuses.note(dataset_id, None)
                 continue
             found = self._status(dataset)
-            before = self._statuses.get(dataset_id)
+            before = self._statuses.of(dataset_id)
             if before is None or _shown(found) != _shown(before):
-                self._note(dataset_id, found)
+                self._statuses.note(dataset_id, found)
                 now = self._now()
                 self._add(Kind.STATUS, partial(dataset_status, dataset, found, now))
 
@@ -178,15 +184,6 @@ class Events:
             self._operations.configuration.nodes,
             observations.letting_go(dataset.id),
         )
-
-    def _note(self, dataset: DatasetID, found: Status | None) -> None:
-        """Keep what a status is, to know another one."""
-        before = self._statuses.pop(dataset, None)
-        if before is not None:
-            self.phases[before.phase] -= 1
-        if found is not None:
-            self._statuses[dataset] = found
-            self.phases[found.phase] += 1
 
     def _add(self, kind: Kind, write: Callable[[], Json]) -> None:
         self._number += 1

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
     ITransport,
 )
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import Cooperator, LoopingCall
 
 from flocker import __version__
 from flocker.ca.contexts import Secured, peer_identity, server_context
@@ -29,7 +29,7 @@ from flocker.restapi.app import World, app_resource, site
 from flocker.runtime import logging
 from flocker.runtime.clock import SteadyClock
 from flocker.runtime.descriptors import Watch
-from flocker.runtime.garbage import made_to_last
+from flocker.runtime.garbage import look_seldom, made_to_last
 from flocker.runtime.listening import listen
 from flocker.runtime.main import Stop, run_service
 from flocker.runtime.reactor import IReactor
@@ -37,6 +37,9 @@ from flocker.runtime.service_manager import service_manager
 
 FILES_EVERY = 1.0
 """Seconds between two looks at how many files are open."""
+
+COMPLETE_AFTER = 5.0
+"""Seconds until what was not wanted at the start is made: agents come before."""
 
 STATUS_EVERY = 5.0
 """Seconds between two looks at what `systemctl status` is told."""
@@ -79,6 +82,7 @@ async def _serve(
     clock = SteadyClock()
     observations = Observations()
     boot = uuid4()
+    look_seldom()
     with made_to_last():
         operations = Operations(
             store,
@@ -120,10 +124,17 @@ async def _serve(
         revision=operations.configuration.revision,
     )
     _tell(reactor, operations)
+    _ = reactor.callLater(COMPLETE_AFTER, _complete, reactor, events)
     watching = LoopingCall(Watch().look)
     watching.clock = reactor
     _ = watching.start(FILES_EVERY)
     return operations, (rest_port, agent_port)
+
+
+def _complete(clock: IReactorTime, events: Events) -> None:
+    """Do so little at a time that nobody waits for it."""
+    turns = Cooperator(scheduler=lambda turn: clock.callLater(0, turn))
+    _ = turns.coiterate(events.complete())
 
 
 def _tell(clock: IReactorTime, operations: Operations) -> None:

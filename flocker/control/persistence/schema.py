@@ -10,6 +10,7 @@ from uuid import UUID
 from attrs import frozen
 from pyrsistent import pmap
 
+from flocker.control.persistence.rows import RowReader
 from flocker.model.changes import (
     Change,
     DatasetEdit,
@@ -143,8 +144,9 @@ def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
     pools: dict[DatasetID, PoolOwnership] = {}
     leases: dict[DatasetID, Lease] = {}
     nodes: dict[NodeID, Node] = {}
+    reader = RowReader()
     for row in rows:
-        match _read_row(row):
+        match _read_row(row, reader):
             case Dataset() as dataset:
                 datasets[dataset.id] = dataset
             case Ownership() as owned:
@@ -170,13 +172,22 @@ def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
     )
 
 
-def _read_row(row: Row) -> Value:
+def _read_row(row: Row, reader: RowReader) -> Value:
     kind, row_id, value = row
+    text = value if isinstance(value, str) else ""
+    found: Value | None = None
+    if kind == DATASET:
+        found = reader.dataset(row_id, text)
+    elif kind == OWNERSHIP:
+        found = reader.ownership(row_id, text)
+    return _read_in_full(kind, row_id, text) if found is None else found
+
+
+def _read_in_full(kind: str, row_id: str, text: str) -> Value:
     if kind not in VALUES:
         raise Malformed(f"it holds an object of the unknown kind {kind!r}")
-    data = value.encode() if isinstance(value, str) else b""
     try:
-        found = json_codec.decode(VALUES[kind], data)
+        found = json_codec.decode(VALUES[kind], text.encode())
     except json_codec.Undecodable as error:
         raise Malformed(f"its {kind} {row_id} is {error}") from error
     found_id = found.id if isinstance(found, Dataset | Node) else found.dataset

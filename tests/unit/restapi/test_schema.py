@@ -5,9 +5,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft4Validator
 
 from flocker.restapi.errors import BodyNotJson, BodyTooLarge, SchemaViolation
-from flocker.restapi.schema import LARGEST_BODY, MOST_ERRORS, load
+from flocker.restapi.schema import LARGEST_BODY, MOST_ERRORS, definitions, load
 
 CREATE = load("datasets", "create_dataset")
 UPDATE = load("datasets", "update_dataset")
@@ -24,6 +25,14 @@ def violations(body: bytes) -> tuple[str, ...]:
     with pytest.raises(SchemaViolation) as caught:
         CREATE.read(body)
     return caught.value.errors
+
+
+@pytest.mark.parametrize("file", ["datasets", "leases", "nodes"])
+def test_schemas_are_schemas(file: str) -> None:
+    """What bodies are held against is checked here: a service that starts does not."""
+    Draft4Validator.check_schema({"definitions": definitions(file)})
+    for each in definitions(file).values():
+        Draft4Validator.check_schema(each)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ class Running(Generic[K, S]):
 
     def __init__(
         self,
-        perform: Callable[[S], Awaitable[Outcome]],
+        perform: Callable[[K, S], Awaitable[Outcome]],
         clock: IReactorTime,
         chance: Chance,
         woken: Callable[[], None],
@@ -149,20 +149,20 @@ class Running(Generic[K, S]):
         """
         before = self._troubles.get(key)
         name = type(step).__name__.lower()
-        said = {"step": name, **logging.fields_of(step)}
+        said = {"step": name, "dataset": str(key), **logging.fields_of(step)}
         if before is None:
             with logging.action("flocker:step", **said):
-                outcome = await self._counted(name, step)
+                outcome = await self._counted(name, key, step)
                 logging.message("flocker:step:outcome", **_said_of(outcome))
             return outcome
-        outcome = await self._counted(name, step)
+        outcome = await self._counted(name, key, step)
         again = {**said, **_said_of(outcome), "attempts": before.attempts + 1}
         logging.message("flocker:step:again", **again)
         return outcome
 
-    async def _counted(self, name: str, step: S) -> Outcome:
+    async def _counted(self, name: str, key: K, step: S) -> Outcome:
         with metrics.step(name) as end:
-            outcome = await self._outcome(step)
+            outcome = await self._outcome(key, step)
             end(_OUTCOMES[type(outcome)])
         return outcome
 
@@ -170,9 +170,9 @@ class Running(Generic[K, S]):
         trouble = self._troubles.get(key)
         return trouble is not None and trouble.cause == _no_effect(step)
 
-    async def _outcome(self, step: S) -> Outcome:
+    async def _outcome(self, key: K, step: S) -> Outcome:
         try:
-            return await self._perform(step)
+            return await self._perform(key, step)
         except FlockerError as error:
             return TryAgain(Cause(_code(error), str(error), SEE_TO_IT))
         except Exception:  # noqa: BLE001  (a fault of ours or a driver's: say so, go on)

@@ -15,11 +15,15 @@ from flocker.dataset_agent.desire import want
 from flocker.dataset_agent.facts import fact
 from flocker.dataset_agent.keeping import Keeper
 from flocker.dataset_agent.listing import list_volumes
+from flocker.dataset_agent.pool_keeping import PoolKeeper
+from flocker.dataset_agent.pool_peers import Denial
+from flocker.dataset_agent.pool_receiving import WORDS, NotYet, Visit
+from flocker.dataset_agent.pool_states import Offer
 from flocker.dataset_agent.rig import Rig
 from flocker.dataset_agent.states import Unknown
 from flocker.model.cluster import Assignment, Fact, Volume
 from flocker.model.datasets import DEFAULT_BACKEND
-from flocker.model.ids import BackendName, DatasetID
+from flocker.model.ids import BackendName, DatasetID, NodeID
 from flocker.runtime import logging
 from flocker.runtime.backoff import Chance
 from flocker.wire.protocol import Slice
@@ -37,10 +41,17 @@ class DatasetAgent:
         self._let_go: Deferred[bool] | None = None
         self._homeless: dict[DatasetID, Fact] = {}
         self._reporting = Reporting(clock)
-        self._keepers = {
+        self._pools: dict[BackendName, PoolKeeper] = {}
+        if rig.peers is not None:
+            self._pools = {
+                name: PoolKeeper(pool, rig.peers, clock, chance, self._said)
+                for name, pool in rig.pools.items()
+            }
+        self._keepers: dict[BackendName, Keeper | PoolKeeper] = {
             name: Keeper(backend, rig, clock, chance, self._said)
             for name, backend in rig.backends.items()
         }
+        self._keepers.update(self._pools)
         # The default backend's keeper is the one that may speak of strays: last.
         self._in_order = sorted(
             self._keepers.values(),
@@ -48,6 +59,18 @@ class DatasetAgent:
         )
         for keeper in self._in_order:
             keeper.others = [each for each in self._in_order if each is not keeper]
+
+    def serve_known(self) -> None:
+        """Serve what pools have on record as this node's, before control is heard."""
+        for keeper in self._pools.values():
+            keeper.serve_known()
+
+    async def visit(self, source: NodeID, dataset: DatasetID, offer: Offer) -> Visit:
+        """Let another node bring a dataset's snapshot. Raises `Denied`, pool errors."""
+        for keeper in self._pools.values():
+            if dataset in keeper.assigned:
+                return await keeper.visit(source, dataset, offer)
+        raise NotYet(dataset, WORDS[Denial.NOT_TOLD])
 
     @property
     def slice_number(self) -> tuple[str, int]:
@@ -174,6 +197,8 @@ class DatasetAgent:
 
 
 def _backend_of(assignment: Assignment | None) -> BackendName:
+    if assignment is not None and assignment.pool is not None:
+        return assignment.pool.backend
     if assignment is not None and assignment.ownership is not None:
         return assignment.ownership.backend
     if assignment is not None and assignment.dataset is not None:

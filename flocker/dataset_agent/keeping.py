@@ -11,6 +11,7 @@ the listing or what is mounted in its place changes, or the look is a thorough o
 """
 
 from collections.abc import Callable, Iterable, Sequence, Set
+from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -49,6 +50,20 @@ Said = Callable[[Set[DatasetID]], None]
 """Is told after a look, and when a backend is slow: whose facts have changed."""
 
 
+class Neighbour(Protocol):
+    """The keeper of another backend of this node."""
+
+    @property
+    def assigned(self) -> Set[DatasetID]:
+        """What is told of there."""
+
+    def has(self, dataset: DatasetID) -> bool:
+        """Say whether it knows more of a dataset than that it may be somewhere."""
+
+    def doing(self, dataset: DatasetID) -> bool:
+        """Say whether it is at work on a dataset."""
+
+
 class Keeper:
     """What is known of one backend: its part of the slice, what was found, and why."""
 
@@ -61,7 +76,7 @@ class Keeper:
         said: Said,
     ) -> None:
         self.facts: dict[DatasetID, Fact] = {}
-        self.others: Sequence[Keeper] = ()
+        self.others: Sequence[Neighbour] = ()
         self.looked = False
         self._name = backend.name
         self._rig = rig
@@ -137,7 +152,7 @@ class Keeper:
         """Bring the facts of what is unsettled up to date; give whose have changed."""
         return self._state(self._unsettled)
 
-    async def _perform(self, step: Step) -> Outcome:
+    async def _perform(self, _dataset: DatasetID, step: Step) -> Outcome:
         """Do a step, and say so when it takes long."""
 
         def slow(seconds: float) -> None:

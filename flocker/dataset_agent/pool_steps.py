@@ -21,6 +21,7 @@ class Reason(Enum):
     SUPERSEDED = "superseded"
     DELETED = "deleted"
     FENCED = "fenced"
+    DISMISSED = "dismissed"
 
 
 @frozen

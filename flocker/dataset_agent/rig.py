@@ -8,6 +8,7 @@ from attrs import Factory, define, frozen
 
 from flocker.backends.block_interface import BlockDeviceVolume, IBlockDeviceAPI
 from flocker.dataset_agent.filesystems import IFilesystems
+from flocker.dataset_agent.pool_rig import Pool, PoolRig
 from flocker.model.ids import BackendName, DatasetID, Life, NodeID, VolumeID
 from flocker.runtime.threads import Threads
 
@@ -50,6 +51,9 @@ class Rig:
     mount_root: Path = MOUNT_ROOT
     finished: dict[DatasetID, int] = Factory(dict)
     """The size in bytes for which `Finish` was done on a dataset by this process."""
+    pools: Mapping[BackendName, Pool] = Factory(dict)
+    peers: PoolRig | None = None
+    """What the keepers of pools work with; there where there are pools."""
 
     def place(self, dataset: DatasetID) -> Path:
         """Give the path where a dataset is mounted."""

@@ -53,7 +53,7 @@ class Bench:
             self._perform, self.clock, lambda: self.chance, self._wake
         )
 
-    def _perform(self, step: Step) -> Awaitable[Outcome]:
+    def _perform(self, _key: object, step: Step) -> Awaitable[Outcome]:
         self.started.append(step)
         self.pending.append(Deferred())
         return self.pending[-1]

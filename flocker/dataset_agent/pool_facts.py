@@ -1,0 +1,107 @@
+"""What the agent tells control of a dataset in a pool; pure."""
+
+from attrs import frozen
+
+from flocker.dataset_agent.pool_looking import Seen
+from flocker.dataset_agent.pool_planning import Following, is_ready
+from flocker.dataset_agent.pool_states import Here, Idle, NoFilesystem, Served
+from flocker.dataset_agent.pool_transitions import move_asked
+from flocker.dataset_agent.transfer.pacing import Progress
+from flocker.model.cluster import Assignment, Cause, Condition, Fact, Phase, Want
+from flocker.model.ids import BackendName, DatasetID
+from flocker.model.pools import Copying, PoolFact, Stage
+
+
+@frozen
+class Noted:
+    """What the keeper has in mind of a dataset besides what it sees."""
+
+    doing: Phase | None = None
+    cause: Cause | None = None
+    following: Following | None = None
+    progress: Progress | None = None
+
+
+def fact(
+    dataset: DatasetID,
+    here: Here,
+    seen: Seen | None,
+    backend: BackendName,
+    path: str,
+    noted: Noted,
+) -> Fact:
+    """Put the knowledge of one dataset in the words of the protocol.
+
+    Without `seen` the pool was not seen yet.
+    """
+    served = isinstance(here.found, Served)
+    return Fact(
+        dataset=dataset,
+        want=want(here),
+        condition=condition(seen),
+        backend=backend,
+        size=None if seen is None or seen.copy is None else seen.copy.quota,
+        path=path if served else None,
+        doing=noted.doing,
+        cause=noted.cause,
+        pool=None if seen is None or seen.unreadable else _of_pool(here, seen, noted),
+    )
+
+
+def condition(seen: Seen | None) -> Condition:
+    """Say in what condition a dataset is found."""
+    match None if seen is None else seen.found:
+        case None:
+            return Condition.UNKNOWN
+        case NoFilesystem():
+            return Condition.MISSING
+        case Idle():
+            return Condition.DETACHED
+        case Served():
+            return Condition.MOUNTED
+
+
+def want(here: Here) -> Want:
+    """Say what this node makes of it."""
+    if here.told is None:
+        return Want.LEFT_ALONE
+    if here.told.deleted:
+        return Want.DELETED
+    return Want.MOUNTED if here.owner else Want.AWAY
+
+
+def wanted_at_all(assignment: Assignment | None, seen: Seen | None) -> bool:
+    """Whether there is anything to say of a dataset."""
+    if assignment is not None:
+        return True
+    return seen is not None and (seen.copy is not None or bool(seen.asides))
+
+
+def _of_pool(here: Here, seen: Seen, noted: Noted) -> PoolFact:
+    found = seen.found
+    return PoolFact(
+        record=seen.record,
+        exists=not isinstance(found, NoFilesystem),
+        head=None if isinstance(found, NoFilesystem) else found.head,
+        copying=_copying(here, noted),
+        asides=seen.asides,
+    )
+
+
+def _copying(here: Here, noted: Noted) -> Copying | None:
+    move = move_asked(here)
+    if move is None or move.stage is Stage.CANCELLING:
+        return None
+    following, progress = noted.following, noted.progress
+    if following is not None and following.move != move.number:
+        following = None
+    rounds = 0 if following is None else following.rounds
+    return Copying(
+        move=move.number,
+        round=rounds + (progress is not None),
+        done=0 if progress is None else progress.done,
+        total=None if progress is None else progress.total,
+        rate=None if progress is None else progress.rate,
+        ready=is_ready(here, following),
+        downtime=None if following is None else following.downtime,
+    )

@@ -1,0 +1,450 @@
+"""One pool of a node, kept as control wants it: its rounds, its steps, its facts.
+
+To `flocker.dataset_agent.agent` it is what `keeping` is for block storage. What may be
+done about a dataset is decided by the guards of the ownership protocol, from its record
+and filesystem as they are, and the row that control told.
+
+Note [At rest]: only datasets that are *unsettled* are looked at closely, and planned
+for: what was told anew, is being moved, has a step under way or waits for something, or
+what the listing shows to be another than before.
+"""
+
+from collections.abc import Callable, Iterable, Sequence, Set
+
+from attrs import define, evolve
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+from flocker.convergence.loop import make_loop
+from flocker.convergence.outcome import Done, Outcome, TryAgain
+from flocker.convergence.running import Running
+from flocker.dataset_agent.causes import failed
+from flocker.dataset_agent.keeping import Neighbour
+from flocker.dataset_agent.pool_facts import Noted, fact, wanted_at_all
+from flocker.dataset_agent.pool_looking import PoolSeen, Seen, look, look_at
+from flocker.dataset_agent.pool_peers import offer as offered
+from flocker.dataset_agent.pool_performing import Task, perform
+from flocker.dataset_agent.pool_planning import (
+    Asked,
+    AtRest,
+    Decision,
+    Following,
+    Waiting,
+    decide,
+)
+from flocker.dataset_agent.pool_receiving import Denied, NotYet, Taking, Visit
+from flocker.dataset_agent.pool_rig import Cancel, NotTaken, Pool, PoolRig, Shipment
+from flocker.dataset_agent.pool_states import Confirmation, Here, Offer
+from flocker.dataset_agent.pool_transitions import move_asked
+from flocker.dataset_agent.pool_work import Send, Work
+from flocker.dataset_agent.transfer.pacing import Progress
+from flocker.model.cluster import Assignment, Cause, Fact, Peer, Phase
+from flocker.model.datasets import Mounting
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID, NodeID
+from flocker.model.pools import Stage
+from flocker.runtime import logging
+from flocker.runtime.backoff import Chance, delay, jittered
+
+IDLE = 60.0
+"""Seconds, spread by 20 %, after which a node at rest looks again."""
+REFRESH = 5.0
+"""Seconds after which a target that is close behind is brought up to date again."""
+SOON = 0.5
+"""Seconds after which a target is asked again that cannot take anything yet."""
+TOLD_EVERY = 1.0
+"""Seconds between two facts about how far a stream is."""
+
+Said = Callable[[Set[DatasetID]], None]
+
+
+@define
+class _Mind:
+    """What is known of a dataset that no look shows; it ends with the process."""
+
+    following: Following | None = None
+    followed_at: float = 0.0
+    confirmation: Confirmation | None = None
+    progress: Progress | None = None
+    shown: Progress | None = None
+    shown_at: float = 0.0
+    cancel: Cancel | None = None
+    waits: Cause | None = None
+
+
+class PoolKeeper:
+    """What is known of one pool: its part of the slice, what was found, and why."""
+
+    def __init__(
+        self, pool: Pool, rig: PoolRig, clock: IReactorTime, chance: Chance, said: Said
+    ) -> None:
+        self.facts: dict[DatasetID, Fact] = {}
+        self.others: Sequence[Neighbour] = ()
+        self.looked = False
+        self.standing_down = False
+        self._pool = pool
+        self._rig = rig
+        self._clock = clock
+        self._chance = chance
+        self._said = said
+        self._informed = False
+        self._slice: dict[DatasetID, Assignment] = {}
+        self._seen: dict[DatasetID, Seen] = {}
+        self._minds: dict[DatasetID, _Mind] = {}
+        self._unsettled: set[DatasetID] = set()
+        self._visits: set[DatasetID] = set()
+        self._visited: set[DatasetID] = set()
+        self._hidden: Cause | None = None
+        self._failures = 0
+        self._surveyed = False
+        self._loop = make_loop(self._round, clock)
+        self._running: Running[DatasetID, Work] = Running(
+            self._perform, clock, chance, self._loop.wake
+        )
+
+    # What the agent calls
+
+    def serve_known(self) -> None:
+        """Serve what the records say is this node's, before control is heard."""
+        self._loop.start()
+
+    def start(self) -> None:
+        """Go on, as control has told."""
+        if not self._informed:
+            self._informed = True
+            self._unsettled.update(self._seen, self._slice)
+        self._loop.start()
+
+    def stop(self) -> None:
+        """Begin nothing any more."""
+        self._informed = False
+        self._loop.stop()
+
+    @property
+    def assigned(self) -> Set[DatasetID]:
+        """What is told of here."""
+        return self._slice.keys()
+
+    def tell(self, dataset: DatasetID, assignment: Assignment | None) -> None:
+        """Take in what is wanted of a dataset; None: control speaks of it no more."""
+        if assignment is None:
+            _ = self._slice.pop(dataset, None)
+        else:
+            self._slice[dataset] = assignment
+        self._unsettled.add(dataset)
+        self._mind(dataset).waits = None
+        self._running.hurry(dataset)
+        self._stop_sending(dataset)
+
+    def stand_down(self, *, now: bool) -> None:
+        """Let go of everything, or do what is told again."""
+        if self.standing_down != now:
+            self.standing_down = now
+            self._surveyed = False
+            self._unsettled.update(self._seen, self._slice)
+
+    @property
+    def engaged(self) -> bool:
+        """Say whether anything is held or under way here, or was not looked for."""
+        return not self._surveyed or any(fact.engaged for fact in self.facts.values())
+
+    def has(self, dataset: DatasetID) -> bool:
+        """Say whether it knows more of a dataset than that it may be somewhere."""
+        if dataset in self._slice:
+            return True
+        seen = self._seen.get(dataset)
+        return seen is not None and seen.copy is not None
+
+    def doing(self, dataset: DatasetID) -> bool:
+        """Say whether it is at work on a dataset."""
+        return self._running.doing(dataset) is not None or dataset in self._visits
+
+    def state(self) -> Set[DatasetID]:
+        """Bring the facts of what is unsettled up to date; give whose have changed."""
+        return self._state(self._unsettled)
+
+    async def visit(self, source: NodeID, dataset: DatasetID, offer: Offer) -> Visit:
+        """Let another node bring a snapshot. Raises `Denied` and what pools raise."""
+        if offer.source != source:
+            raise Denied(dataset, f"node {source} offers it for {offer.source}")
+        if self.doing(dataset):
+            raise NotYet(dataset, "this node is at work on it")
+        taking = Taking(
+            self._pool, self._rig.node, dataset, lambda seen: self._here(dataset, seen)
+        )
+        self._visits.add(dataset)
+        self._visited.add(dataset)
+        visit = Visit(taking, offer, lambda: self._left(dataset))
+        await visit.prepare()
+        self._said(self._state([dataset]))
+        return visit
+
+    def _left(self, dataset: DatasetID) -> None:
+        """A visit is over: what came is looked at."""
+        self._visits.discard(dataset)
+        self._unsettled.add(dataset)
+        self._loop.wake()
+
+    # Rounds
+
+    async def _round(self) -> float:
+        uncertain = set(self._running.observe()) | self._visits
+        self._visited = set()
+        closely = self._unsettled | (set() if self._surveyed else set(self._slice))
+        try:
+            seen = await self._pool.threads.run(
+                look, self._pool.api, frozenset(closely - uncertain)
+            )
+        except FlockerError as error:
+            words = f"pool {self._pool.name} does not answer: {error}"
+            return self._unseen(failed(self._pool.name, words))
+        except Exception as error:  # noqa: BLE001  (what a program says is not foreseen)
+            logging.failure("flocker:pool:failed", Failure(), pool=self._pool.name)
+            words = f"pool {self._pool.name} failed: {type(error).__name__}: {error}"
+            return self._unseen(failed(self._pool.name, words))
+        self._running.observed()
+        self.looked = True
+        self._failures, self._hidden = 0, None
+        uncertain |= self._visits | self._visited
+        changed = self._take_in(seen, uncertain)
+        first, self._surveyed = not self._surveyed, True
+        rest = jittered(IDLE, self._chance)
+        for dataset in sorted((closely - uncertain), key=str):
+            rest = min(rest, self._act_on(dataset))
+        if first or (changed & self._unsettled) - closely:
+            rest = 0.0  # what was not looked at closely is, now
+        self._said(self._state(changed | closely | self._unsettled))
+        return rest
+
+    def _unseen(self, cause: Cause) -> float:
+        self._failures += 1
+        self._hidden = cause
+        self.looked = True
+        self._said(self._state(self._slice.keys() | self._seen.keys()))
+        return delay(self._failures, self._chance)
+
+    def _take_in(self, seen: PoolSeen, uncertain: Set[DatasetID]) -> set[DatasetID]:
+        """Note what there is; give what is otherwise than it was."""
+        changed = set()
+        known = seen.datasets.keys() | self._seen.keys() | self._slice.keys()
+        for dataset in known - uncertain:
+            now, before = seen.of(dataset), self._seen.get(dataset)
+            if before is None or _gist(now) != _gist(before):
+                changed.add(dataset)
+                self._unsettled.add(dataset)
+            self._seen[dataset] = now
+        return changed
+
+    def _act_on(self, dataset: DatasetID) -> float:
+        """Start what is to be done; give the seconds after which to look again."""
+        seen = self._seen.get(dataset)
+        if seen is None or self.doing(dataset):
+            return IDLE
+        mind = self._mind(dataset)
+        mind.waits = None
+        if seen.unreadable is not None:
+            mind.waits = _unreadable(dataset, self._pool, seen.unreadable)
+            return IDLE
+        decision = self._decide(dataset, seen)
+        match decision:
+            case AtRest():
+                self._running.settle(dataset)
+                if move_asked(self._here(dataset, seen)) is not None:
+                    return REFRESH
+                self._unsettled.discard(dataset)
+                return IDLE
+            case Waiting(cause):
+                self._running.settle(dataset)
+                mind.waits = cause
+                return IDLE
+            case _:
+                wait = self._running.start(dataset, decision)
+                return IDLE if wait is None else wait
+
+    def _decide(self, dataset: DatasetID, seen: Seen) -> Decision:
+        return decide(self._here(dataset, seen), seen.copy, self._asked(dataset))
+
+    def _here(self, dataset: DatasetID, seen: Seen) -> Here:
+        assignment = self._slice.get(dataset)
+        return Here(
+            node=self._rig.node,
+            record=seen.record,
+            found=seen.found,
+            told=None if assignment is None else assignment.pool,
+            confirmation=self._mind(dataset).confirmation,
+        )
+
+    def _asked(self, dataset: DatasetID) -> Asked:
+        assignment, mind = self._slice.get(dataset), self._mind(dataset)
+        wanted = None if assignment is None else assignment.dataset
+        lease = None if assignment is None else assignment.lease
+        leased = lease is not None and lease.node == self._rig.node
+        always = wanted is None or wanted.mount is Mounting.ALWAYS
+        return Asked(
+            used=always or leased,
+            quota=None if wanted is None else wanted.maximum_size,
+            standing_down=self.standing_down,
+            informed=self._informed,
+            following=mind.following,
+            refresh=self._clock.seconds() - mind.followed_at >= REFRESH,
+        )
+
+    # Steps
+
+    async def _perform(self, dataset: DatasetID, step: Work) -> Outcome:
+        if isinstance(step, Send):
+            return await self._send(dataset, step)
+        task = Task(
+            dataset,
+            step,
+            self._pool,
+            self._rig.node,
+            self._rig.place(dataset),
+            lambda now: self._decide(dataset, now),
+            self._asked(dataset).quota,
+            self._rig.unique(),
+        )
+        return await self._pool.threads.run(perform, task)
+
+    async def _send(self, dataset: DatasetID, step: Send) -> Outcome:
+        """Bring the target up to date, and remember what it has confirmed."""
+        peer = self._peer(dataset, step.target)
+        if peer is None:
+            return TryAgain(_no_peer(step.target))
+        seen = await self._pool.threads.run(look_at, self._pool.api, dataset)
+        snapshots = () if seen.copy is None else seen.copy.snapshots
+        lineage = frozenset(each.identity for each in snapshots)
+        offer = offered(self._here(dataset, seen), lineage)
+        if offer is None or offer.snapshot != step.head:
+            return Done()  # what is to be sent now, the next round says
+        mind, started = self._mind(dataset), self._clock.seconds()
+        try:
+            got = await self._rig.carrier.carry(
+                self._pool,
+                peer,
+                Shipment(dataset, step.move, offer, snapshots),
+                lambda progress: self._progressed(dataset, progress),
+                lambda cancel: self._begun(dataset, cancel),
+            )
+        except NotTaken as error:
+            wait = SOON if error.soon else None
+            return TryAgain(Cause("target-refused", str(error)), wait)
+        finally:
+            progress, mind.progress, mind.cancel = mind.progress, None, None
+            mind.shown = None
+        if got != step.head:
+            words = f"node {step.target} has {got}, and {step.head} was sent"
+            return TryAgain(Cause("target-differs", words))
+        size = 0 if progress is None else progress.done
+        seconds = self._clock.seconds() - started
+        mind.following = _follow(mind.following, step, size, seconds)
+        mind.followed_at = self._clock.seconds()
+        mind.confirmation = Confirmation(step.move, step.target, got)
+        return Done()
+
+    def _begun(self, dataset: DatasetID, cancel: Cancel) -> None:
+        self._mind(dataset).cancel = cancel
+        self._stop_sending(dataset)
+
+    def _stop_sending(self, dataset: DatasetID) -> None:
+        """End a stream for a move that is no more."""
+        mind, step = self._mind(dataset), self._running.doing(dataset)
+        if mind.cancel is None or not isinstance(step, Send):
+            return
+        assignment = self._slice.get(dataset)
+        row = None if assignment is None else assignment.pool
+        move = None if row is None or row.deleted else row.move
+        stands = move is not None and move.number == step.move
+        if not stands or move is None or move.stage is Stage.CANCELLING:
+            mind.cancel("the move is over")
+
+    def _progressed(self, dataset: DatasetID, progress: Progress) -> None:
+        mind, now = self._mind(dataset), self._clock.seconds()
+        mind.progress = progress
+        if now - mind.shown_at >= TOLD_EVERY:
+            mind.shown, mind.shown_at = progress, now
+            self._said(self._state([dataset]))
+
+    def _peer(self, dataset: DatasetID, node: NodeID) -> Peer | None:
+        assignment = self._slice.get(dataset)
+        peers = () if assignment is None else assignment.peers
+        return next((peer for peer in peers if peer.node == node), None)
+
+    def _mind(self, dataset: DatasetID) -> _Mind:
+        return self._minds.setdefault(dataset, _Mind())
+
+    # Facts
+
+    def _state(self, datasets: Iterable[DatasetID]) -> set[DatasetID]:
+        """Bring facts up to date; give those that have changed."""
+        changed = set()
+        for dataset in datasets:
+            now, before = self._fact(dataset), self.facts.get(dataset)
+            if now == before:
+                continue
+            changed.add(dataset)
+            if now is None:
+                del self.facts[dataset]
+            else:
+                self.facts[dataset] = now
+        return changed
+
+    def _fact(self, dataset: DatasetID) -> Fact | None:
+        """Say what is known of it, if there is something to say."""
+        assignment, seen = self._slice.get(dataset), self._seen.get(dataset)
+        doing = self._running.doing(dataset)
+        if not wanted_at_all(assignment, seen) and doing is None:
+            return None
+        mind = self._mind(dataset)
+        phase = None if doing is None else doing.phase
+        noted = Noted(
+            Phase.COPYING if dataset in self._visits else phase,
+            self._running.trouble(dataset) or self._hidden or mind.waits,
+            mind.following,
+            mind.shown,
+        )
+        known = seen or Seen(PoolSeen().of(dataset).record)
+        here = self._here(dataset, known)
+        place = str(self._rig.place(dataset))
+        return fact(dataset, here, seen, self._pool.name, place, noted)
+
+
+def _gist(seen: Seen) -> tuple[object, ...]:
+    """Give what a listing says for certain, of all that there is."""
+    head = getattr(seen.found, "head", None)
+    writable = getattr(seen.found, "writable", True)
+    at = () if seen.copy is None else seen.copy.mounted_at
+    return seen.record, head, writable, at, seen.copy is None, seen.asides
+
+
+def _follow(
+    before: Following | None, step: Send, size: int, seconds: float
+) -> Following:
+    if before is None or before.move != step.move:
+        return Following(step.move, step.head, 1, size, seconds)
+    return evolve(
+        before,
+        head=step.head,
+        rounds=before.rounds + 1,
+        size=size,
+        seconds=seconds,
+        before=before.size,
+    )
+
+
+def _no_peer(node: NodeID) -> Cause:
+    return Cause(
+        "peer-unknown",
+        f"node {node} has not said where it takes streams",
+        "start its agent, with a pool of this name",
+    )
+
+
+def _unreadable(dataset: DatasetID, pool: Pool, why: str) -> Cause:
+    return Cause(
+        "record-unreadable",
+        f"what pool {pool.name} has on record of dataset {dataset} is not understood:"
+        f" {why}",
+        "start an agent of the version that wrote it; nothing is done about it before",
+        permanent=True,
+    )

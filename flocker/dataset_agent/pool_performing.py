@@ -1,0 +1,179 @@
+"""How each step of a pool dataset is done; synchronous, in one of the pool's threads.
+
+Every step looks once more before it acts: what was planned must still be what is to be
+done, by the record and the filesystem as they are now.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import singledispatch
+from pathlib import Path
+from typing import get_args
+
+from attrs import frozen
+
+from flocker.backends.pool_errors import (
+    Busy,
+    HasClones,
+    Held,
+    NoSuchSnapshot,
+    PoolFull,
+    QuotaTooSmall,
+)
+from flocker.backends.pool_interface import Copy
+from flocker.convergence.outcome import Done, Outcome, TryAgain
+from flocker.dataset_agent.pool_looking import Seen, look_at
+from flocker.dataset_agent.pool_rig import FINAL, ROUND, Pool
+from flocker.dataset_agent.pool_steps import (
+    Create,
+    Destroy,
+    MakeReadOnly,
+    MakeWritable,
+    Mount,
+    SetAside,
+    TakeSnapshot,
+    Unmount,
+    Write,
+)
+from flocker.dataset_agent.pool_work import Resize, Tidy, Work
+from flocker.model.cluster import Cause
+from flocker.model.ids import DatasetID, NodeID
+from flocker.runtime import logging
+from flocker.runtime.crash_points import crash_point
+from flocker.wire import pool_records
+
+DONE = Done()
+WRITES = get_args(Write)
+
+BEFORE = {
+    step: crash_point(f"before {step.__name__} of pool") for step in get_args(Work)
+}
+AFTER = {step: crash_point(f"after {step.__name__} of pool") for step in get_args(Work)}
+
+Decide = Callable[[Seen], object]
+"""What is to be done by what is seen now."""
+
+
+@frozen
+class Task:
+    """A step about a dataset, and where it is done.
+
+    `still` says what would be done now; `quota` in bytes; `unique` is a name that
+    nobody else has, on any node.
+    """
+
+    dataset: DatasetID
+    step: Work
+    pool: Pool
+    node: NodeID
+    place: Path
+    still: Decide
+    quota: int | None
+    unique: str
+
+
+def perform(task: Task) -> Outcome:
+    """Do a step, unless something else is to be done meanwhile."""
+    BEFORE[type(task.step)]()
+    now = look_at(task.pool.api, task.dataset)
+    if task.still(now) != task.step:
+        return DONE  # what is to be done now, the next round says
+    try:
+        _do(task.step, task, now)
+    except Busy as error:
+        return TryAgain(Cause("busy", str(error), "end what uses it"))
+    except PoolFull as error:
+        return TryAgain(Cause("pool-full", str(error), "make room in the pool"))
+    except QuotaTooSmall as error:
+        return TryAgain(Cause("quota-too-small", str(error), "ask for more"))
+    except (Held, HasClones) as error:
+        return TryAgain(Cause("needed", str(error), "delete what needs it first"))
+    AFTER[type(task.step)]()
+    return DONE
+
+
+def write(pool: Pool, dataset: DatasetID, step: Write, node: NodeID) -> None:
+    """Do a step that writes the record. Raises what the pool raises."""
+    api, record = pool.api, pool_records.encode(step.record)
+    match step:
+        case Destroy():
+            api.destroy(dataset, record)
+        case SetAside():
+            before = look_at(api, dataset)
+            made = api.set_aside(dataset, node, before.record.epoch, record)
+            logging.message(
+                "flocker:pool:set-aside", dataset=str(dataset), aside=made.name
+            )
+        case _:
+            api.write_record(dataset, record)
+
+
+@singledispatch
+def _do(step: Work, task: Task, now: Seen) -> None:
+    """Do what is left: a step that writes the record, and nothing else."""
+    del now
+    if not isinstance(step, WRITES):
+        raise TypeError(step)
+    write(task.pool, task.dataset, step, task.node)
+
+
+@_do.register
+def _create(step: Create, task: Task, now: Seen) -> None:
+    del now
+    task.pool.api.create(task.dataset, pool_records.encode(step.record), task.quota)
+
+
+@_do.register
+def _snapshot(step: TakeSnapshot, task: Task, now: Seen) -> None:
+    del step
+    prefix = ROUND if _copy(now).mounted_at else FINAL
+    task.pool.api.snapshot(task.dataset, f"{prefix}{task.unique}")
+
+
+@_do.register
+def _writable(step: MakeWritable, task: Task, now: Seen) -> None:
+    del step
+    head = _copy(now).snapshots[-1].identity
+    task.pool.api.make_writable(task.dataset, head, task.quota)
+
+
+@_do.register
+def _read_only(step: MakeReadOnly, task: Task, now: Seen) -> None:
+    del step, now
+    task.pool.api.make_read_only(task.dataset)
+
+
+@_do.register
+def _mount(step: Mount, task: Task, now: Seen) -> None:
+    del step, now
+    task.pool.api.mount(task.dataset, task.place)
+
+
+@_do.register
+def _tidy(step: Tidy, task: Task, now: Seen) -> None:
+    del now
+    for each in step.snapshots:
+        with suppress(NoSuchSnapshot):
+            task.pool.api.destroy_snapshot(task.dataset, each)
+
+
+@_do.register
+def _resize(step: Resize, task: Task, now: Seen) -> None:
+    del now
+    task.pool.api.set_quota(task.dataset, step.quota)
+
+
+@_do.register
+def _unmount(step: Unmount, task: Task, now: Seen) -> None:
+    del step
+    copy = _copy(now)
+    if not copy.mounted_at:
+        raise Busy(task.dataset, copy.users)
+    for path in copy.mounted_at:
+        task.pool.api.unmount(task.dataset, path)
+
+
+def _copy(now: Seen) -> Copy:
+    if now.copy is None:
+        raise LookupError(now)  # the guards let no such step through
+    return now.copy

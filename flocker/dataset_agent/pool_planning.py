@@ -1,0 +1,232 @@
+"""What is to be done next about a pool dataset; pure.
+
+The rules of the ownership protocol come first, in their order; what they allow is left
+out where nobody wants it yet. Then what needs no guard: to send, to tidy up, to limit.
+"""
+
+from attrs import frozen
+
+from flocker.backends.pool_interface import Copy
+from flocker.dataset_agent.pool_rig import FINAL, OURS
+from flocker.dataset_agent.pool_states import Here, Idle, NoFilesystem, Served
+from flocker.dataset_agent.pool_steps import (
+    MakeWritable,
+    Mount,
+    Reason,
+    Step,
+    TakeSnapshot,
+    Unmount,
+)
+from flocker.dataset_agent.pool_transitions import (
+    RULES,
+    confirmed,
+    in_stage,
+    may_be_owned,
+    move_asked,
+)
+from flocker.dataset_agent.pool_work import Resize, Send, Tidy, Work
+from flocker.model.cluster import Cause
+from flocker.model.ids import MoveNumber, SnapshotID
+from flocker.model.pools import Owned, PoolOwnership, Stage
+
+CLOSE = 0.5
+"""Seconds that a round may take for the target to count as close behind."""
+ROUNDS = 3
+"""After so many rounds it is seen whether they become smaller."""
+SHRINKING = 0.7
+"""What a round has at most of the one before while they do."""
+ROUNDS_KEPT = 2
+FINALS_KEPT = 4
+"""How many of our snapshots stay, of those of rounds and of those of hand-overs."""
+HAND_OVER = 0.3
+"""Seconds that the rest of a hand-over takes, about, whatever is sent."""
+
+
+@frozen
+class Following:
+    """How far the target of a move is behind; in the source's memory.
+
+    It has confirmed `head` after `rounds` rounds; the last took `seconds` for `size`
+    bytes, the one before was of `before` bytes.
+    """
+
+    move: MoveNumber
+    head: SnapshotID
+    rounds: int
+    size: int
+    seconds: float
+    before: int | None = None
+
+    @property
+    def close(self) -> bool:
+        """Whether another round would not bring the target closer."""
+        if self.seconds <= CLOSE:
+            return True
+        if self.rounds < ROUNDS or self.before is None:
+            return False
+        return self.size > SHRINKING * self.before
+
+    @property
+    def downtime(self) -> float:
+        """About how many seconds nobody would serve the dataset."""
+        return self.seconds + HAND_OVER
+
+
+@frozen
+class Asked:
+    """What is wanted besides the row: of the keeper's memory, and of the user.
+
+    `used` says that the dataset is wanted mounted where it is owned; `refresh` that the
+    target may be brought up to date again.
+    """
+
+    used: bool = True
+    quota: int | None = None
+    standing_down: bool = False
+    informed: bool = True
+    following: Following | None = None
+    refresh: bool = True
+
+
+@frozen
+class AtRest:
+    """Nothing is to be done."""
+
+
+@frozen
+class Waiting:
+    """Nothing can be done here; `cause` says what is missing."""
+
+    cause: Cause
+
+
+Decision = Work | AtRest | Waiting
+
+
+def decide(here: Here, copy: Copy | None, asked: Asked) -> Decision:
+    """Say what is next."""
+    if asked.standing_down:
+        served = isinstance(here.found, Served)
+        return Unmount(Reason.DISMISSED) if served else AtRest()
+    if asked.informed and here.told is None:
+        return AtRest()  # control does not speak of it: it may be somebody's only copy
+    for rule in RULES:
+        step = rule(here)
+        if step is not None and is_wanted(step, here, asked):
+            return step
+    return _send(here, asked) or _keep_up(here, copy, asked) or _wait(here)
+
+
+def is_wanted(step: Step, here: Here, asked: Asked) -> bool:
+    """Whether a step that may be taken is of use now."""
+    if not asked.informed:
+        # Before control is heard what was served goes on to be, and nothing else.
+        return isinstance(step, Mount | MakeWritable)
+    match step:
+        case Mount():
+            return asked.used
+        case TakeSnapshot():
+            frozen_ = in_stage(here, Stage.FREEZING) is not None
+            return frozen_ or is_next_round_due(here, asked)
+        case _:
+            return True
+
+
+def is_next_round_due(here: Here, asked: Asked) -> bool:
+    """Whether the target has all that there was, so that more can be sent."""
+    move, following = move_asked(here), asked.following
+    if move is None or isinstance(here.found, NoFilesystem):
+        return False
+    if here.found.head is None:
+        return True
+    if following is None or following.move != move.number:
+        return False  # what is there is sent first
+    if following.head != here.found.head:
+        return False
+    return asked.refresh or not following.close
+
+
+def is_ready(here: Here, following: Following | None) -> bool:
+    """Whether the target is as close behind as it gets."""
+    move, found = move_asked(here), here.found
+    if move is None or following is None or following.move != move.number:
+        return False
+    if isinstance(found, NoFilesystem) or found.head != following.head:
+        return False
+    return following.close or not found.written
+
+
+def _send(here: Here, asked: Asked) -> Send | None:
+    move, found = move_asked(here), here.found
+    if move is None or isinstance(found, NoFilesystem) or found.head is None:
+        return None
+    send = Send(move.number, move.target, found.head)
+    if move.stage is Stage.COPYING:
+        following = asked.following
+        if following is None or following.move != move.number:
+            return send
+        return send if following.head != found.head else None
+    if move.stage is Stage.FREEZING and isinstance(found, Idle) and not found.written:
+        return None if confirmed(here, move) else send
+    return None
+
+
+def _keep_up(here: Here, copy: Copy | None, asked: Asked) -> Tidy | Resize | None:
+    if copy is None or here.told is None:
+        return None
+    if here.record.owns and copy.writable and copy.quota != asked.quota:
+        return Resize(asked.quota)
+    superfluous = disposable(here, copy, asked.following)
+    return Tidy(superfluous) if superfluous else None
+
+
+def disposable(
+    here: Here, copy: Copy, following: Following | None
+) -> tuple[SnapshotID, ...]:
+    """Give the snapshots that were taken for streams and continue nothing any more.
+
+    A stream continues the newest snapshot that both sides have. That is what a target
+    has confirmed, or what some node had when it let go: the last few of these stay, and
+    so does the last round of a move that was cancelled.
+    """
+    needed = {following.head} if following is not None else set()
+    if here.told is not None and here.told.base is not None:
+        needed.add(here.told.base)
+    if isinstance(here.record.standing, Owned) and here.record.standing.base:
+        needed.add(here.record.standing.base)
+    ours = [each for each in copy.snapshots if each.name.startswith(OURS)]
+    finals = [each for each in ours if each.name.startswith(FINAL)]
+    kept = {each.identity for each in (*ours[-ROUNDS_KEPT:], *finals[-FINALS_KEPT:])}
+    return tuple(
+        each.identity
+        for each in ours
+        if each.identity not in needed | kept and not each.holds
+    )
+
+
+def _wait(here: Here) -> Decision:
+    told, found = here.told, here.found
+    if told is None or not here.owner or told.deleted or here.record.owns:
+        return AtRest()
+    if isinstance(found, NoFilesystem) and not told.create:
+        words = (
+            f"this node is to have it in epoch {told.epoch}, and its pool has no copy"
+        )
+        release = (
+            "if the pool was exchanged, restore it; the copy that another node kept is"
+            " listed by flockerctl show"
+        )
+        return Waiting(Cause("copy-missing", words, release, permanent=True))
+    if may_be_owned(here, told) and not isinstance(found, NoFilesystem):
+        return Waiting(_differs(told, found))
+    return AtRest()
+
+
+def _differs(told: PoolOwnership, found: Idle | Served) -> Cause:
+    written = " with more written to it" if found.written else ""
+    words = (
+        f"epoch {told.epoch} starts from snapshot {told.base}, and this node has"
+        f" {found.head}{written}"
+    )
+    release = "nothing is thrown away: see which copy is right, flockerctl show"
+    return Cause("copy-differs", words, release)

@@ -1,0 +1,105 @@
+"""Brings snapshots from one agent to another of the same process."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from attrs import define, field, frozen
+
+from flocker.backends.pool_interface import Announced
+from flocker.dataset_agent.pool_receiving import Denied, NotYet, Visit
+from flocker.dataset_agent.pool_rig import Cancel, Heard, NotTaken, Pool, Shipment
+from flocker.dataset_agent.pool_states import Offer
+from flocker.dataset_agent.transfer.pacing import Progress
+from flocker.model.cluster import Peer
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID, NodeID, SnapshotID
+
+PART = 1024
+
+
+class Host(Protocol):
+    """An agent that lets others bring snapshots."""
+
+    async def visit(self, source: NodeID, dataset: DatasetID, offer: Offer) -> Visit:
+        """Begin a visit."""
+
+
+@frozen
+class NotReached(FlockerError):
+    """The other agent is not there, or the way to it was cut."""
+
+    why: str
+
+    def words(self) -> str:
+        """Give the reason."""
+        return f"the other agent is not reached: {self.why}"
+
+
+@define(eq=False)
+class MemoryCarrier:
+    """The way from one agent to the others; `hosts` are those that live.
+
+    `passing` is called before each part of a stream, and may raise what stands for a
+    cut.
+    """
+
+    hosts: dict[NodeID, Host] = field(factory=dict)
+    passing: Callable[[int], None] = field(default=lambda _done: None)
+    sent: list[tuple[str, SnapshotID | None]] = field(factory=list)
+    """The names of the snapshots that came, each with what it continued."""
+
+    async def carry(
+        self,
+        pool: Pool,
+        to: Peer,
+        shipment: Shipment,
+        heard: Heard,
+        under_way: Callable[[Cancel], None],
+    ) -> SnapshotID:
+        """Send what the target lacks (`pool_rig.Carrier`)."""
+        host = self.hosts.get(to.node)
+        if host is None:
+            raise NotReached(f"node {to.node} is off")
+        ended: list[str] = []
+        under_way(ended.append)
+        try:
+            return await self._bring(pool, host, shipment, heard, ended)
+        except Denied as error:
+            soon = isinstance(error, NotYet)
+            raise NotTaken(to.node, str(error), soon=soon) from error
+
+    async def _bring(
+        self,
+        pool: Pool,
+        host: Host,
+        shipment: Shipment,
+        heard: Heard,
+        ended: list[str],
+    ) -> SnapshotID:
+        dataset = shipment.dataset
+        visit = await host.visit(shipment.offer.source, dataset, shipment.offer)
+        try:
+            done, since = 0, visit.since
+            for each in shipment.after(since):
+                announced = Announced(each.name, each.identity, since)
+                outgoing = await pool.threads.run(
+                    pool.api.send, dataset, each.identity, since
+                )
+                welcome = await visit.admit(announced)
+                try:
+                    while part := await pool.threads.run(outgoing.read, PART):
+                        if ended:
+                            raise NotReached(ended[0])
+                        self.passing(done)
+                        welcome.stream.write(part)
+                        done += len(part)
+                        heard(Progress(done, None, 1.0))
+                    welcome.stream.finish(welcome.record)
+                finally:
+                    outgoing.close()
+                    welcome.stream.abort()
+                self.sent.append((each.name, since))
+                since = each.identity
+            return await visit.confirm()
+        finally:
+            visit.ended()

@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 import tempfile
+import traceback
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
@@ -26,7 +27,7 @@ from admin.benchmarks.figures import (
 )
 from admin.benchmarks.machine import commit, machine
 
-PARTS = ("rest", "agents", "convergence", "cli", "pools", "docker")
+PARTS = ["rest", "agents", "rounds", "convergence", "idle", "cli", "pools", "docker"]
 """The modules here that have a `PART`, in the order in which they are measured."""
 
 HISTORY = Path(__file__).with_name("history.jsonl")
@@ -39,24 +40,29 @@ def main(words: Sequence[str]) -> int:
     if asked.list:
         print("\n".join(f"{part.name:<12} {part.about}" for part in parts.values()))
         return 0
-    found = {name: _measured(part, quick=asked.quick) for name, part in parts.items()}
-    history = _read_history()
-    before = last_time(history, machine(), quick=asked.quick)
-    for name, notes in found.items():
+    before = last_time(_read_history(), machine(), quick=asked.quick)
+    found: dict[str, Notes] = {}
+    failed = []
+    for name, part in parts.items():
+        notes = Notes(part.wanted)
+        if _measure(part, notes, quick=asked.quick):
+            found[name] = notes
+        else:
+            failed.append(name)
         _print(name, notes, before.get(name, {}))
+        if asked.json is not None:
+            _write_json(asked.json, found, failed, quick=asked.quick)
     if asked.quick:
         print("\nMeasured with --quick: sizes are smaller than the names say.")
-    if asked.json is not None:
-        everything = {name: plain(notes) for name, notes in found.items()}
-        text = json.dumps({**_head(quick=asked.quick), "parts": everything}, indent=1)
-        _ = asked.json.write_text(text + "\n")
-    if asked.history:
+    if failed:
+        print(f"\nnot measured to the end: {', '.join(failed)}")
+    if asked.history and found:
         ratios = {name: remembered(notes) for name, notes in found.items()}
         with HISTORY.open("a") as lines:
             line = json.dumps({**_head(quick=asked.quick), "parts": ratios})
             _ = lines.write(line + "\n")
     good = all(kept(notes) for notes in found.values())
-    return 1 if asked.check and not good else 0
+    return 1 if failed or (asked.check and not good) else 0
 
 
 def load(name: str) -> Part:
@@ -91,11 +97,25 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     return asked
 
 
-def _measured(part: Part, *, quick: bool) -> Notes:
-    notes = Notes(part.wanted)
-    with tempfile.TemporaryDirectory(prefix=f"flocker-{part.name}-") as scratch:
-        part.measure(Bench(Path(scratch), _say, quick), notes)
-    return notes
+def _measure(part: Part, notes: Notes, *, quick: bool) -> bool:
+    """Measure a part; say whether it came to its end."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"flocker-{part.name}-") as scratch:
+            part.measure(Bench(Path(scratch), _say, quick), notes)
+    except (Exception, SystemExit):  # noqa: BLE001  (the other parts are to run)
+        traceback.print_exc()
+        return False
+    return True
+
+
+def _write_json(
+    file: Path, found: Mapping[str, Notes], failed: Sequence[str], *, quick: bool
+) -> None:
+    """Write what there is so far: who waits for half an hour may be cut short."""
+    everything = {name: plain(notes) for name, notes in found.items()}
+    head = _head(quick=quick)
+    text = json.dumps({**head, "parts": everything, "failed": failed}, indent=1)
+    _ = file.write_text(text + "\n")
 
 
 def _say(text: str) -> None:

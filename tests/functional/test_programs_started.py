@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from admin.benchmarks.rounds import a_life, a_node, counting, on_loops
+from admin.benchmarks.alone import a_life, a_node, counting, on_loops
 from flocker.testing.loop_devices import scratch_directory
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root")

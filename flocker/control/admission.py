@@ -2,6 +2,7 @@
 
 from attrs import frozen
 
+from flocker.model.cluster import BackendReport
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
 from flocker.model.ids import BackendName, NodeID
@@ -44,17 +45,52 @@ class NodeLacksBackend(FlockerError):
         )
 
 
-def reach(configuration: Configuration, node: NodeID, backend: BackendName) -> None:
-    """Raises `NodeLacksBackend` where a node has said that it lacks a backend.
+@frozen
+class BackendDiffers(FlockerError):
+    """A dataset cannot move to a node whose backend of that name is another one."""
 
-    Its old node would let go first, and nobody could take it.
+    node: NodeID
+    host: str
+    backend: BackendName
+    has: str
+    needs: str
+
+    def words(self) -> str:
+        """Name the node, both drivers, and what would release it."""
+        return (
+            f"backend {self.backend} of node {self.node} ({self.host}) is {self.has},"
+            f" and the dataset is in {self.needs}; choose another node"
+        )
+
+
+def reach(
+    configuration: Configuration,
+    node: NodeID,
+    backend: BackendName,
+    holder: NodeID | None = None,
+) -> None:
+    """Raises `NodeLacksBackend`, `BackendDiffers` where a node cannot take a dataset.
+
+    That is where it has said that it lacks the backend, or has one of another driver or
+    kind than the `holder` of the dataset. Its old node would let go first, and nobody
+    could take it.
     """
     found = configuration.nodes.get(node)
     if found is None or not found.backends:
         return
-    has = tuple(report.name for report in found.backends)
-    if backend not in has:
+    there = found.backend(backend)
+    if there is None:
+        has = tuple(report.name for report in found.backends)
         raise NodeLacksBackend(node, found.host, backend, has)
+    known = None if holder is None else configuration.nodes.get(holder)
+    here = None if known is None else known.backend(backend)
+    if here is not None and _sort(here) != _sort(there):
+        raise BackendDiffers(node, found.host, backend, _sort(there), _sort(here))
+
+
+def _sort(report: BackendReport) -> str:
+    """Name what two nodes must have alike."""
+    return f"{report.driver} ({report.kind})"
 
 
 def admit(configuration: Configuration, node: NodeID, *, anew: bool = True) -> None:

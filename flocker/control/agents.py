@@ -17,11 +17,12 @@ from flocker.control.operations import Operations
 from flocker.control.slices import (
     assignment,
     dead_holder,
+    is_in_pool,
     touched_by,
     wanted_where,
 )
 from flocker.model.changes import Change, NodeEdit
-from flocker.model.cluster import AgentIdentity, Fact, Volume
+from flocker.model.cluster import AgentIdentity, Assignment, Fact, Volume
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
 from flocker.model.ids import BackendName, DatasetID, InstanceID, NodeID
@@ -96,7 +97,8 @@ class Agents:
     Note [Still acting]: a node from which a dataset was taken may be in the middle of
     a step for it. Until it has confirmed the update that says so (and reported what it
     does), it counts among the holders, so that its successor waits. A node that is
-    not connected cannot be waited for; there the backend's attachment decides.
+    not connected cannot be waited for; there the backend's attachment decides. Of
+    datasets in pools nobody waits so: the records on the nodes know better.
 
     Note [Told to let go]: a dataset that was taken for another node, and given back
     before the first has confirmed either, is still mounted by its last words, and may
@@ -168,10 +170,25 @@ class Agents:
                 touched = self._observations.replace(node, facts, now)
             else:
                 touched = self._observations.edit(node, facts, report.gone, now)
+        self._tell_of_graves(node, touched)
         self.heard(connection)
         self._operations.heard_of(touched)
         HEARD()
         self._doubt([aged.fact for aged in report.changed if aged.fact.off])
+
+    def _tell_of_graves(self, node: NodeID, datasets: Iterable[DatasetID]) -> None:
+        """Tell a node of copies that it has though their dataset is no more.
+
+        And that it may forget them, when they are gone.
+        """
+        configuration, told = self._operations.configuration, self._of(node)
+        for dataset in datasets:
+            row = configuration.pools.get(dataset)
+            if row is None or not row.deleted:
+                continue
+            if (self._assignment(node, dataset) is None) == (dataset in told.told):
+                told.dirty.add(dataset)
+                self._tell(node)
 
     def _doubt(self, facts: Iterable[Fact]) -> None:
         """Ask nodes for a sign of life of which a backend says that they are off.
@@ -203,7 +220,7 @@ class Agents:
             told = self._of(node)
             told.dirty.add(dataset)
             wanted = wanted_where(configuration, dataset)
-            taken = wanted != node
+            taken = not is_in_pool(configuration, dataset) and wanted != node
             if taken and dataset in told.told and told.connection is not None:
                 others = wanted is not None
                 self._observations.may_act(node, dataset, lets_go=others)
@@ -255,8 +272,11 @@ class Agents:
     @contextmanager
     def _telling_of_holders(self, datasets: Iterable[DatasetID]) -> Iterator[None]:
         """Tell those to whom it matters whose holders became others meanwhile."""
+        configuration = self._operations.configuration
         before = {
-            dataset: set(self._observations.held_by(dataset)) for dataset in datasets
+            dataset: set(self._observations.held_by(dataset))
+            for dataset in datasets
+            if not is_in_pool(configuration, dataset)
         }
         yield
         for dataset, held in before.items():
@@ -346,21 +366,23 @@ class Agents:
                 self._observations.reported_by(node),
             )
         told.dirty.clear()
-        found = [
-            assignment(
-                self._operations.configuration,
-                node,
-                dataset,
-                self._observations.held_by(dataset),
-                self._dead(node, dataset),
-            )
-            for dataset in sorted(ids, key=str)
-        ]
+        found = [self._assignment(node, dataset) for dataset in sorted(ids, key=str)]
         changed = tuple(each for each in found if each is not None)
         kept = {each.id for each in changed}
         gone = set() if full else (ids - kept) & told.told
         told.told = kept if full else (told.told | kept) - gone
         return Slice(full, changed, tuple(sorted(gone, key=str)))
+
+    def _assignment(self, node: NodeID, dataset: DatasetID) -> Assignment | None:
+        observed = self._observations.facts(dataset).get(node)
+        return assignment(
+            self._operations.configuration,
+            node,
+            dataset,
+            self._observations.held_by(dataset),
+            self._dead(node, dataset),
+            None if observed is None else observed.fact,
+        )
 
     def _acknowledged(self, node: NodeID, told: Told, what: Slice) -> None:
         told.waiting = False

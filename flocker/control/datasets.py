@@ -8,6 +8,9 @@ from attrs import evolve, frozen
 from pyrsistent import PMap
 
 from flocker.control.admission import admit, reach
+from flocker.control.pool_moves import NoMove, NotInPool
+from flocker.control.pool_rows import row_of
+from flocker.control.pool_wishes import ANY_TERMS, Terms, direct, stay
 from flocker.model.changes import Change, DatasetEdit, Edit, OwnershipEdit
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import (
@@ -120,11 +123,16 @@ class NewDataset:
 
 @frozen
 class Wishes:
-    """What a user asks to change of a dataset; None is no wish. Size in bytes."""
+    """What a user asks to change of a dataset; None is no wish. Size in bytes.
+
+    `terms` are for a move to `primary`, or the one under way; only datasets of pools
+    have any.
+    """
 
     primary: NodeID | None = None
     maximum_size: int | None = None
     metadata: PMap[str, str] | None = None
+    terms: Terms = ANY_TERMS
 
 
 def create(configuration: Configuration, new: NewDataset, now: float) -> Change:
@@ -165,18 +173,14 @@ def change(
 
     `size` are the bytes of its volume, where they are known.
     Raises `DatasetNotFound`, `DatasetDeleted`, `ShrinkRefused`, `NodeRefuses`,
-    `NodeLacksBackend`.
+    `NodeLacksBackend`, `BackendDiffers`, `NotInPool`, `MoveRefused`, `NoMove`.
     """
     found = _alive(configuration, dataset)
     before, after = found.maximum_size, wishes.maximum_size
     least = before or size or DEFAULT_SIZE
     if after is not None and after < least:
         raise ShrinkRefused(dataset, least, after)
-    if wishes.primary is not None and wishes.primary != found.primary:
-        admit(configuration, wishes.primary)
-        owner = configuration.ownership.get(dataset)
-        backend = found.backend if owner is None else owner.backend
-        reach(configuration, wishes.primary, backend)
+    going = _going(configuration, found, wishes)
     wanted = evolve(
         found,
         primary=found.primary if wishes.primary is None else wishes.primary,
@@ -184,8 +188,38 @@ def change(
         metadata=found.metadata if wishes.metadata is None else wishes.metadata,
     )
     if wanted == found:
-        return Change()
-    return Change((DatasetEdit(found, evolve(wanted, asked=now)),))
+        return Change(going)
+    return Change((DatasetEdit(found, evolve(wanted, asked=now)), *going))
+
+
+def _going(
+    configuration: Configuration, found: Dataset, wishes: Wishes
+) -> tuple[Edit, ...]:
+    """Look whether a dataset can go to a node; of one in a pool, send it there."""
+    target, terms = wishes.primary or found.primary, wishes.terms
+    row = row_of(configuration, found)
+    if target == found.primary and terms == ANY_TERMS:
+        return ()
+    if row is not None:
+        if row.move is None and target == row.owner == found.primary:
+            raise NoMove(found.id)
+        return direct(configuration, found, target, terms)
+    if terms != ANY_TERMS:
+        raise NotInPool(found.id)
+    admit(configuration, target)
+    owner = configuration.ownership.get(found.id)
+    backend = found.backend if owner is None else owner.backend
+    reach(configuration, target, backend, found.primary)
+    return ()
+
+
+def cancel_move(configuration: Configuration, dataset: DatasetID, now: float) -> Change:
+    """Want a dataset of a pool where it is.
+
+    Raises `DatasetNotFound`, `DatasetDeleted`, `NoMove`. After the hand-over there is
+    nothing to cancel any more.
+    """
+    return stay(configuration, _alive(configuration, dataset), now)
 
 
 def delete(configuration: Configuration, dataset: DatasetID, now: float) -> Change:

@@ -4,11 +4,12 @@ A node comes into the registry by its agent's first Hello (`node_upkeep`). To co
 keeps new datasets away (`admission`); to mark it dead lets others take what it had.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from attrs import evolve, frozen
 from pyrsistent import pmap
 
+from flocker.control.pool_rows import is_buried
 from flocker.model.changes import Change, NodeEdit
 from flocker.model.cluster import NodeSight
 from flocker.model.configuration import Configuration
@@ -142,14 +143,29 @@ def forget(configuration: Configuration, sighted: Sighted, node: NodeID) -> Chan
     sight = sighted(node)
     if sight is not None and sight.connected:
         raise NodeInUse(node, f"it ({found.host}) is connected")
+    why = next(_uses(configuration, node), None)
+    if why is not None:
+        raise NodeInUse(node, why)
+    return Change((NodeEdit(found, None),))
+
+
+def _uses(configuration: Configuration, node: NodeID) -> Iterator[str]:
+    """Say what is wanted of a node; of copies in its pool, those that are needed.
+
+    A deleted dataset waits for no node that is forgotten.
+    """
+    for row in configuration.pools.values():
+        if not row.deleted and (row.owner == node or row.moves_to(node)):
+            yield f"dataset {row.dataset} is in its pool"
     for dataset in configuration.datasets.values():
         lease = configuration.leases.get(dataset.id)
-        if not dataset.destroyed and wanted_on(dataset, lease) == node:
-            raise NodeInUse(node, f"dataset {dataset.id} is wanted on it")
+        if dataset.destroyed or is_buried(configuration, dataset):
+            continue
+        if wanted_on(dataset, lease) == node:
+            yield f"dataset {dataset.id} is wanted on it"
     for lease in configuration.leases.values():
         if lease.node == node:
-            raise NodeInUse(node, f"dataset {lease.dataset} is leased to it")
-    return Change((NodeEdit(found, None),))
+            yield f"dataset {lease.dataset} is leased to it"
 
 
 def _found(configuration: Configuration, node: NodeID) -> Node:

@@ -21,6 +21,7 @@ from flocker.control.persistence.interface import (
     RevisionConflict,
     StoreUnavailable,
 )
+from flocker.control.pool_rows import bound_for
 from flocker.control.proposals import Proposals
 from flocker.control.slices import Placement
 from flocker.control.upkeep import RETENTION, Times, due, upkeep
@@ -200,6 +201,9 @@ class Operations:
                     self.observations.reported_by(edit.node),
                     leased_to(self.configuration, edit.node),
                 )
+            if edit.welcomes or edit.after is None:
+                found.update(self.placement.on(edit.node))
+                found.update(bound_for(self.configuration, edit.node))
         return found
 
     async def _attempt(self, decide: Decide) -> tuple[Change, Configuration]:

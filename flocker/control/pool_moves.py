@@ -123,12 +123,14 @@ def move(
     target: NodeID,
     *,
     force: bool = False,
+    max_downtime: float | None = None,
 ) -> Change:
     """C1: send the dataset on its way.
 
     Raises `NotInPool`, `MoveRefused`, `NodeRefuses`.
 
-    With `force` it is taken, in the end, from who leases it where it is.
+    With `force` it is taken, in the end, from who leases it where it is; with
+    `max_downtime` (seconds) it stays rather than be served by nobody for longer.
     """
     row = _alive(configuration, dataset)
     obstacle = _obstacle(row, target)
@@ -137,8 +139,9 @@ def move(
     admit(configuration, target)
     number = MoveNumber(row.moves + 1)
     holders = row.holders if target in row.holders else (*row.holders, target)
-    moving = Move(number, target, force=force)
-    return edited(row, evolve(row, move=moving, moves=number, holders=holders))
+    moving = Move(number, target, force=force, max_downtime=max_downtime)
+    there = evolve(row, move=moving, moves=number, holders=holders, given_up=None)
+    return edited(row, there)
 
 
 def _obstacle(row: PoolOwnership, target: NodeID) -> str | None:
@@ -174,20 +177,23 @@ def freeze(configuration: Configuration, dataset: DatasetID) -> Change:
     return Change((PoolEdit(row, renewed(row, freezing)), *taken))
 
 
-def cancel(configuration: Configuration, dataset: DatasetID) -> Change:
+def cancel(
+    configuration: Configuration, dataset: DatasetID, why: str | None = None
+) -> Change:
     """C3: the dataset stays where it is. Raises `NotInPool`, `NoMove`.
 
     Once the source was told to freeze the move stands until the source has refused it.
+    `why` is what control itself has against the move.
     """
     row = _alive(configuration, dataset)
     match row.move:
         case None:
             raise NoMove(dataset)
         case Move(stage=Stage.COPYING):
-            return edited(row, evolve(row, move=None))
+            return edited(row, evolve(row, move=None, given_up=why))
         case Move(stage=Stage.FREEZING):
             cancelling = evolve(row.move, stage=Stage.CANCELLING)
-            return edited(row, evolve(row, move=cancelling))
+            return edited(row, evolve(row, move=cancelling, given_up=why))
         case _:
             return Change()
 

@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from flocker.control.datasets import forget
 from flocker.control.leases import expired, outlived
 from flocker.control.node_upkeep import keep_nodes
+from flocker.control.pool_tending import tend
 from flocker.model.changes import Change, DatasetEdit, Edit, LeaseEdit, OwnershipEdit
 from flocker.model.cluster import Condition, NodeSight, Observed, Want
 from flocker.model.configuration import Configuration
@@ -77,16 +78,22 @@ def upkeep(
     taken: set[tuple[BackendName, VolumeID]] = set()
     for dataset_id in sorted(set(of)):
         lease = configuration.leases.get(dataset_id)
-        edits.extend(
+        ended = (
             _release(configuration, lease)
             or _end_with_life(lease, heard)
-            or _expire(lease, times)
+            or list(_expire(lease, times))
         )
+        edits.extend(ended)
         dataset = configuration.datasets.get(dataset_id)
         if dataset is None:
             continue
         if dataset.destroyed:
             edits.extend(_purge(configuration, dataset, times))
+            continue
+        tended = tend(configuration, dataset, heard, times.now)
+        if tended is not None:
+            # What ends a lease is committed first: then we look again.
+            edits.extend(() if ended else tended.edits)
             continue
         ownership = configuration.ownership.get(dataset_id)
         facts = heard.facts(dataset_id)

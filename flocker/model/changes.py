@@ -104,6 +104,18 @@ class NodeEdit(_Edit[Node]):
         return before is not None and after is not None and before.era != after.era
 
     @property
+    def welcomes(self) -> bool:
+        """Whether other datasets may come to the node by it, or in another way."""
+        before, after = self.before, self.after
+        if before is None or after is None:
+            return after is not None
+        return (before.backends, before.cordoned, before.is_dead) != (
+            after.backends,
+            after.cordoned,
+            after.is_dead,
+        )
+
+    @property
     def marks(self) -> bool:
         """Whether the node is marked dead by it, or is so no more."""
         before = self.before is not None and self.before.is_dead

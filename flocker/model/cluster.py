@@ -186,6 +186,11 @@ class BackendReport:
     instance: InstanceID | None = None
     port: int | None = None
 
+    @property
+    def is_pool(self) -> bool:
+        """Whether its datasets are filesystems of the node, not volumes."""
+        return self.kind == "pool"
+
 
 @frozen
 class Volume:

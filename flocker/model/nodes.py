@@ -63,12 +63,14 @@ class Node:
         """Whether the life that it was last known in is marked."""
         return self.dead is not None and self.dead.era == self.era
 
+    def backend(self, name: BackendName) -> BackendReport | None:
+        """Give the backend of this name, if the node has said that it has one."""
+        return next((each for each in self.backends if each.name == name), None)
+
     def instance_on(self, backend: BackendName) -> InstanceID | None:
         """Give what a backend calls this machine, where it has said so."""
-        for report in self.backends:
-            if report.name == backend:
-                return report.instance
-        return None
+        found = self.backend(backend)
+        return None if found is None else found.instance
 
 
 NO_NODES: PMap[NodeID, Node] = pmap()

@@ -47,6 +47,7 @@ from flocker.restapi.events import EventStreams
 from flocker.restapi.health import Health
 from flocker.restapi.leases import Leases
 from flocker.restapi.metrics import Metrics
+from flocker.restapi.moves import Moves
 from flocker.restapi.node_registry import NodeRegistry
 from flocker.restapi.nodes import Nodes
 from flocker.restapi.openapi import Documents
@@ -89,6 +90,7 @@ def app_resource(
         Datasets(service, now, world.new_id),
         EventStreams(events, world.clock),
         Leases(service, now),
+        Moves(now),
         NodeRegistry(service, now),
         Nodes(service, now),
         Statuses(service, now),

@@ -12,6 +12,7 @@ from flocker.control import datasets
 from flocker.control.datasets import DatasetNotFound, NewDataset, Wishes
 from flocker.control.leases import require_unleased
 from flocker.control.operations import Decide
+from flocker.control.pool_wishes import Terms
 from flocker.model.changes import Change
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import (
@@ -112,13 +113,18 @@ class Datasets:
         conditional=True,
     )
     async def update(self, call: Call, dataset_id: str) -> Answer:
-        """Move a dataset, make it larger, replace its metadata; as far as asked."""
+        """Move a dataset, make it larger, replace its metadata; as far as asked.
+
+        One in a pool is copied while it is used, and moved when nobody leases it, or
+        with ``force``; not at all where that would take longer than ``max_downtime``.
+        """
         dataset = read_dataset_id(dataset_id)
         body = call.body
         wishes = Wishes(
             primary=NodeID(UUID(body["primary"])) if "primary" in body else None,
             maximum_size=body.get("maximum_size"),
             metadata=pmap(body["metadata"]) if "metadata" in body else None,
+            terms=Terms(body.get("force", False), body.get("max_downtime")),
         )
         now = self._now()
         size = self._size(dataset)

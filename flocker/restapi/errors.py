@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from flocker.control.admission import NodeLacksBackend, NodeRefuses
+from flocker.control.admission import BackendDiffers, NodeLacksBackend, NodeRefuses
 from flocker.control.asking import BackendUnanswered
 from flocker.control.datasets import (
     DatasetDeleted,
@@ -21,6 +21,7 @@ from flocker.control.leases import LeaseHeld, LeaseNotFound, OnItsWay
 from flocker.control.nodes import NodeAlive, NodeBereft, NodeInUse, NodeUnknown
 from flocker.control.operations import TooContended
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
+from flocker.control.pool_moves import CopyNeeded, MoveRefused, NoMove, NotInPool
 from flocker.control.volumes import VolumeClaimed, VolumeNotFound, VolumeOfAnother
 from flocker.model.errors import FlockerError
 from flocker.restapi.answers import Answer, Header, answer
@@ -148,14 +149,19 @@ STATUS: Mapping[type[FlockerError], int] = {
     VolumeNotFound: 404,
     DatasetDeleted: 405,
     MethodNotAllowed: 405,
+    BackendDiffers: 409,
+    CopyNeeded: 409,
     DatasetExists: 409,
     LeaseHeld: 409,
+    MoveRefused: 409,
+    NoMove: 409,
     NodeAlive: 409,
     NodeBereft: 409,
     NodeInUse: 409,
     NodeLacksBackend: 409,
     NodeRefuses: 409,
     NotDestroyedYet: 409,
+    NotInPool: 409,
     OnItsWay: 409,
     ShrinkRefused: 409,
     VolumeClaimed: 409,

@@ -20,6 +20,7 @@ from flocker.restapi.events import LAST_EVENT_ID, EventStreams
 from flocker.restapi.health import Health
 from flocker.restapi.leases import Leases
 from flocker.restapi.metrics import Metrics
+from flocker.restapi.moves import Moves
 from flocker.restapi.node_registry import NodeRegistry
 from flocker.restapi.nodes import Nodes
 from flocker.restapi.schema import definitions
@@ -89,6 +90,7 @@ ROOMS: Final[tuple[type, ...]] = (
     Metrics,
     Datasets,
     Leases,
+    Moves,
     NodeRegistry,
     Nodes,
     Statuses,

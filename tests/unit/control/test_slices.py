@@ -7,16 +7,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flocker.control.slices import Placement, assignment, touched_by
-from flocker.model.changes import Change, DatasetEdit, LeaseEdit, OwnershipEdit, apply
-from flocker.model.cluster import Assignment
+from flocker.model.changes import (
+    Change,
+    DatasetEdit,
+    LeaseEdit,
+    NodeEdit,
+    OwnershipEdit,
+    PoolEdit,
+    apply,
+)
+from flocker.model.cluster import Assignment, BackendReport, Condition, Peer, Want
 from flocker.model.configuration import Configuration
-from flocker.model.datasets import Mounting
-from flocker.model.ids import Era
+from flocker.model.datasets import DEFAULT_BACKEND, Mounting
+from flocker.model.ids import Epoch, Era, MoveNumber
 from flocker.model.leases import Holder, Lease
+from flocker.model.pools import (
+    Buried,
+    Move,
+    Owned,
+    PoolFact,
+    PoolOwnership,
+    Record,
+)
 from flocker.testing.builders import (
     a_configuration,
     a_dataset,
+    a_fact,
     a_lease,
+    a_node,
     an_ownership,
     dataset_id,
     node_id,
@@ -182,3 +200,125 @@ def test_lives_are_not_told():
     told = assignment(configuration, node_id(1), dataset_id(), ())
     assert told is not None
     assert told.lease == evolve(lease, holders=(Holder("a"),))
+
+
+# --- pools -------------------------------------------------------------------------
+
+
+ROW = PoolOwnership(
+    dataset_id(),
+    DEFAULT_BACKEND,
+    HERE,
+    create=False,
+    acquired=True,
+    holders=(HERE, FAR),
+)
+MOVING = evolve(ROW, move=Move(MoveNumber(1), THERE), holders=(HERE, FAR, THERE))
+POOLS = tuple(
+    evolve(
+        a_node(number),
+        backends=(BackendReport(DEFAULT_BACKEND, "btrfs", "pool", port=4520 + number),),
+    )
+    for number in (1, 2, 3)
+)
+
+
+def in_pool(row: PoolOwnership, *more, dataset=None) -> Configuration:
+    """A configuration with three nodes with pools, and one dataset in them."""
+    edits = [NodeEdit(None, node) for node in POOLS]
+    edits += [DatasetEdit(None, dataset or a_dataset()), PoolEdit(None, row), *more]
+    return apply(Change(tuple(edits)), Configuration())
+
+
+def test_pool_placement():
+    """Every node that may have a copy is to make something of its dataset."""
+    placement = Placement(in_pool(ROW))
+    assert [placement.on(n) for n in (HERE, THERE, FAR)] == [
+        {dataset_id()},
+        set(),
+        {dataset_id()},
+    ]
+    change = Change((PoolEdit(ROW, MOVING),))
+    placement.follow(change, apply(change, in_pool(ROW)))
+    assert placement.on(THERE) == {dataset_id()}
+    assert not Placement(in_pool(ROW, dataset=a_dataset(destroyed=True))).on(HERE)
+
+
+def test_pool_is_told_as_it_is():
+    """Holders are told the row, whoever holds, acts or is dead; others nothing."""
+    known = in_pool(MOVING, LeaseEdit(None, a_lease(on=2)))
+    everybody = (HERE, THERE, FAR)
+    told = {
+        node: assignment(known, node, dataset_id(), everybody, (), a_fact())
+        for node in everybody
+    }
+    bare = Assignment(dataset_id(), a_dataset(), lease=a_lease(on=2), pool=MOVING)
+    assert told == {
+        HERE: evolve(bare, peers=(Peer(THERE, "10.0.0.2", 4522),)),
+        THERE: evolve(bare, peers=(Peer(HERE, "10.0.0.1", 4521),)),
+        FAR: bare,
+    }
+    assert assignment(in_pool(ROW), THERE, dataset_id(), everybody) is None
+
+
+def test_pool_peer_without_port():
+    """Who has not said where it takes streams is nobody's peer yet."""
+    silent = evolve(POOLS[1], backends=())
+    known = in_pool(MOVING, NodeEdit(POOLS[1], silent))
+    told = assignment(known, HERE, dataset_id(), ())
+    assert told is not None
+    assert told.peers == ()
+
+
+def test_touched_in_a_pool():
+    """A row touches all holders of before and after, and so does all about it."""
+    change = Change((PoolEdit(MOVING, ROW),))
+    assert touched(change, in_pool(MOVING)) == {
+        (node, dataset_id()) for node in (HERE, THERE, FAR)
+    }
+    for edit in (
+        LeaseEdit(None, a_lease(on=1)),
+        DatasetEdit(a_dataset(), evolve(a_dataset(), maximum_size=2**30)),
+    ):
+        assert touched(Change((edit,)), in_pool(ROW)) == {
+            (node, dataset_id()) for node in (HERE, FAR)
+        }
+
+
+def test_touched_by_another_address():
+    """Who exchanges data with a node is told where it is to be reached now."""
+    for after in (evolve(POOLS[1], host="10.0.0.9"), evolve(POOLS[1], backends=())):
+        change = Change((NodeEdit(POOLS[1], after),))
+        assert touched(change, in_pool(MOVING)) == {(HERE, dataset_id())}
+        assert touched(change, in_pool(ROW)) == set()
+    later = Change((NodeEdit(POOLS[1], evolve(POOLS[1], last_seen=900.0)),))
+    assert touched(later, in_pool(MOVING)) == set()
+
+
+def test_row_of_a_life_that_is_over():
+    """A dataset on a volume has nothing to do with the row of an earlier life."""
+    buried = evolve(ROW, deleted=True)
+    known = in_pool(buried, OwnershipEdit(None, an_ownership()))
+    told = assignment(known, HERE, dataset_id(), (THERE,))
+    assert told == Assignment(dataset_id(), a_dataset(), an_ownership(), (THERE,))
+    deleted = in_pool(
+        buried, OwnershipEdit(None, an_ownership()), dataset=a_dataset(deleted=True)
+    )
+    assert assignment(deleted, FAR, dataset_id(), ()) is None
+
+
+def test_grave():
+    """Who comes with a copy of what is destroyed is told so, until it is gone."""
+    buried = evolve(ROW, deleted=True)
+    known = in_pool(buried, dataset=a_dataset(destroyed=True))
+
+    def told(standing, *, exists: bool):
+        copy = PoolFact(Record(dataset_id(), standing), exists)
+        fact = evolve(a_fact(1, Condition.DETACHED, Want.AWAY), pool=copy)
+        return assignment(known, FAR, dataset_id(), (), (), fact)
+
+    grave = Assignment(dataset_id(), None, pool=buried)
+    assert told(Owned(Epoch(1), None), exists=True) == grave
+    assert told(Buried(), exists=True) == grave
+    assert told(Buried(), exists=False) is None
+    assert assignment(known, FAR, dataset_id(), ()) is None

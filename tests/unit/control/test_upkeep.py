@@ -7,6 +7,7 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyrsistent import pmap
 
 from flocker.control.observations import Observations
 from flocker.control.upkeep import (
@@ -293,8 +294,12 @@ def test_due():
 
 @given(st.data())
 def test_due_is_when_something_is_done(data):
-    """At its deadline upkeep finds something to do, and before it nothing."""
-    configuration = data.draw(strategies.configurations())
+    """At its deadline upkeep finds something to do, and before it nothing.
+
+    Without nodes and pools, of which it may find something to do at any time.
+    """
+    drawn = data.draw(strategies.configurations())
+    configuration = evolve(drawn, pools=pmap(), nodes=pmap())
     for number in (1, 2, 3):
         when = due(configuration, dataset_id(number), Times(0.0, 0.0))
         ids = [dataset_id(number)]

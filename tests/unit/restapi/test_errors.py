@@ -26,10 +26,11 @@ SOURCES = {
     "flocker.control.nodes",
     "flocker.control.operations",
     "flocker.control.persistence.interface",
+    "flocker.control.pool_moves",
     "flocker.control.volumes",
     "flocker.restapi.errors",
 }
-KEPT = {"RevisionConflict"}
+KEPT = {"RevisionConflict", "InUse"}
 
 
 def subclasses(of: type) -> set[type]:

@@ -1,0 +1,213 @@
+"""What control does about the datasets of pools of its own accord; pure.
+
+The guards are `pool_moves` and `pool_upkeep`; here is when they are asked for. Called
+by `upkeep`, dataset by dataset. One thing at a time: each commit makes it look again.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from attrs import evolve, frozen
+
+from flocker.control.admission import BackendDiffers, NodeLacksBackend, NodeRefuses
+from flocker.control.pool_moves import (
+    InUse,
+    MoveRefused,
+    bury,
+    cancel,
+    freeze,
+    start,
+)
+from flocker.control.pool_rows import belongs_in_pool, row_of
+from flocker.control.pool_upkeep import is_gone, keep
+from flocker.control.pool_wishes import direct
+from flocker.model.changes import Change, DatasetEdit, PoolEdit
+from flocker.model.cluster import NodeSight, Observed
+from flocker.model.configuration import Configuration
+from flocker.model.datasets import Dataset, Mounting
+from flocker.model.ids import DatasetID, NodeID
+from flocker.model.pools import Copying, PoolFact, PoolOwnership, Stage
+
+NOTHING = Change()
+
+HINDERED = (MoveRefused, NodeRefuses, NodeLacksBackend, BackendDiffers)
+"""Why a move that is wished cannot begin; the status says it."""
+
+
+class Heard(Protocol):
+    """What the agents have said; `flocker.control.observations` keeps it."""
+
+    def facts(self, dataset: DatasetID) -> Mapping[NodeID, Observed]:
+        """What each node says of a dataset, or said before it fell silent."""
+
+    def sight(self, node: NodeID) -> NodeSight | None:
+        """What is seen of a node."""
+
+
+@frozen
+class Situation:
+    """All that is known of one dataset of a pool that is wanted."""
+
+    configuration: Configuration
+    dataset: Dataset
+    row: PoolOwnership
+    facts: Mapping[NodeID, PoolFact]
+    heard: Heard
+
+    def connected(self, node: NodeID) -> bool:
+        """Whether the node's agent is heard now."""
+        sight = self.heard.sight(node)
+        return sight is not None and sight.connected
+
+    @property
+    def copying(self) -> Copying | None:
+        """How far the owner is with the move that stands; None: not begun."""
+        fact, move = self.facts.get(self.row.owner), self.row.move
+        if fact is None or fact.copying is None or move is None:
+            return None
+        return fact.copying if fact.copying.move == move.number else None
+
+
+Rule = Callable[[Situation], Change]
+
+
+def tend(
+    configuration: Configuration, dataset: Dataset, heard: Heard, now: float
+) -> Change | None:
+    """Give what is to be done about a dataset; None if it is not in a pool.
+
+    It is not destroyed, nor forgotten. `now` is control's clock (seconds).
+    """
+    row = row_of(configuration, dataset)
+    if row is None and not belongs_in_pool(configuration, dataset):
+        return None
+    facts = pool_facts(heard, dataset.id)
+    if dataset.deleted:
+        return _end(configuration, dataset, row, facts, now)
+    if row is None:
+        return start(configuration, dataset.id, dataset.primary, dataset.backend)
+    situation = Situation(configuration, dataset, row, facts, heard)
+    found = (rule(situation) for rule in RULES)
+    return next((change for change in found if change), NOTHING)
+
+
+def pool_facts(heard: Heard, dataset: DatasetID) -> Mapping[NodeID, PoolFact]:
+    """Give what nodes said of their copies."""
+    return {
+        node: observed.fact.pool
+        for node, observed in heard.facts(dataset).items()
+        if observed.fact.pool is not None
+    }
+
+
+# End: a deleted dataset is buried once nobody uses it, and destroyed when no node that
+# may have had a copy has one. Who was forgotten will not come back, as a user has said.
+
+
+def _end(
+    configuration: Configuration,
+    dataset: Dataset,
+    row: PoolOwnership | None,
+    facts: Mapping[NodeID, PoolFact],
+    now: float,
+) -> Change:
+    destroyed = evolve(dataset, destroyed=True, destroyed_at=now)
+    over = Change((DatasetEdit(dataset, destroyed),))
+    if row is None:
+        return over  # nobody was told to make it
+    if not row.deleted:
+        leased = dataset.id in configuration.leases
+        return NOTHING if leased else bury(configuration, dataset.id)
+    left = tuple(node for node in row.holders if node in configuration.nodes)
+    return over if is_gone(evolve(row, holders=left), facts) else NOTHING
+
+
+# Keep: what follows from what nodes say of their copies.
+
+
+def _keep(situation: Situation) -> Change:
+    kept = keep(situation.row, situation.facts)
+    return NOTHING if kept is None else Change((PoolEdit(situation.row, kept),))
+
+
+# Follow: a dataset that is mounted on use goes to whoever uses it, and stays there.
+
+
+def _follow(situation: Situation) -> Change:
+    dataset = situation.dataset
+    lease = situation.configuration.leases.get(dataset.id)
+    if lease is None or dataset.mount is not Mounting.ON_USE:
+        return NOTHING
+    if lease.node == dataset.primary:
+        return NOTHING
+    return Change((DatasetEdit(dataset, evolve(dataset, primary=lease.node)),))
+
+
+# Give up: the dataset stays rather than wait for a dead node, or be away for too long.
+
+
+def _give_up(situation: Situation) -> Change:
+    why = _hopeless(situation)
+    if why is None:
+        return NOTHING
+    row, dataset = situation.row, situation.dataset
+    stays = cancel(situation.configuration, row.dataset, why)
+    if dataset.primary == row.owner:
+        return stays
+    wanted = evolve(dataset, primary=row.owner)
+    return Change((*stays.edits, DatasetEdit(dataset, wanted)))
+
+
+def _hopeless(situation: Situation) -> str | None:
+    """Say why the move should not go on, if it should not."""
+    move = situation.row.move
+    if move is None or move.stage is Stage.CANCELLING:
+        return None
+    target = situation.configuration.nodes.get(move.target)
+    if target is not None and target.is_dead:
+        return f"node {target.id} ({target.host}), where it was to go, is marked dead"
+    copying = situation.copying
+    if move.stage is not Stage.COPYING or copying is None or not copying.ready:
+        return None
+    takes, most = copying.downtime, move.max_downtime
+    if takes is None or most is None or takes <= most:
+        return None
+    return (
+        f"its last step would take about {takes:.1f} s, and {most:g} s were allowed"
+        " (as much is written to it as is copied meanwhile)"
+    )
+
+
+# Direct: it is on its way to where it is wanted, and nowhere else.
+
+
+def _direct(situation: Situation) -> Change:
+    row, wanted = situation.row, situation.dataset.primary
+    bound_for = row.owner if row.move is None else row.move.target
+    leaving = row.move is not None and row.move.stage is Stage.CANCELLING
+    if not row.acquired or leaving or bound_for == wanted:
+        return NOTHING
+    try:
+        return Change(direct(situation.configuration, situation.dataset, wanted))
+    except HINDERED:
+        return NOTHING
+
+
+# Freeze: the target follows closely, both nodes are there, and nobody uses it.
+
+
+def _freeze(situation: Situation) -> Change:
+    move, copying = situation.row.move, situation.copying
+    if move is None or copying is None or not copying.ready:
+        return NOTHING
+    both = situation.connected(situation.row.owner) and situation.connected(move.target)
+    if not both:
+        return NOTHING
+    try:
+        return freeze(situation.configuration, situation.row.dataset)
+    except InUse:
+        return NOTHING
+
+
+RULES: tuple[Rule, ...] = (_keep, _follow, _give_up, _direct, _freeze)
+"""In the order in which they are tried."""

@@ -1,0 +1,105 @@
+"""Moves of datasets in pools, over HTTP."""
+
+from uuid import UUID
+
+import pytest
+
+from flocker.model.ids import DatasetID, NodeID
+from flocker.testing.fakes.memory_pool_nodes import MemoryPoolNodes
+
+KNOWN = "11c50000-0000-4000-8000-00000000abcd"
+DATASET = DatasetID(UUID(KNOWN))
+CONFIGURED = "/v1/configuration/datasets"
+OF_KNOWN = f"{CONFIGURED}/{KNOWN}"
+MOVE = f"{OF_KNOWN}/move"
+
+
+def name(number: int) -> NodeID:
+    """Give a node an id as they really are."""
+    return NodeID(UUID(f"5d7a0000-0000-4000-8000-00000000000{number}"))
+
+
+A, B, C = (str(name(number)) for number in (1, 2, 3))
+
+
+@pytest.fixture
+def pools(api) -> MemoryPoolNodes:
+    """Three nodes with pools, and a dataset that is served on the first."""
+    found = MemoryPoolNodes(api.operations, api.clock, name)
+    found.connect(1, 2, 3)
+    assert api.post(CONFIGURED, {"primary": A, "dataset_id": KNOWN}).code == 201
+    found.settle()
+    assert found.serves(1, DATASET)
+    return found
+
+
+@pytest.fixture
+def in_use(api, pools) -> MemoryPoolNodes:
+    """The same, leased where it is."""
+    lease = {"dataset_id": KNOWN, "node_uuid": A, "expires": None}
+    assert api.post("/v1/configuration/leases", lease).code == 201
+    return pools
+
+
+def state(api) -> list[tuple[object, object]]:
+    """Where old clients see it."""
+    found = api.get("/v1/state/datasets").json
+    return [(one.get("primary"), one.get("path")) for one in found]
+
+
+def test_moved(api, pools):
+    """An old client moves it as it always did; it is somewhere until it is there."""
+    assert api.post(OF_KNOWN, {"primary": B}).json["primary"] == B
+    assert state(api) == [(A, f"/flocker/{KNOWN}")]
+    pools.settle()
+    assert state(api) == [(B, f"/flocker/{KNOWN}")]
+
+
+def test_still_mounted_while_copied(api, in_use):
+    """While it is copied it is where it was, for old clients too."""
+    assert api.post(OF_KNOWN, {"primary": B}).code == 200
+    in_use.settle()
+    assert state(api) == [(A, f"/flocker/{KNOWN}")]
+    assert api.post(OF_KNOWN, {"force": True}).code == 200
+    in_use.settle()
+    assert state(api) == [(B, f"/flocker/{KNOWN}")]
+
+
+def test_given_up(api, pools):
+    """What would take too long stays where it is."""
+    pools.downtime = 9.0
+    assert api.post(OF_KNOWN, {"primary": B, "max_downtime": 2}).code == 200
+    pools.settle()
+    assert api.get(CONFIGURED).json[0]["primary"] == A
+    assert state(api) == [(A, f"/flocker/{KNOWN}")]
+
+
+def test_cancelled(api, in_use):
+    """A move is cancelled until it is over, and nothing else is."""
+    assert api.delete(MOVE).code == 409
+    assert api.post(OF_KNOWN, {"primary": B}).code == 200
+    in_use.settle()
+    cancelled = api.delete(MOVE)
+    assert (cancelled.code, cancelled.json["primary"]) == (200, A)
+    assert api.delete(MOVE).code == 409
+    unknown = f"{CONFIGURED}/11c50000-0000-4000-8000-00000000ffff/move"
+    assert api.delete(unknown).code == 404
+    assert api.delete(OF_KNOWN).code == 200
+    assert api.delete(MOVE).code == 405
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"primary": B, "max_downtime": 0}, 400),
+        ({"primary": B, "max_downtime": "2"}, 400),
+        ({"primary": B, "force": 1}, 400),
+        ({"force": True}, 409),
+        ({"primary": str(name(9))}, 409),
+    ],
+)
+def test_refused(api, pools, body, code):
+    """What makes no sense, or cannot be, is refused before anything happens."""
+    assert api.post(OF_KNOWN, body).code == code
+    pools.settle()
+    assert state(api) == [(A, f"/flocker/{KNOWN}")]

@@ -24,7 +24,7 @@ from flocker.dataset_agent.pool_steps import (
     Sync,
     TakeStream,
 )
-from flocker.dataset_agent.transfer.receiving import Welcome
+from flocker.dataset_agent.transfer.hosting import Welcome
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID, SnapshotID
 from flocker.runtime.crash_points import crash_point

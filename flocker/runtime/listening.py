@@ -38,15 +38,22 @@ async def listen(
 
     Raises `BadEndpoint`, with the option that brought the text.
     """
+    secured = TLSMemoryBIOFactory(tls, False, factory, reactor)  # noqa: FBT003
+    secured.noisy = False
+    return await listen_plainly(reactor, option, text, secured)
+
+
+async def listen_plainly(
+    reactor: IReactorTime, option: str, text: str, factory: IProtocolFactory
+) -> IListeningPort:
+    """Serve `factory`, which brings its own TLS. Raises `BadEndpoint`."""
     try:
         endpoint = serverFromString(reactor, text)
     except (ValueError, TypeError, LookupError, OSError) as error:
         why = "it should look like tcp:4523 or tcp:4523:interface=127.0.0.1"
         raise BadEndpoint(option, text, why) from error
-    secured = TLSMemoryBIOFactory(tls, False, factory, reactor)  # noqa: FBT003
-    secured.noisy = False
     try:
-        port: IListeningPort = await endpoint.listen(secured)
+        port: IListeningPort = await endpoint.listen(factory)
     except (CannotListenError, OverflowError) as error:
         raise BadEndpoint(option, text, reason(error)) from error
     return port

@@ -2,34 +2,45 @@
 
 For tests and benchmarks. `receive DIRECTORY POOL` takes what comes, on a free port of
 loopback: its first line of output; the others say what was offered or whom it refused.
-`send DIRECTORY POOL PORT NODE DATASET SNAPSHOT [BASE]` sends one to the node, and says
-how that ended, after how many seconds.
+`send DIRECTORY POOL PORT NODE DATASET SNAPSHOT [BASE]` sends one to the node, asks what
+it holds, and says how that ended, after how many seconds. `move` is the same, but what
+the snapshot is sent as follows from what the target says that it has.
 """
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+from attrs import frozen
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 
 from flocker.backends.btrfs.api import make_btrfs
+from flocker.backends.pool_errors import NoSuchFilesystem
 from flocker.backends.pool_interface import Announced, IFilesystemPool
 from flocker.ca.contexts import node_context, server_context
 from flocker.ca.handshake import explain
 from flocker.ca.names import Role
 from flocker.ca.services import ServiceCertificates, load_service_directory
-from flocker.dataset_agent.transfer.connecting import Transfers, dial
-from flocker.dataset_agent.transfer.frames import PROTOCOL, Begin
-from flocker.dataset_agent.transfer.receiving import Receiver, Welcome
+from flocker.dataset_agent.transfer.accepting import Transfers
+from flocker.dataset_agent.transfer.connecting import dial
+from flocker.dataset_agent.transfer.frames import (
+    PROTOCOL,
+    Begin,
+    Offer,
+)
+from flocker.dataset_agent.transfer.hosting import Welcome
+from flocker.dataset_agent.transfer.receiving import Receiver
 from flocker.dataset_agent.transfer.sending import Sender
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, NodeID, SnapshotID
-from flocker.runtime.listening import listen
+from flocker.model.ids import DatasetID, Epoch, MoveNumber, NodeID, SnapshotID
 from flocker.runtime.reactor import IReactor
 from flocker.runtime.threads import Threads
+
+EPOCH, MOVE = Epoch(1), MoveNumber(1)
 
 
 def say(words: object) -> None:
@@ -54,10 +65,8 @@ class Peer:
         """Take what comes, for ever; the record says from whom it came."""
         authority, own = self.files.authority, self.files.own
         tls = server_context(authority, own, accepts=Role.NODE, refused=say)
-        receiver = Receiver(self.threads, self._admit, self.reactor.seconds)
-        factory = Transfers(self.reactor, receiver)
-        where = "tcp:0:interface=127.0.0.1"
-        port = await listen(self.reactor, "transfer_peer", where, tls, factory)
+        transfers = Transfers(self.reactor, tls, Receiver(self.reactor, self))
+        port = await transfers.listen("transfer_peer", "tcp:0:interface=127.0.0.1")
         say(getattr(port.getHost(), "port", "?"))
         await Deferred()
 
@@ -70,39 +79,89 @@ class Peer:
         base: str | None = None,
     ) -> None:
         """Send a snapshot."""
+        given = None if base is None else SnapshotID(base)
+        await self._converse(port, node, dataset, snapshot, lambda _: given)
+
+    async def move(self, port: str, node: str, dataset: str, snapshot: str) -> None:
+        """Send what the target lacks."""
+        await self._converse(port, node, dataset, snapshot, lambda have: have)
+
+    async def _converse(
+        self,
+        port: str,
+        node: str,
+        dataset: str,
+        snapshot: str,
+        choose: Callable[[SnapshotID | None], SnapshotID | None],
+    ) -> None:
         tls = node_context(
             self.files.authority, self.files.own, node=NodeID(UUID(node))
         )
-        begin = self._begin(DatasetID(UUID(dataset)), snapshot, base)
+        sender = Sender(self.reactor, self.threads)
+        offer, name = self._offer(DatasetID(UUID(dataset)), snapshot)
 
         def why(error: BaseException) -> str | None:
             return explain(error, self.files.own)
 
         try:
-            channel = await dial(self.reactor, "127.0.0.1", int(port), tls, why)
+            channel = await dial(self.threads, "127.0.0.1", int(port), tls, why)
             say("connected")
+            base = choose(await sender.open_visit(channel, offer))
+            say(f"follows {base}")
             started = self.reactor.seconds()
-            announced = begin.announced
-            stream = self.pool.send(begin.dataset, announced.identity, announced.base)
-            await Sender(self.reactor, self.threads).send(channel, begin, stream)
+            announced = Announced(name, offer.snapshot, base)
+            begin = Begin(PROTOCOL, offer.dataset, offer.epoch, announced)
+            stream = self.pool.send(offer.dataset, offer.snapshot, base)
+            await sender.send(channel, begin, stream)
+            seconds = self.reactor.seconds() - started
+            say(f"holds {await sender.ask(channel)}")
+            channel.finish()
         except FlockerError as error:
             say(f"{type(error).__name__}: {error}")
         else:
-            say(f"arrived after {self.reactor.seconds() - started:.3f} s")
+            say(f"arrived after {seconds:.3f} s")
         await self.threads.stop()
 
-    def _begin(self, dataset: DatasetID, snapshot: str, base: str | None) -> Begin:
+    def _offer(self, dataset: DatasetID, snapshot: str) -> tuple[Offer, str]:
+        """Give what is offered, and the name of the snapshot."""
         taken = self.pool.look(dataset).snapshots
-        name = next(each.name for each in taken if each.identity == snapshot)
-        announced = Announced(
-            name, SnapshotID(snapshot), None if base is None else SnapshotID(base)
-        )
-        return Begin(PROTOCOL, dataset, 1, announced)
+        number = next(n for n, each in enumerate(taken) if each.identity == snapshot)
+        lineage = tuple(each.identity for each in taken[: number + 1])
+        offer = Offer(dataset, EPOCH, MOVE, SnapshotID(snapshot), lineage)
+        return offer, taken[number].name
 
-    async def _admit(self, source: NodeID, begin: Begin) -> Welcome:
-        say(f"offered by {source}")
+    async def visit(self, source: NodeID, offer: Offer) -> "Reception":
+        """Give what there is, whatever is offered."""
+        since = None
+        with suppress(NoSuchFilesystem):
+            since = self.pool.look(offer.dataset).head
+        return Reception(self.pool, source, offer.dataset, since)
+
+
+@frozen
+class Reception:
+    """The visit of one source: it may bring everything."""
+
+    pool: IFilesystemPool
+    source: NodeID
+    dataset: DatasetID
+    since: SnapshotID | None
+
+    async def admit(self, begin: Begin) -> Welcome:
+        """Take it."""
+        say(f"offered by {self.source}")
         stream = self.pool.receive(begin.dataset, begin.announced)
-        return Welcome(stream, f"from {source}".encode())
+        return Welcome(stream, f"from {self.source}".encode())
+
+    async def confirm(self) -> SnapshotID:
+        """Give what there is. Raises `NoSuchFilesystem`."""
+        head = self.pool.look(self.dataset).head
+        if head is None:
+            raise NoSuchFilesystem(self.dataset)
+        return head
+
+    def ended(self) -> None:
+        """Do nothing."""
 
 
 def main(
@@ -114,6 +173,7 @@ def main(
     does: dict[str, Callable[..., object]] = {
         "receive": peer.receive,
         "send": peer.send,
+        "move": peer.move,
     }
     return Deferred.fromCoroutine(does[what](*more))  # type: ignore[arg-type]
 

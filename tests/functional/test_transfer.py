@@ -96,9 +96,12 @@ class Peers:
     def lines(self):
         return [line for line in self.out.read_text().splitlines() if line]
 
-    def sending(self, dataset, snapshot, *base, who="one", to=TWO):
+    def sending(self, dataset, snapshot, *base, who="one", to=TWO, what="send"):
         more = (self.lines()[0], to, dataset, snapshot.identity, *base)
-        return self.start(who, "send", 1, *more)
+        return self.start(who, what, 1, *more)
+
+    def move(self, dataset, snapshot):
+        return self.send(dataset, snapshot, what="move")
 
     def send(self, *arguments, **keywords):
         out, _ = self.sending(*arguments, **keywords).communicate(timeout=PATIENCE)
@@ -117,6 +120,20 @@ def peers(bench, certificates, tmp_path):
 def arrived(said):
     """Whether a source says that its snapshot arrived."""
     return said[-1].startswith("arrived after")
+
+
+def test_asks_first(peers):
+    """What the target has is sent no more; asked again, it holds what was sent."""
+    dataset = peers.one.create()
+    first = peers.one.save(dataset, "file", b"first")
+    second = peers.one.save(dataset, "more", b"second")
+    with peers.receiving():
+        said = peers.move(dataset, first)
+        assert said[1:3] == ["follows None", f"holds {first.identity}"]
+        said = peers.move(dataset, second)
+        assert said[1:3] == [f"follows {first.identity}", f"holds {second.identity}"]
+        assert arrived(said)
+    assert peers.two.look(dataset).snapshots == (first, second)
 
 
 def test_moves(peers):

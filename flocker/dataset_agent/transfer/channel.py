@@ -1,42 +1,59 @@
-"""One connection between two agents over which a snapshot moves.
+"""One connection between two agents, over which snapshots move and questions go.
 
-Note [Backpressure]: who writes waits while the transport is full, and reading stops
-while more than `MOST_WAITING` bytes have not been taken; so nobody holds more of a
-stream in memory than that, however slow a disk is.
+A conversation runs in a thread; the reactor only calls `abort` and `finish`.
 
-Note [Silence]: both sides say every `ALIVE_EVERY` seconds that they live, also while a
-disk lets them wait. One that hears nothing for `DEAD_AFTER` seconds gives up. While we
-have stopped reading, silence is ours.
+Note [Backpressure]: who writes waits for room on the wire, and who cannot put away what
+came reads no more. So nobody holds more of a stream in memory than a belt takes.
+
+Note [Silence]: both sides say every `alive_every` seconds that they live, also while a
+disk or their agent lets them wait. One that hears nothing for `dead_after` seconds
+gives up. While we do not read, silence is ours; between two conversations too.
 """
 
-from collections import deque
-from typing import TypeVar, cast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Condition
+from time import monotonic
+from typing import Final, NoReturn, TypeVar
 
 from attrs import frozen
 from OpenSSL import SSL
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionClosed, ConnectionDone
-from twisted.internet.interfaces import (
-    IConsumer,
-    IHandshakeListener,
-    IPushProducer,
-    IReactorTime,
-    ITCPTransport,
-)
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.task import LoopingCall
-from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from flocker.dataset_agent.transfer.frames import Frame, Garbage, Kind, Reader, head
+from flocker.dataset_agent.transfer.frames import (
+    HEAD_SIZE,
+    Frame,
+    Garbage,
+    Kind,
+    head,
+    parse_head,
+)
+from flocker.dataset_agent.transfer.secured import Ended, SecureSocket
 from flocker.model.errors import FlockerError
 from flocker.wire import json_codec
 
 T = TypeVar("T")
 
-ALIVE_EVERY = 5.0
-DEAD_AFTER = 20.0
-MOST_WAITING = 4 * 1024 * 1024
+
+@frozen
+class Patience:
+    """How long the two sides wait for each other, in seconds."""
+
+    alive_every: float = 5.0
+    dead_after: float = 20.0
+    idle_after: float = 120.0
+    """Between two conversations on one connection."""
+    reached_within: float = 10.0
+    """For a connection to be there and both to know each other."""
+    lingers: float = 5.0
+    """For a refusal to be read, before the connection is closed."""
+
+    @property
+    def turn(self) -> float:
+        """Seconds after which who waits looks at everything anew."""
+        return min(1.0, self.alive_every)
+
+
+PATIENCE: Final = Patience()
 
 
 @frozen
@@ -50,170 +67,300 @@ class TransferCut(FlockerError):
         return f"the transfer was cut: {self.why}"
 
 
-class ITransportOfFrames(IConsumer, IPushProducer, ITCPTransport):
-    """What we ask of a connection: TCP, with TLS or without."""
+@frozen
+class Interrupted(FlockerError):
+    """The other side spoke while we did: what it said is to be received."""
+
+    def words(self) -> str:
+        """Say so."""
+        return "the other agent spoke out of turn"
 
 
-@implementer(IPushProducer, IHandshakeListener)
-class Channel(Protocol):
-    """One end; see the Notes above. Only one coroutine sends, and one receives."""
+class Channel:
+    """One end; see the Notes above. `wire` has shaken hands.
 
-    def __init__(self, clock: IReactorTime) -> None:
-        self.ready: Deferred[None] = Deferred()
-        """Fires when the other side's certificate is verified, or fails."""
-        self._clock = clock
-        self._reader = Reader()
-        self._frames: deque[Frame] = deque()
-        self._waiting = 0
-        self._reading = True
-        self._full = False
-        self._room: Deferred[None] | None = None
-        self._more: Deferred[None] | None = None
-        self._ended: TransferCut | None = None
-        self._wire: ITransportOfFrames | None = None
-        self._heard = clock.seconds()
-        self._alive = LoopingCall(self._say_alive)
-        self._alive.clock = clock
+    All but `abort` and `finish` wait, so they are called in a thread, inside of
+    `conversation`: one at a time.
+    """
 
-    # What the transport calls
+    def __init__(self, wire: SecureSocket, patience: Patience = PATIENCE) -> None:
+        self.changed = Condition()
+        """Whoever changes what a thread waits for in `wait_for` notifies it."""
+        self.patience = patience
+        self._wire = wire
+        self._why: str | None = None
+        self._users = 0
+        self._met = False
+        self._inbox: Frame | None = None
+        self._head = bytearray(HEAD_SIZE)
+        self._kind: Kind | None = None
+        self._payload = bytearray()
+        self._into = memoryview(self._head)
+        self._heard = self._said = monotonic()
 
-    def connectionMade(self) -> None:
-        """Begin to tell that we live."""
-        self._wire = cast(ITransportOfFrames, self.transport)
-        self._wire.registerProducer(self, True)  # noqa: FBT003
-        self._heard = self._clock.seconds()
-        _ = self._alive.start(ALIVE_EVERY, now=False)
+    # What any thread calls
 
-    def handshakeCompleted(self) -> None:
-        """Know who the other side is."""
-        self.ready.callback(None)
+    def abort(self, why: str) -> None:
+        """Cut the connection, at once, whoever waits for it; again is fine."""
+        self._end(why)
+        self._wire.cut()
+        self._close()
 
-    def dataReceived(self, data: bytes) -> None:
-        """Keep what came until it is received."""
-        self._heard = self._clock.seconds()
+    def finish(self) -> None:
+        """Close the connection, with a last word if nobody uses it; again is fine."""
+        with self.changed:
+            idle = self._users == 0 and self._why is None
+        if idle:
+            self._wire.say_last()
+        self.abort("it is closed here")
+
+    @contextmanager
+    def conversation(self) -> Iterator[None]:
+        """Use the connection: it is not taken away until this ends."""
+        with self.changed:
+            self._users += 1
+        self._heard = monotonic()
         try:
-            frames = self._reader.add(data)
-        except Garbage as error:
-            self.abort(str(error))
-            return
-        for frame in frames:
-            if frame.kind is not Kind.ALIVE:
-                self._frames.append(frame)
-                self._waiting += len(frame.payload)
-        if self._waiting > MOST_WAITING and self._reading and self._wire:
-            self._reading = False
-            self._wire.pauseProducing()
-        self._wake()
+            yield
+        finally:
+            with self.changed:
+                self._users -= 1
+            if self._why is not None:
+                self._close()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Tell who sends and who receives; the transport is not to be touched again."""
-        self._wire = None
-        if self._alive.running:
-            self._alive.stop()
-        self._end(_words(reason))
-        if not self.ready.called:
-            self.ready.errback(reason)
+    # What a conversation calls
 
-    def pauseProducing(self) -> None:
-        """Let who sends wait."""
-        self._full = True
+    def greet(self) -> None:
+        """Let the other side know that it is admitted. Raises `TransferCut`."""
+        self.send(Kind.ALIVE)
 
-    def resumeProducing(self) -> None:
-        """Let who sends go on."""
-        self._full = False
-        self._wake()
+    def meet(self) -> Frame | None:
+        """Wait until the other side greets, or give what else it says.
 
-    def stopProducing(self) -> None:
-        """Nothing can be sent any more; `connectionLost` comes."""
+        Raises `TransferCut`, `Garbage`.
+        """
+        started = monotonic()
+        while not self.heard_more and not self._met:
+            if monotonic() - started >= self.patience.reached_within:
+                self._give_up("the other agent did not greet")
+            _ = self._listen(self.patience.turn)
+        return self._taken() if self._inbox is not None else None
 
-    # What agents call
+    def send(self, kind: Kind, *parts: bytes | bytearray) -> None:
+        """Send a frame, waiting for room. Raises `TransferCut`, `Interrupted`."""
+        start = head(kind, sum(map(len, parts)))
+        self._put(start if not parts else start + parts[0])
+        for part in parts[1:]:
+            self._put(part)
 
-    async def send(self, kind: Kind, payload: bytes = b"") -> None:
-        """Send a frame, waiting until there is room. Raises `TransferCut`."""
-        while self._full and self._ended is None:
-            self._room = Deferred()
-            await self._room
-        self._check()
-        self._write(kind, payload)
+    def say(self, kind: Kind, message: object) -> None:
+        """Send a message. Raises `TransferCut`, `Interrupted`."""
+        self.send(kind, json_codec.encode(message))
 
-    async def say(self, kind: Kind, message: object) -> None:
-        """Send a message. Raises `TransferCut`."""
-        await self.send(kind, json_codec.encode(message))
+    def receive(self) -> Frame:
+        """Give the next frame. Raises `TransferCut`, `Garbage`."""
+        self._heard = monotonic()
+        while not self.heard_more:
+            self._turn(self.patience.dead_after)
+        return self._taken()
 
-    async def receive(self) -> Frame:
-        """Give the next frame. Raises `TransferCut`."""
-        while not self._frames:
-            self._check()
-            self._more = Deferred()
-            await self._more
-        frame = self._frames.popleft()
-        self._waiting -= len(frame.payload)
-        if self._waiting <= MOST_WAITING // 2 and not self._reading and self._wire:
-            self._reading = True
-            self._heard = self._clock.seconds()
-            self._wire.resumeProducing()
-        return frame
+    def receive_next(self) -> Frame:
+        """Give the frame that begins another conversation, if there is to be one.
+
+        Raises `TransferCut`, `Garbage`.
+        """
+        started = monotonic()
+        while not self.heard_more:
+            if monotonic() - started >= self.patience.idle_after:
+                self._give_up("nothing was asked for too long")
+            self._turn(self.patience.idle_after)
+        return self._taken()
 
     @property
     def heard_more(self) -> bool:
-        """Whether there is a frame, or no more will come."""
-        return bool(self._frames) or self._ended is not None
+        """Whether there is a frame. Raises `TransferCut`, `Garbage`."""
+        self._check()
+        while self._inbox is None and (self._understand() or self._listen(0)):
+            pass
+        return self._inbox is not None
 
-    def finish(self) -> None:
-        """Close the connection once all is sent."""
-        if self._ended is None and self._wire is not None:
-            self._wire.unregisterProducer()
-            self._wire.loseConnection()
+    def wait_for(self, ready: Callable[[], bool]) -> None:
+        """Wait until it is `ready`, or until the other side says something.
 
-    def abort(self, why: str) -> None:
-        """Cut the connection."""
-        self._end(why)
-        if self._wire is not None:
-            self._wire.abortConnection()
+        Raises `TransferCut`, `Garbage`.
+        """
+        while True:
+            with self.changed:
+                self._wait(ready)
+                is_ready = ready()
+            self._check()
+            if is_ready or self.heard_more:
+                return
+            self._live(self.patience.dead_after)
+
+    def wait_until(self, ready: Callable[[], bool]) -> None:
+        """Wait until it is `ready`, without listening: silence is ours meanwhile.
+
+        Raises `TransferCut`.
+        """
+        while True:
+            with self.changed:
+                self._wait(ready)
+                is_ready = ready()
+            self._check()
+            self._heard = monotonic()
+            if is_ready:
+                return
+            self._live(self.patience.dead_after)
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long, or until the other side says something."""
+        until = monotonic() + seconds
+        while (left := until - monotonic()) > 0 and not self.heard_more:
+            with self.changed:
+                self.changed.wait_for(
+                    lambda: bool(self._why), min(left, self.patience.turn)
+                )
+            self._live(self.patience.dead_after)
+
+    def linger(self) -> None:
+        """Let the other side read what was said last, though it sends still."""
+        self._end("it is closed here")
+        self._wire.say_last()
+        until = monotonic() + self.patience.lingers
+        forgotten = memoryview(bytearray(HEAD_SIZE * 1024))
+        try:
+            while (left := until - monotonic()) > 0:
+                if not self._wire.read(forgotten):
+                    _ = self._wire.listen(left)
+        except (Ended, OSError, SSL.Error):  # it has read it, or never will
+            return
 
     # What these are made of
 
-    def _write(self, kind: Kind, payload: bytes) -> None:
-        if self._wire is not None:
-            self._wire.writeSequence([head(kind, len(payload)), payload])
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        """Wait for one turn, with the lock held."""
+        over = self.patience.turn
+        _ = self.changed.wait_for(lambda: ready() or bool(self._why), over)
 
-    def _say_alive(self) -> None:
-        silent = self._clock.seconds() - self._heard
-        if self._reading and silent >= DEAD_AFTER:
-            self.abort(f"the other agent said nothing for {silent:.0f} s")
-        elif self._ended is None:
-            self._write(Kind.ALIVE, b"")
+    def _taken(self) -> Frame:
+        frame, self._inbox = self._inbox, None
+        if frame is None:
+            raise AssertionError("nothing was received")
+        return frame
 
-    def _check(self) -> None:
-        if self._ended is not None:
-            raise self._ended
+    def _turn(self, longest: float) -> None:
+        """Listen for a while."""
+        _ = self._listen(self.patience.turn)
+        self._live(longest)
+
+    def _live(self, longest: float) -> None:
+        """Say that we live if it is time to, and ask whether the other side does."""
+        now = monotonic()
+        silent = now - self._heard
+        if silent >= longest:
+            self._give_up(f"the other agent said nothing for {silent:.0f} s")
+        if now - self._said >= self.patience.alive_every:
+            self._put(head(Kind.ALIVE, 0))
+
+    def _give_up(self, why: str) -> None:
+        self.abort(why)
+        self._check()
+
+    def _put(self, data: bytes | bytearray) -> None:
+        self._check()
+        self._said = monotonic()
+        try:
+            self._wire.write(data, self._wait_for_room)
+        except (Ended, OSError, SSL.Error) as error:
+            if self._has_last_word():
+                raise Interrupted from error
+            self._lost(error)
+
+    def _has_last_word(self) -> bool:
+        """Whether the other side, which hears no more, said why."""
+        try:
+            return self.heard_more
+        except FlockerError:
+            return False
+
+    def _wait_for_room(self) -> float:
+        """Before a wait for room: what the other side says meanwhile is not lost."""
+        if self.heard_more:
+            raise Interrupted
+        silent = monotonic() - self._heard
+        if silent >= self.patience.dead_after:
+            self._give_up(f"the other agent said nothing for {silent:.0f} s")
+        return self.patience.turn
+
+    def _listen(self, seconds: float) -> bool:
+        try:
+            came = self._wire.listen(seconds)
+        except (Ended, OSError, SSL.Error) as error:
+            self._lost(error)
+        if came:
+            self._heard = monotonic()
+        return came
+
+    def _understand(self) -> bool:
+        """Go on with the frame that is coming; say whether that was possible."""
+        try:
+            while size := self._wire.read(self._into):
+                self._into = self._into[size:]
+                if not self._into:
+                    self._next()
+                    return True
+        except (Ended, OSError, SSL.Error) as error:
+            self._lost(error)
+        return False
+
+    def _next(self) -> None:
+        """Begin the payload, or the next frame."""
+        if self._kind is None:
+            try:
+                self._kind, length = parse_head(self._head)
+            except Garbage as error:
+                self.abort(str(error))
+                raise
+            self._payload = bytearray(length)
+            if length:
+                self._into = memoryview(self._payload)
+                return
+        self._met = True
+        if self._kind is not Kind.ALIVE:
+            self._inbox = Frame(self._kind, self._payload)
+        self._kind = None
+        self._into = memoryview(self._head)
+
+    def _lost(self, error: Exception) -> NoReturn:
+        self.abort(_words(error))
+        raise TransferCut(self._why or "") from error
 
     def _end(self, why: str) -> None:
-        if self._ended is None:
-            self._ended = TransferCut(why)
-        self._wake()
+        with self.changed:
+            if self._why is None:
+                self._why = why
+            self.changed.notify_all()
 
-    def _wake(self) -> None:
-        if (self._frames or self._ended) and self._more is not None:
-            more, self._more = self._more, None
-            more.callback(None)
-        if (not self._full or self._ended) and self._room is not None:
-            room, self._room = self._room, None
-            room.callback(None)
+    def _close(self) -> None:
+        with self.changed:
+            if self._users == 0:
+                self._wire.close()
+
+    def _check(self) -> None:
+        if self._why is not None:
+            raise TransferCut(self._why)
 
 
-def _words(reason: Failure) -> str:
-    error = reason.value
-    if isinstance(error, ConnectionDone):
+def _words(error: Exception) -> str:
+    if isinstance(error, Ended):
         return "the other agent closed the connection"
-    if isinstance(error, ConnectionClosed | SSL.Error | FlockerError):
-        return str(error) or type(error).__name__
-    return f"{type(error).__name__}: {error}"
+    return str(error) or type(error).__name__
 
 
 def understand(kind: type[T], frame: Frame) -> T:
     """Read the message of a frame. Raises `Garbage`."""
     try:
-        return json_codec.decode(kind, frame.payload)
+        return json_codec.decode(kind, bytes(frame.payload))
     except json_codec.Undecodable as error:
         raise Garbage(str(error)) from error

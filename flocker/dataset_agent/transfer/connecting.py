@@ -1,32 +1,24 @@
-"""Connections between agents: nodes of the cluster only, and the one that was meant."""
+"""Connections to the agents of other nodes: the one that was meant, and no other."""
 
+import socket
 from collections.abc import Callable
-from functools import partial
-from typing import cast
+from time import monotonic
 
-from attrs import frozen
-from OpenSSL import SSL
-from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
-from twisted.internet.interfaces import (
-    IAddress,
-    IOpenSSLClientConnectionCreator,
-    IReactorTime,
+from attrs import define, field, frozen
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+
+from flocker.dataset_agent.transfer.accepting import NO_HANDSHAKE
+from flocker.dataset_agent.transfer.channel import (
+    PATIENCE,
+    Channel,
+    Patience,
+    TransferCut,
+    understand,
 )
-from twisted.internet.protocol import Factory
-
-from flocker.ca.contexts import Secured, peer_identity
-from flocker.ca.handshake import PeerRefused
-from flocker.dataset_agent.transfer.channel import Channel
-from flocker.dataset_agent.transfer.receiving import Receiver
+from flocker.dataset_agent.transfer.frames import Garbage, Refused
+from flocker.dataset_agent.transfer.secured import SecureSocket, as_client
 from flocker.model.errors import FlockerError
-from flocker.runtime import logging
-
-CONNECT_WITHIN = 10.0
-"""Seconds that another agent has to take a connection."""
-
-_ENDED = (ConnectionClosed, SSL.Error, PeerRefused)
+from flocker.runtime.threads import Threads
 
 
 @frozen
@@ -43,50 +35,94 @@ class AgentUnreachable(FlockerError):
 
 
 async def dial(
-    reactor: IReactorTime,
+    threads: Threads,
     host: str,
     port: int,
     tls: IOpenSSLClientConnectionCreator,
     explain: Callable[[BaseException], str | None],
+    patience: Patience = PATIENCE,
 ) -> Channel:
     """Connect to the agent that `tls` trusts, and verify that it is that one.
 
-    `explain` puts the end of a TLS connection in words, where TLS is the reason. Raises
+    It has admitted us then, too. `explain` puts the end of a TLS connection in words,
+    where TLS is the reason. Whoever cancels this ends it at once. Raises
     `AgentUnreachable`.
     """
-    endpoint = HostnameEndpoint(reactor, host, port, timeout=CONNECT_WITHIN)
-    factory = Factory.forProtocol(lambda: Channel(reactor))
-    factory.noisy = False
+    call = _Call(host, port, tls, patience)
     try:
-        channel = cast(Channel, await wrapClientTLS(tls, endpoint).connect(factory))
-        await channel.ready
-    except (ConnectError, DNSLookupError, *_ENDED) as error:
-        why = explain(error) or str(error)
+        return await threads.run(call.connect)
+    except (*NO_HANDSHAKE, TransferCut, Garbage, _NotServed) as error:
+        cause = error.__cause__ or error
+        why = explain(cause) or str(error) or "it ended the connection"
         raise AgentUnreachable(host, port, why) from error
-    return channel
+    except BaseException:
+        call.cancel()
+        raise
 
 
-class Transfers(Factory):
-    """What an agent serves to the agents of other nodes; its TLS admits only nodes."""
+@frozen
+class _NotServed(FlockerError):
+    why: str
 
-    noisy = False
+    def words(self) -> str:
+        return self.why
 
-    def __init__(self, clock: IReactorTime, receiver: Receiver) -> None:
-        self._clock = clock
-        self._receiver = receiver
 
-    def buildProtocol(self, addr: IAddress | None) -> Channel:
-        """Serve one connection."""
-        del addr
-        channel = Channel(self._clock)
-        served = Deferred.fromCoroutine(self._serve(channel))
-        _ = served.addErrback(partial(logging.failure, "flocker:transfer:failed"))
+@define(eq=False)
+class _Call:
+    """One attempt, which can be cancelled from another thread."""
+
+    host: str
+    port: int
+    tls: IOpenSSLClientConnectionCreator
+    patience: Patience
+    _wire: SecureSocket | None = field(default=None, init=False)
+    _cancelled: bool = field(default=False, init=False)
+
+    def connect(self) -> Channel:
+        until = monotonic() + self.patience.reached_within
+        connected = self._reach(until)
+        try:
+            wire = self._wire = as_client(connected, self.tls)
+        except OSError:
+            connected.close()
+            raise
+        channel = Channel(wire, self.patience)
+        try:
+            if self._cancelled:
+                wire.cut()
+            wire.shake_hands(lambda: until - monotonic())
+            with channel.conversation():
+                refusal = channel.meet()
+        except BaseException:
+            channel.abort("there was no conversation")
+            raise
+        if refusal is not None:
+            channel.finish()
+            raise _NotServed(understand(Refused, refusal).words)
         return channel
 
-    async def _serve(self, channel: Channel) -> None:
-        try:
-            await channel.ready
-        except _ENDED:  # whoever it was has been refused, in words, by TLS
-            return
-        secured = cast(Secured, channel.transport)
-        _ = await self._receiver.serve(channel, peer_identity(secured).node)
+    def cancel(self) -> None:
+        """End it; nobody gets the channel any more."""
+        self._cancelled = True
+        if self._wire is not None:
+            self._wire.cut()
+
+    def _reach(self, until: float) -> socket.socket:
+        """Connect to the first of its addresses that answers. Raises `OSError`."""
+        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        failed: OSError = TimeoutError("nobody answers")
+        for family, kind, number, _, address in found:
+            seconds = until - monotonic()
+            if seconds <= 0 or self._cancelled:
+                break
+            connecting = socket.socket(family, kind, number)
+            try:
+                connecting.settimeout(seconds)
+                connecting.connect(address)
+            except OSError as error:
+                connecting.close()
+                failed = error
+            else:
+                return connecting
+        raise failed

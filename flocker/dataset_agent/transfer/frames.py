@@ -1,44 +1,62 @@
-"""What two agents say to each other while a snapshot moves, as bytes and back; pure.
+"""What two agents say to each other about a dataset that moves, as bytes; pure.
 
     source                         target
-    BEGIN what is offered    ->
+                             <-    ALIVE: your certificate is admitted
+    OFFER what is offered    ->
+                             <-    HAVE since | REFUSED why
+    BEGIN what is sent       ->
                              <-    READY | REFUSED why
     DATA ...                 ->
     WHOLE size, checksum     ->
                              <-    ARRIVED identity | REFUSED why
+    ASK                      ->
+                             <-    HELD identity | REFUSED why
 
-A frame is its kind, four bytes of length, and that many bytes: data as it is, else
-JSON. Both sides send ALIVE from time to time; it says nothing more.
+One connection is one visit: one OFFER, then BEGIN and ASK as often as the source wants,
+each when the one before is answered. What is refused ends it, but for ASK. A frame is a
+kind, four bytes of length, and that many bytes: data as it is, else JSON. Both sides
+send ALIVE from time to time while the other waits; it says nothing more.
 """
 
 import struct
 from enum import Enum
+from typing import Final
 
 from attrs import frozen
 
 from flocker.backends.pool_interface import Announced
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, SnapshotID
+from flocker.model.ids import DatasetID, Epoch, MoveNumber, SnapshotID
 
-PROTOCOL = 1
-"""Raised with every change of what is said."""
-LONGEST_DATA = 1024 * 1024
+PROTOCOL: Final = 2
+"""Raised with every change of what is said; 1 had no OFFER, HAVE, ASK and HELD."""
+LONGEST_DATA: Final = 1024 * 1024
 """Bytes of data that one frame brings at most."""
-LONGEST_MESSAGE = 16 * 1024
+LONGEST_OFFER: Final = 1024 * 1024
+"""Bytes of an offer: enough for the identities of 20,000 snapshots."""
+LONGEST_MESSAGE: Final = 16 * 1024
 
 _HEAD = struct.Struct(">cI")
+HEAD_SIZE: Final = _HEAD.size
 
 
 class Kind(Enum):
     """What a frame is."""
 
+    OFFER = b"O"
+    HAVE = b"H"
     BEGIN = b"B"
     READY = b"R"
     DATA = b"D"
     WHOLE = b"W"
     ARRIVED = b"A"
+    ASK = b"Q"
+    HELD = b"K"
     REFUSED = b"X"
     ALIVE = b"L"
+
+
+_LONGEST = {Kind.DATA: LONGEST_DATA, Kind.OFFER: LONGEST_OFFER}
 
 
 @frozen
@@ -53,8 +71,32 @@ class Garbage(FlockerError):
 
 
 @frozen
+class Offer:
+    """The source tells what it could send, at the beginning of a visit.
+
+    `lineage` are the snapshots that the offered one contains, oldest first, itself
+    last. `released` says that the source has let go of the dataset in `epoch`.
+    """
+
+    dataset: DatasetID
+    epoch: Epoch
+    move: MoveNumber
+    snapshot: SnapshotID
+    lineage: tuple[SnapshotID, ...]
+    released: bool = False
+    protocol: int = PROTOCOL
+
+
+@frozen
+class Have:
+    """The target would take it, as what follows `since`; the whole of it if None."""
+
+    since: SnapshotID | None
+
+
+@frozen
 class Begin:
-    """The source offers a snapshot; `size` is about how many bytes, if it knows."""
+    """The source begins to send; `size` is about how many bytes, if it knows."""
 
     protocol: int
     dataset: DatasetID
@@ -79,6 +121,13 @@ class Arrived:
 
 
 @frozen
+class Held:
+    """This snapshot is on the target's disk, and stays there."""
+
+    identity: SnapshotID
+
+
+@frozen
 class Refused:
     """The target does not want it, or could not take it."""
 
@@ -91,7 +140,7 @@ class Frame:
     """One frame."""
 
     kind: Kind
-    payload: bytes = b""
+    payload: bytes | bytearray = b""
 
 
 def head(kind: Kind, length: int) -> bytes:
@@ -99,34 +148,13 @@ def head(kind: Kind, length: int) -> bytes:
     return _HEAD.pack(kind.value, length)
 
 
-class Reader:
-    """Puts frames together from what comes in parts of any size."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def add(self, data: bytes) -> list[Frame]:
-        """Give the frames that are complete now. Raises `Garbage`."""
-        self._buffer += data
-        found, start = [], 0
-        while len(self._buffer) - start >= _HEAD.size:
-            letter, length = _HEAD.unpack_from(self._buffer, start)
-            kind = _kind(letter, length)
-            end = start + _HEAD.size + length
-            if len(self._buffer) < end:
-                break
-            found.append(Frame(kind, bytes(self._buffer[start + _HEAD.size : end])))
-            start = end
-        del self._buffer[:start]
-        return found
-
-
-def _kind(letter: bytes, length: int) -> Kind:
+def parse_head(data: bytes | bytearray) -> tuple[Kind, int]:
+    """Read what `head` wrote: kind and length. Raises `Garbage`."""
+    letter, length = _HEAD.unpack(data)
     try:
         kind = Kind(letter)
     except ValueError:
         raise Garbage(f"a frame of the kind {letter!r}") from None
-    longest = LONGEST_DATA if kind is Kind.DATA else LONGEST_MESSAGE
-    if length > longest:
+    if length > _LONGEST.get(kind, LONGEST_MESSAGE):
         raise Garbage(f"a frame {kind.name} of {length} bytes")
-    return kind
+    return kind, length

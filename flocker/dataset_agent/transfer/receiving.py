@@ -5,26 +5,37 @@ that the agent chose, on disk.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar
 
 from attrs import define, field, frozen
+from twisted.internet.interfaces import IReactorFromThreads
 
 from flocker.backends.pool_interface import IIncoming
-from flocker.dataset_agent.transfer.channel import Channel, understand
+from flocker.dataset_agent.transfer.belts import Belt, Work
+from flocker.dataset_agent.transfer.channel import Channel, TransferCut, understand
 from flocker.dataset_agent.transfer.frames import (
     PROTOCOL,
     Arrived,
     Begin,
+    Frame,
     Garbage,
+    Have,
+    Held,
     Kind,
+    Offer,
     Refused,
     Whole,
 )
+from flocker.dataset_agent.transfer.hosting import Host, Visit, Welcome, ask
 from flocker.dataset_agent.transfer.pacing import Progress
+from flocker.dataset_agent.transfer.telling import Teller
 from flocker.model.errors import FlockerError
-from flocker.model.ids import NodeID, SnapshotID
+from flocker.model.ids import NodeID
 from flocker.runtime import logging
-from flocker.runtime.threads import Threads
+
+T = TypeVar("T")
 
 
 @frozen
@@ -49,88 +60,169 @@ class UnknownProtocol(FlockerError):
         return f"it speaks protocol {self.theirs} of transfers, and {PROTOCOL} is known"
 
 
-@frozen
-class Welcome:
-    """The agent allows a stream: where it goes, and the record it comes with."""
-
-    stream: IIncoming
-    record: bytes
-
-
-Admit = Callable[[NodeID, Begin], Awaitable[Welcome]]
-"""Decides about what a node offers; raises the error that it is refused with."""
-
-
 def _unheard(begin: Begin, progress: Progress) -> None:
     del begin, progress
 
 
+def _keep(answer: object) -> None:
+    del answer
+
+
 @define(eq=False)
 class Receiver:
-    """Takes one transfer a connection."""
+    """Serves what comes over one connection; `progress` is called by the reactor."""
 
-    threads: Threads
-    admit: Admit
-    seconds: Callable[[], float]
+    reactor: IReactorFromThreads
+    host: Host
     progress: Callable[[Begin, Progress], None] = field(default=_unheard)
 
-    async def serve(self, channel: Channel, source: NodeID) -> SnapshotID | None:
-        """Take what comes; give what was confirmed, None if nothing was.
+    def serve(self, channel: Channel, source: NodeID) -> None:
+        """Answer until the source has no more questions, in this thread.
 
-        The source is told why. Whatever is no `FlockerError` is raised.
+        The source is told why it is refused. Whatever is no `FlockerError` is raised.
+        The connection is over then.
         """
         try:
-            begin = await self._begin(channel)
-            welcome = await self.admit(source, begin)
-            try:
-                await self._take(channel, begin, welcome)
-            finally:
-                await self.threads.run(welcome.stream.abort)
-        except FlockerError as error:
-            await self._refuse(channel, source, error)
-            return None
+            with channel.conversation():
+                self._serve(channel, source)
+        except FlockerError as error:  # of the connection: nobody is there to be told
+            channel.abort(str(error))
         except BaseException:
             channel.abort("the target failed")
             raise
-        channel.finish()
-        return begin.announced.identity
+        finally:
+            channel.finish()
 
-    async def _begin(self, channel: Channel) -> Begin:
-        frame = await channel.receive()
-        if frame.kind is not Kind.BEGIN:
-            raise Garbage(f"it began with {frame.kind.name}")
-        begin = understand(Begin, frame)
-        if begin.protocol != PROTOCOL:
-            raise UnknownProtocol(begin.protocol)
-        return begin
-
-    async def _take(self, channel: Channel, begin: Begin, welcome: Welcome) -> None:
-        await channel.send(Kind.READY)
-        started, done, checksum = self.seconds(), 0, hashlib.sha256()
-
-        def write(part: bytes) -> None:
-            checksum.update(part)
-            welcome.stream.write(part)
-
-        while (frame := await channel.receive()).kind is Kind.DATA:
-            await self.threads.run(write, frame.payload)
-            done += len(frame.payload)
-            self.progress(begin, Progress(done, begin.size, self.seconds() - started))
-        if frame.kind is not Kind.WHOLE:
-            raise Garbage(f"it said {frame.kind.name} in the middle")
-        whole = understand(Whole, frame)
-        if whole != Whole(done, checksum.hexdigest()):
-            raise Damaged(f"{done} bytes came of {whole.size}, or others")
-        arrived = await self.threads.run(welcome.stream.finish, welcome.record)
-        await channel.say(Kind.ARRIVED, Arrived(arrived))
-
-    async def _refuse(
-        self, channel: Channel, source: NodeID, error: FlockerError
-    ) -> None:
-        code, words = type(error).__name__, str(error)
-        logging.message("flocker:transfer:refused", source=str(source), why=words)
+    def _serve(self, channel: Channel, source: NodeID) -> None:
+        channel.greet()
         try:
-            await channel.say(Kind.REFUSED, Refused(code, words[:2000]))
-        except FlockerError:  # it is gone, and needs no reason
-            return
-        channel.finish()
+            offer = understand(Offer, _only(Kind.OFFER, channel.receive_next()))
+            _check_protocol(offer.protocol)
+            host = partial(self.host.visit, source, offer)
+            visit = self._ask_host(channel, host, self._end)
+            try:
+                self._receive(channel, source, visit)
+            finally:
+                self._end(visit)
+        except TransferCut:
+            raise
+        except FlockerError as error:
+            self._refuse(channel, source, error)
+            channel.linger()
+
+    def _end(self, visit: Visit) -> None:
+        self.reactor.callFromThread(visit.ended)
+
+    def _receive(self, channel: Channel, source: NodeID, visit: Visit) -> None:
+        """Answer what comes in a visit. Raises what it is to end with."""
+        channel.say(Kind.HAVE, Have(visit.since))
+        while True:
+            frame = channel.receive_next()
+            if frame.kind is Kind.ASK:
+                self._answer(channel, source, visit)
+            else:
+                self._begun(channel, visit, _only(Kind.BEGIN, frame))
+
+    def _answer(self, channel: Channel, source: NodeID, visit: Visit) -> None:
+        try:
+            held = self._ask_host(channel, visit.confirm)
+        except TransferCut:
+            raise
+        except FlockerError as error:
+            self._refuse(channel, source, error)
+        else:
+            channel.say(Kind.HELD, Held(held))
+
+    def _begun(self, channel: Channel, visit: Visit, frame: Frame) -> None:
+        begin = understand(Begin, frame)
+        _check_protocol(begin.protocol)
+        admit = partial(visit.admit, begin)
+        welcome = self._ask_host(channel, admit, lambda late: late.stream.abort())
+        try:
+            channel.send(Kind.READY)
+            self._take(channel, begin, welcome)
+        finally:
+            welcome.stream.abort()
+
+    def _take(self, channel: Channel, begin: Begin, welcome: Welcome) -> None:
+        belt = Belt(channel.changed)
+        teller = Teller(self.reactor, partial(self.progress, begin), begin.size)
+        store = partial(_store, belt, welcome.stream)
+        storing = Work(channel.changed, "transfer-storing", store)
+        try:
+            while (frame := channel.receive()).kind is Kind.DATA:
+                channel.wait_until(lambda: belt.has_room() or storing.is_done())
+                if storing.is_done():
+                    _ = storing.result()
+                belt.put(frame.payload)
+                teller.add(len(frame.payload))
+            if frame.kind is not Kind.WHOLE:
+                raise Garbage(f"it said {frame.kind.name} in the middle")
+            belt.end()
+            channel.wait_until(storing.is_done)
+            _check_whole(storing.result(), understand(Whole, frame))
+            teller.say()
+            finish = partial(welcome.stream.finish, welcome.record)
+            finishing = Work(channel.changed, "transfer-finishing", finish)
+            channel.wait_until(finishing.is_done)
+            channel.say(Kind.ARRIVED, Arrived(finishing.result()))
+        finally:
+            belt.drop()
+
+    def _ask_host(
+        self,
+        channel: Channel,
+        call: Callable[[], Coroutine[Any, Any, T]],
+        undo: Callable[[T], None] = _keep,
+    ) -> T:
+        """Let the agent decide; the source hears meanwhile that we live.
+
+        `undo` gets the answer if the connection ends before it is there.
+        """
+        answer = ask(self.reactor, channel.changed, call)
+        try:
+            channel.wait_until(answer.done)
+        except TransferCut:
+            undo(answer.result())
+            raise
+        return answer.result()
+
+    def _refuse(self, channel: Channel, source: NodeID, error: FlockerError) -> None:
+        code, words = type(error).__name__, str(error)
+        self.reactor.callFromThread(
+            logging.message,
+            "flocker:transfer:refused",
+            source=str(source),
+            why=words,
+        )
+        channel.say(Kind.REFUSED, Refused(code, words[:2000]))
+
+
+def _store(belt: Belt, stream: IIncoming) -> Whole:
+    """Write what is on the belt until it ends."""
+    checksum, size = hashlib.sha256(), 0
+    while load := belt.take():
+        for part in load:
+            checksum.update(part)
+            stream.write(bytes(part))
+            size += len(part)
+    return Whole(size, checksum.hexdigest())
+
+
+def _check_whole(came: Whole, sent: Whole) -> None:
+    """Raises `Damaged`."""
+    if came != sent:
+        raise Damaged(f"{came.size} bytes came of {sent.size}, or others")
+
+
+def _only(kind: Kind, frame: Frame) -> Frame:
+    """Raises `Garbage` for any other."""
+    if frame.kind is not kind:
+        raise Garbage(f"it said {frame.kind.name} where {kind.name} was to come")
+    return frame
+
+
+def _check_protocol(theirs: int) -> None:
+    """Raises `UnknownProtocol`."""
+    if theirs != PROTOCOL:
+        raise UnknownProtocol(theirs)

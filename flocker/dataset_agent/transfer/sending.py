@@ -2,32 +2,44 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
+from typing import Final, ParamSpec, TypeVar
 
 from attrs import field, frozen
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
+from twisted.internet.interfaces import IReactorFromThreads
 
 from flocker.backends.pool_interface import IOutgoing
-from flocker.dataset_agent.transfer.channel import Channel, understand
+from flocker.dataset_agent.transfer.belts import Belt, Part, Work
+from flocker.dataset_agent.transfer.channel import Channel, Interrupted, understand
 from flocker.dataset_agent.transfer.frames import (
     LONGEST_DATA,
     Arrived,
     Begin,
     Frame,
     Garbage,
+    Have,
+    Held,
     Kind,
+    Offer,
     Refused,
     Whole,
 )
 from flocker.dataset_agent.transfer.pacing import Pace, Progress
+from flocker.dataset_agent.transfer.telling import Teller
 from flocker.model.errors import FlockerError
 from flocker.model.ids import SnapshotID
 from flocker.runtime.threads import Threads
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LOAD: Final = 256 * 1024
+"""Bytes that are sent in one frame, or a little more, unless it is the last."""
+
 
 @frozen
 class TargetRefused(FlockerError):
-    """The target did not take the snapshot; it says why, with a code for programs."""
+    """The target did not do it; it says why, with a code for programs."""
 
     code: str
     why: str
@@ -55,56 +67,130 @@ def _unheard(progress: Progress) -> None:
 
 @frozen
 class Sender:
-    """What the source sends with: its clock, threads that may wait, its pace."""
+    """What the source sends with.
 
-    clock: IReactorTime
+    `threads` are only for this: each conversation takes one for as long as it lasts.
+    `progress` is called in the reactor's thread. Whoever cancels what is awaited here
+    ends the connection at once.
+    """
+
+    reactor: IReactorFromThreads
     threads: Threads
     pace: Pace = field(factory=Pace)
     progress: Callable[[Progress], None] = _unheard
 
+    async def open_visit(self, channel: Channel, offer: Offer) -> SnapshotID | None:
+        """Offer; give the snapshot that what is sent should follow, None for all.
+
+        Raises `TargetRefused`, `TransferCut`, `Garbage`; then the channel is closed.
+        """
+        return await self._converse(channel, _open, channel, offer)
+
+    async def ask(self, channel: Channel) -> SnapshotID:
+        """Ask which snapshot is on the target's disk, and stays there.
+
+        Raises `TargetRefused`, and the channel can be used still; or `TransferCut`,
+        `Garbage`, and it is closed.
+        """
+        held = await self._converse(channel, _ask, channel)
+        if isinstance(held, TargetRefused):
+            raise held
+        return held.identity
+
     async def send(self, channel: Channel, begin: Begin, stream: IOutgoing) -> None:
         """Send a stream; return when the target has confirmed that it is on disk.
 
-        The stream and the channel are closed then, whatever happens. Raises
-        `TargetRefused`, `NotWhatWasSent`, `TransferCut`, `Garbage` and what the stream
-        raises.
+        The stream is closed then, whatever happens; the channel can be used still if
+        nothing was raised. Raises `TargetRefused`, `NotWhatWasSent`, `TransferCut`,
+        `Garbage` and what the stream raises.
         """
         try:
-            await channel.say(Kind.BEGIN, begin)
-            _expect(Kind.READY, await channel.receive())
-            await channel.say(Kind.WHOLE, await self._pass_on(channel, begin, stream))
-            _check_confirmed(begin, _expect(Kind.ARRIVED, await channel.receive()))
+            await self._converse(channel, self._send, channel, begin, stream)
+        finally:
+            await self.threads.run(stream.close)
+
+    async def _converse(
+        self, channel: Channel, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        def use() -> T:
+            with channel.conversation():
+                return call(*args, **kwargs)
+
+        try:
+            return await self.threads.run(use)
         except BaseException as error:
             channel.abort(f"the source gave up: {error}")
             raise
+
+    def _send(self, channel: Channel, begin: Begin, stream: IOutgoing) -> None:
+        channel.say(Kind.BEGIN, begin)
+        _ = _expect(Kind.READY, channel.receive())
+        try:
+            channel.say(Kind.WHOLE, self._pass_on(channel, begin, stream))
+        except Interrupted:
+            _ = _expect(Kind.ARRIVED, channel.receive())
+            raise Garbage("it said ARRIVED before all was sent") from None
+        _check_confirmed(begin, _expect(Kind.ARRIVED, channel.receive()))
+
+    def _pass_on(self, channel: Channel, begin: Begin, stream: IOutgoing) -> Whole:
+        """Send all, while the disk's thread reads ahead. Raises what that raises."""
+        belt = Belt(channel.changed)
+        read = partial(_read_ahead, stream, belt)
+        reading = Work(channel.changed, "transfer-reading", read)
+        teller = Teller(self.reactor, self.progress, begin.size)
+        try:
+            while load := self._next_load(channel, belt, reading):
+                channel.send(Kind.DATA, *load)
+                teller.add(sum(map(len, load)))
+                channel.pause(self.pace.wait(teller.done, teller.seconds))
+            channel.wait_for(reading.is_done)
         finally:
-            channel.finish()
-            await self.threads.run(stream.close)
+            belt.drop()
+        teller.say()
+        return reading.result()
 
-    async def _pass_on(
-        self, channel: Channel, begin: Begin, stream: IOutgoing
-    ) -> Whole:
-        """Send all parts, reading ahead by one. Raises what the target says."""
-        started, done, checksum = self.clock.seconds(), 0, hashlib.sha256()
+    @staticmethod
+    def _next_load(
+        channel: Channel, belt: Belt, reading: Work[Whole]
+    ) -> tuple[Part, ...]:
+        """Give what is to be sent next; nothing at the end."""
+        channel.wait_for(lambda: belt.has_more() or reading.is_done())
+        if channel.heard_more:
+            raise Interrupted
+        if not belt.has_more():
+            _ = reading.result()  # it raised: it had not ended the belt
+        return belt.take()
 
-        def read() -> bytes:
-            part: bytes = stream.read(LONGEST_DATA)
-            checksum.update(part)
-            return part
 
-        part = await self.threads.run(read)
-        while part:
-            if channel.heard_more:
-                _ = _expect(Kind.READY, await channel.receive())
-                raise Garbage("it said READY again")
-            await channel.send(Kind.DATA, part)
-            done += len(part)
-            seconds = self.clock.seconds() - started
-            self.progress(Progress(done, begin.size, seconds))
-            if wait := self.pace.wait(done, seconds):
-                await deferLater(self.clock, wait)
-            part = await self.threads.run(read)
-        return Whole(done, checksum.hexdigest())
+def _read_ahead(stream: IOutgoing, belt: Belt) -> Whole:
+    """Read all of a stream onto the belt."""
+    checksum, size = hashlib.sha256(), 0
+    load: list[bytes] = []
+    weight = 0
+    while part := stream.read(LONGEST_DATA - weight):
+        checksum.update(part)
+        load.append(part)
+        weight += len(part)
+        if weight >= LOAD:
+            belt.put(*load)
+            load, size, weight = [], size + weight, 0
+    if load:
+        belt.put(*load)
+    belt.end()
+    return Whole(size + weight, checksum.hexdigest())
+
+
+def _open(channel: Channel, offer: Offer) -> SnapshotID | None:
+    channel.say(Kind.OFFER, offer)
+    return understand(Have, _expect(Kind.HAVE, channel.receive())).since
+
+
+def _ask(channel: Channel) -> Held | TargetRefused:
+    channel.send(Kind.ASK)
+    try:
+        return understand(Held, _expect(Kind.HELD, channel.receive()))
+    except TargetRefused as error:
+        return error
 
 
 def _check_confirmed(begin: Begin, frame: Frame) -> None:

@@ -105,6 +105,12 @@ class Agents:
     be unmounted this moment. It counts as mounted again when the node has confirmed
     all that it was told; also where the connection was lost between.
 
+    Note [Witnesses]: what a silent node leases nobody else is told of, so that no
+    agent finds out what the backend says of that node's machine. Whoever is refused a
+    lease because of it makes its own node a witness: its agent is told of the dataset
+    until the lease ends or its node is back, does nothing but look where the volume
+    is, and looks anew each time somebody is refused.
+
     Note [Standing down]: a node that comes back in a life that was marked dead is told
     one thing, to let go of everything. When it confirms, upkeep takes the mark off, and
     it is told all that is wanted of it.
@@ -116,12 +122,33 @@ class Agents:
         self._observations = operations.observations
         self._clock = clock
         self._told: dict[NodeID, Told] = {}
+        self._witnesses: dict[DatasetID, set[NodeID]] = {}
         operations.listen(self)
 
     def connection_of(self, node: NodeID) -> AgentConnection | None:
         """The live connection of the node's dataset agent, if there is one."""
         told = self._told.get(node)
         return None if told is None else told.connection
+
+    def look(self, node: NodeID, dataset: DatasetID) -> None:
+        """Let a node say where the volume is of which it was refused a lease.
+
+        Only if a silent node has that; see Note [Witnesses].
+        """
+        lease = self._operations.configuration.leases.get(dataset)
+        if lease is None or self.connection_of(node) is None:
+            return
+        if lease.node != node and self.connection_of(lease.node) is None:
+            self._witnesses.setdefault(dataset, set()).add(node)
+            self._of(node).dirty.add(dataset)
+            self._tell(node)
+
+    def _dismiss(self, datasets: Iterable[DatasetID]) -> None:
+        """Tell the witnesses that they need not look any more."""
+        for dataset in datasets:
+            for node in self._witnesses.pop(dataset, ()):
+                self._of(node).dirty.add(dataset)
+                self._tell(node)
 
     def connected(self, connection: AgentConnection, boot: str, number: int) -> None:
         """An agent was accepted; (`boot`, `number`) is the slice it says it has."""
@@ -139,6 +166,10 @@ class Agents:
         with self._telling_of_holders(self._observations.reported_by(node)):
             touched = self._observations.connected(connection.identity, self._now())
         self._operations.heard_of(touched, (node,))
+        leases = self._operations.configuration.leases
+        self._dismiss(
+            [d for d in self._witnesses if d in leases and leases[d].node == node]
+        )
         self._tell(node)
 
     def disconnected(self, connection: AgentConnection) -> None:
@@ -229,6 +260,7 @@ class Agents:
             self._marked(edit)
         for node in {node for node, _ in touched}:
             self._tell(node)
+        self._dismiss(set(self._witnesses).difference(configuration.leases))
         if known:
             for node, fact in tuple(self._observations.elsewhere()):
                 self._of(node).dirty.add(fact.dataset)
@@ -375,11 +407,12 @@ class Agents:
 
     def _assignment(self, node: NodeID, dataset: DatasetID) -> Assignment | None:
         observed = self._observations.facts(dataset).get(node)
+        looks = (node,) if node in self._witnesses.get(dataset, ()) else ()
         return assignment(
             self._operations.configuration,
             node,
             dataset,
-            self._observations.held_by(dataset),
+            (*self._observations.held_by(dataset), *looks),
             self._dead(node, dataset),
             None if observed is None else observed.fact,
         )

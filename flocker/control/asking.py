@@ -3,7 +3,7 @@
 One agent answers for a backend; whose turn it is does not matter, for all see the same.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import islice
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from flocker.control.agents import ConnectionGone
 from flocker.control.operations import Operations
 from flocker.model.cluster import Volume
 from flocker.model.errors import FlockerError
-from flocker.model.ids import BackendName, NodeID
+from flocker.model.ids import BackendName, DatasetID, NodeID
 
 
 class Lister(Protocol):
@@ -26,8 +26,15 @@ class Lister(Protocol):
         """
 
 
-ConnectionOf = Callable[[NodeID], Lister | None]
-"""Gives the live connection of a node's dataset agent, if there is one."""
+class Reachable(Protocol):
+    """The agents, as far as users' requests reach them."""
+
+    def connection_of(self, node: NodeID) -> Lister | None:
+        """Give the live connection of a node's dataset agent, if there is one."""
+
+    def look(self, node: NodeID, dataset: DatasetID) -> None:
+        """Let a node say where a volume is, if a silent node leases it."""
+
 
 TRIES = 3
 """Agents that are asked one after the other, until one answers."""
@@ -45,8 +52,14 @@ class BackendUnanswered(FlockerError):
         return f"the volumes of backend {self.backend} cannot be listed: {self.why}"
 
 
-def nobody(_: NodeID) -> None:
-    """Reach no agent (`ConnectionOf`)."""
+class Nobody:
+    """Reach no agent (`Reachable`)."""
+
+    def connection_of(self, node: NodeID) -> None:
+        """There is none."""
+
+    def look(self, node: NodeID, dataset: DatasetID) -> None:
+        """Nobody looks."""
 
 
 class Asking:
@@ -55,10 +68,10 @@ class Asking:
     def __init__(
         self,
         operations: Operations,
-        connection_of: ConnectionOf,
+        agents: Reachable,
     ) -> None:
         self._operations = operations
-        self._connection_of = connection_of
+        self._agents = agents
 
     def backends(self) -> Iterable[BackendName]:
         """Name all backends that nodes have or datasets want."""
@@ -82,6 +95,6 @@ class Asking:
     def _connections(self, backend: BackendName) -> Iterable[Lister]:
         for node, sight in sorted(self._operations.observations.nodes.items()):
             if any(each.name == backend for each in sight.identity.backends):
-                connection = self._connection_of(node)
+                connection = self._agents.connection_of(node)
                 if connection is not None:
                     yield connection

@@ -98,7 +98,7 @@ async def _serve(
         events,
         World(reactor, clock.seconds),
         store_id=store.store_id,
-        connection_of=agents.connection_of,
+        agents=agents,
         version=__version__,
     )
     rest_port = await listen(

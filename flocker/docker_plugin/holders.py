@@ -7,38 +7,19 @@ a number. The multiset of mounts is thus kept in control's store, and a plugin t
 killed knows it again.
 """
 
-import re
 from collections.abc import Collection, Iterable
 from hashlib import sha256
 from urllib.parse import quote
 
 from attrs import frozen
 
+from flocker.model.holders import Mount
 from flocker.model.ids import DatasetID, Era, NodeID
 
-PREFIX = "docker:"
 LONGEST_ID = 128
 """Characters of an id; Docker's have 64."""
 LONGEST_CONTAINER = 100
 """Characters of a container's name that are kept."""
-
-_HOLDER = re.compile(r"docker:(?P<id>[^# ]*)(#(?P<number>[0-9]+))?( (?P<who>.*))?")
-
-
-@frozen
-class Mount:
-    """One mount that Docker was answered; `number` counts those of the same id."""
-
-    id: str
-    number: int = 1
-    container: str | None = None
-
-    @property
-    def holder(self) -> str:
-        """The name under which it holds the lease."""
-        number = "" if self.number == 1 else f"#{self.number}"
-        container = "" if self.container is None else f" {self.container}"
-        return f"{PREFIX}{self.id}{number}{container}"
 
 
 @frozen
@@ -64,20 +45,12 @@ def mount_id(text: str) -> str:
     return plain if len(plain) <= LONGEST_ID else sha256(text.encode()).hexdigest()
 
 
-def read(holder: str) -> Mount | None:
-    """Understand the name of a holder; None if it is not a mount of Docker's."""
-    match = _HOLDER.fullmatch(holder)
-    if match is None:
-        return None
-    return Mount(match["id"], int(match["number"] or 1), match["who"])
-
-
 def another(held: Collection[Mount], given: str, container: str | None) -> Mount:
     """Give the next mount of the id Docker has `given`, beside those that are held."""
     wanted = mount_id(given)
     taken = {mount.number for mount in held if mount.id == wanted}
     number = next(n for n in range(1, len(taken) + 2) if n not in taken)
-    name = None if container is None else _plain(container)
+    name = None if container is None else as_kept(container)
     return Mount(wanted, number, name)
 
 
@@ -88,15 +61,6 @@ def last_of(held: Iterable[Mount], given: str) -> Mount | None:
     return max(found, key=lambda mount: mount.number, default=None)
 
 
-def describe(holder: str) -> str:
-    """Name a holder for people."""
-    mount = read(holder)
-    if mount is None:
-        return holder
-    if mount.container is None:
-        return f"a container (mount {mount.id[:12]})"
-    return f"container {mount.container}"
-
-
-def _plain(container: str) -> str:
+def as_kept(container: str) -> str:
+    """Give a container's name as it stands in that of a holder."""
     return " ".join(container.split())[:LONGEST_CONTAINER]

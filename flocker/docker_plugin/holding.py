@@ -15,9 +15,10 @@ from twisted.internet.task import deferLater
 
 from flocker.client.interface import IFlockerClient, NewLease, RequestRefused
 from flocker.docker_plugin.catalogue import CONTROL_WITHIN
-from flocker.docker_plugin.holders import Held, Here, Mount, another, last_of, read
+from flocker.docker_plugin.holders import Held, Here, another, last_of
 from flocker.docker_plugin.patience import patiently
 from flocker.model.errors import FlockerError
+from flocker.model.holders import Mount, read
 from flocker.model.ids import DatasetID
 from flocker.runtime.logging import message
 

@@ -32,6 +32,8 @@ LOOK_AGAIN = 0.5
 """Seconds between two looks while no events come."""
 LOOK_ANYWAY = 10.0
 """Seconds between two looks while events come."""
+BACKEND_WITHIN = 3.0
+"""Seconds in which a lease of a silent node may end: control has its backend asked."""
 TRIES = 3
 """How often a lease is asked for that was held, and was held no more on a look."""
 
@@ -103,6 +105,7 @@ class Mounting:
 
     async def _take(self, wanted: Wanted) -> Held:
         volume, left = (wanted.dataset, wanted.name), TRIES
+        patient = True
         while True:
             try:
                 return await self._holding.take(
@@ -115,10 +118,31 @@ class Mounting:
                     self._client, wanted.name, wanted.dataset, wanted.here.node
                 )
                 if user is not None:
-                    raise user from error
+                    if not (patient and user.is_silent):
+                        raise user from error
+                    if not await self._ends(wanted.dataset):
+                        raise user from error
+                    patient = False
                 left -= 1
                 if not left:
                     raise NotMounted(wanted.name, error.description) from error
+
+    async def _ends(self, dataset: DatasetID) -> bool:
+        """Wait for the end of a silent node's lease; say whether it came.
+
+        If its backend knows that the machine is off, control marks the node dead.
+        """
+        bell = self._bells.hang(dataset)
+        try:
+            until = self._clock.seconds() + BACKEND_WITHIN
+            while (left := until - self._clock.seconds()) > 0:
+                _ = await bell.rings_within(min(left, LOOK_AGAIN))
+                seen = await self._client.dataset(dataset)
+                if seen.lease is None:
+                    return True
+        finally:
+            self._bells.take_down(bell)
+        return False
 
     async def _arrive(self, wanted: Wanted, bell: Bell) -> str:
         moved = False

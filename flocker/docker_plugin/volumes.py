@@ -9,11 +9,11 @@ from datetime import datetime
 from attrs import frozen
 
 from flocker.client.interface import Configured
-from flocker.docker_plugin.holders import describe
 from flocker.docker_plugin.options import CREATED, NAME, PROFILE, on_remove
 from flocker.model.cluster import Phase
 from flocker.model.datasets import Mounting
 from flocker.model.errors import FlockerError
+from flocker.model.holders import describe, describe_all
 from flocker.model.ids import DatasetID, NodeID
 from flocker.model.sizes import humanize
 from flocker.wire.answers import (
@@ -47,13 +47,18 @@ class InUse(FlockerError):
     lease: LeaseAnswer
     node: NodeAnswer | None
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether that node is not heard; nobody knows then what it does."""
+        return self.node is not None and not self.node.connected
+
     def words(self) -> str:
         """Name the node, who uses it there, and the way out where that is silent."""
         uuid = self.lease.node_uuid
         where = f"{uuid}" if self.node is None else f"{self.node.host} ({uuid})"
-        who = ", ".join(describe(each.holder) for each in self.lease.holders)
+        who = describe_all(each.holder for each in self.lease.holders)
         used = f"volume {self.name} is in use on node {where} by {who}"
-        if self.node is None or self.node.connected:
+        if self.node is None or not self.is_silent:
             return used
         return (
             f"{used}, and that node is not connected since {self.node.since}: bring it"
@@ -180,7 +185,7 @@ def status(
         "filesystem": seen.filesystem,
         "node": None if seen.node is None else host(seen.node),
         "leased to": None if lease is None else host(lease.node_uuid),
-        "used by": [describe(holder.holder) for holder in holders],
+        "used by": list(dict.fromkeys(describe(each.holder) for each in holders)),
         "cause": None if seen.cause is None else _cause(seen.cause),
         "profile": seen.metadata.get(PROFILE),
         "on_remove": on_remove(seen.metadata).value,

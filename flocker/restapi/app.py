@@ -23,7 +23,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 from werkzeug import exceptions
 
-from flocker.control.asking import Asking, ConnectionOf, nobody
+from flocker.control.asking import Asking, Nobody, Reachable
 from flocker.control.events import Events
 from flocker.control.operations import Operations
 from flocker.model.errors import FlockerError
@@ -72,11 +72,11 @@ def app_resource(
     world: World,
     *,
     store_id: UUID,
-    connection_of: ConnectionOf = nobody,
+    agents: Reachable | None = None,
     version: str,
 ) -> IResource:
     """Give the resource to serve."""
-    now = world.now
+    now, agents = world.now, agents or Nobody()
     service = Service(operations, store_id)
     app = Klein()
     # A path is served as it is written: no redirects, no other spelling of slashes.
@@ -89,12 +89,12 @@ def app_resource(
         Metrics(events, operations.observations),
         Datasets(service, now, world.new_id),
         EventStreams(events, world.clock),
-        Leases(service, now),
+        Leases(service, now, agents),
         Moves(now),
         NodeRegistry(service, now),
         Nodes(service, now),
         Statuses(service, now),
-        Volumes(service, now, Asking(operations, connection_of)),
+        Volumes(service, now, Asking(operations, agents)),
     ):
         exact |= serve(app, service, room)
     app.handle_errors(_answer_unrouted)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from uuid import UUID
 
 from flocker.control import leases
-from flocker.control.leases import LeaseNotFound
+from flocker.control.asking import Reachable
+from flocker.control.leases import LeaseHeld, LeaseNotFound
 from flocker.model.changes import Change
 from flocker.model.configuration import Configuration
 from flocker.model.ids import DatasetID, Era, NodeID
@@ -24,9 +25,12 @@ ACQUIRE = load("leases", "acquire_lease")
 class Leases:
     """The endpoints about leases."""
 
-    def __init__(self, service: Service, now: Callable[[], float]) -> None:
+    def __init__(
+        self, service: Service, now: Callable[[], float], agents: Reachable
+    ) -> None:
         self._service = service
         self._now = now
+        self._agents = agents
 
     @endpoint("GET", "/v1/configuration/leases", {200: "leases"})
     async def list_leases(self, call: Call) -> Answer:
@@ -42,7 +46,10 @@ class Leases:
         body=ACQUIRE,
     )
     async def acquire(self, call: Call) -> Answer:
-        """Acquire a lease, join its holders, or replace one's own time in it."""
+        """Acquire a lease, join its holders, or replace one's own time in it.
+
+        Who is refused because of a silent node has the backend asked about that one.
+        """
         dataset = DatasetID(UUID(call.body["dataset_id"]))
         node = NodeID(UUID(call.body["node_uuid"]))
         seconds = call.body["expires"]
@@ -61,7 +68,11 @@ class Leases:
             ]
             return leases.acquire(configuration, dataset, node, holder)
 
-        configuration = await call.change(decide)
+        try:
+            configuration = await call.change(decide)
+        except LeaseHeld:
+            self._agents.look(node, dataset)
+            raise
         code = 200 if known else 201
         return answer(code, lease(configuration.leases[dataset], now))
 

@@ -210,6 +210,21 @@ def test_reboot(cluster: LiveCluster) -> None:
     two.unmount("rebooted", "m2")
 
 
+def test_switched_off(cluster: LiveCluster) -> None:
+    """What a machine used that its backend knows to be off is mounted elsewhere."""
+    one, two = plugin(cluster, ONE), plugin(cluster, TWO)
+    one.create("unplugged")
+    path = one.mount("unplugged", an_id())
+    cluster.write(ONE, path / "kept", "yes")
+    cluster.kill(ONE)
+    until(lambda: not cluster_sees(cluster, ONE), "control to miss the node", 60.0)
+    path = two.mount("unplugged", "m2")
+    assert cluster.read(TWO, path / "kept") == "yes"
+    two.unmount("unplugged", "m2")
+    cluster.start(ONE)
+    cluster.await_connected()
+
+
 def test_dead_node(cluster: LiveCluster) -> None:
     """A dead node's volume is refused with the command that frees it, and freed so."""
     one, two = plugin(cluster, ONE), plugin(cluster, TWO)

@@ -141,6 +141,46 @@ def test_machine_is_off() -> None:
     assert world.status(dataset).phase is Phase.MOUNTED
 
 
+@pytest.mark.parametrize("mount", Mounting)
+def test_refused_because_of_a_machine_that_is_off(mount: Mounting) -> None:
+    """Who is refused what a machine leases that is off makes its backend be asked."""
+    world = started()
+    one, two = world.machines
+    dataset = world.create(one, mount=mount)
+    world.lease(dataset, one)
+    world.settle()
+    world.write()
+    one.power_off()
+    world.advance(30.0)
+    with pytest.raises(LeaseHeld):
+        world.lease(dataset, two)
+    assert world.control is not None
+    world.control.agents.look(two.node, dataset)
+    world.advance(2.0)
+    world.lease(dataset, two)
+    if mount is Mounting.ALWAYS:
+        world.move(dataset, two)
+    world.advance(10.0)
+    assert world.mounted_at(dataset) == ["i-2"]
+
+
+def test_refused_because_of_a_machine_that_is_cut_off() -> None:
+    """What only does not hear control is not off: it keeps what it leases."""
+    world = started()
+    one, two = world.machines
+    dataset = world.create(one, mount=Mounting.ON_USE)
+    world.lease(dataset, one)
+    world.settle()
+    one.partition()
+    world.advance(30.0)
+    assert world.control is not None
+    world.control.agents.look(two.node, dataset)
+    world.advance(300.0)
+    with pytest.raises(LeaseHeld):
+        world.lease(dataset, two)
+    assert world.mounted_at(dataset) == ["i-1"]
+
+
 def test_on_use_waits() -> None:
     """Nobody does anything for what is mounted on use until it is leased."""
     world = started()

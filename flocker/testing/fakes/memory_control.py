@@ -29,7 +29,7 @@ from flocker.control.operations import Operations, Timing
 from flocker.model.cluster import AgentIdentity, BackendReport, Fact, Role, Volume
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND
-from flocker.model.ids import Era, NodeID, ProcessID
+from flocker.model.ids import Era, InstanceID, NodeID, ProcessID
 from flocker.restapi.app import World, app_resource
 from flocker.testing.fakes.memory_lister import MemoryListers
 from flocker.testing.fakes.stores import MemoryStore
@@ -70,13 +70,13 @@ class MemoryControl:
         self.has_events = True
         self.silent = False
         self.acts: dict[bytes, Callable[[], None]] = {}
-        self._listers = MemoryListers()
+        self.listers = MemoryListers()
         resource = app_resource(
             self.operations,
             self.events,
             World(self.clock, self.clock.seconds),
             store_id=UUID(int=1),
-            connection_of=self._listers.of,
+            agents=self.listers,
             version=__version__,
         )
         self._agent = _traversing(resource)
@@ -89,8 +89,17 @@ class MemoryControl:
         """Give a way here, for a client that has several."""
         return Route(where, _Reaching(self, self._agent), lambda _error: None)
 
-    def connected(self, node: NodeID, host: str, era: Era | None = None) -> None:
-        """A node's agent has connected, in another life unless that is given."""
+    def connected(
+        self,
+        node: NodeID,
+        host: str,
+        era: Era | None = None,
+        instance: InstanceID | None = None,
+    ) -> None:
+        """A node's agent has connected, in another life unless that is given.
+
+        Its backend calls the machine `instance`, if that is known.
+        """
         identity = AgentIdentity(
             node=node,
             role=Role.DATASET,
@@ -98,7 +107,7 @@ class MemoryControl:
             process=ProcessID(uuid4()),
             host=host,
             version=__version__,
-            backends=(BackendReport(DEFAULT_BACKEND, "memory", "block"),),
+            backends=(BackendReport(DEFAULT_BACKEND, "memory", "block", instance),),
         )
         touched = self.observations.connected(identity, self.clock.seconds())
         self.operations.heard_of(touched, (node,))
@@ -126,7 +135,7 @@ class MemoryControl:
 
     def lists(self, node: NodeID, *volumes: Volume) -> None:
         """A node's backends list these volumes, if somebody asks."""
-        self._listers.lists(node, *volumes)
+        self.listers.lists(node, *volumes)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` while time goes by; raises `NeverDone`, and what it raises."""

@@ -3,7 +3,7 @@
 from attrs import define, field
 
 from flocker.model.cluster import Volume
-from flocker.model.ids import BackendName, NodeID
+from flocker.model.ids import BackendName, DatasetID, NodeID
 
 
 @define(eq=False)
@@ -22,10 +22,16 @@ class MemoryListers:
     """The agents of a cluster that are there, by node."""
 
     listers: dict[NodeID, MemoryLister] = field(factory=dict)
+    looked: list[tuple[NodeID, DatasetID]] = field(factory=list)
+    """Who was asked to look where the volume of a dataset is."""
 
-    def of(self, node: NodeID) -> MemoryLister | None:
-        """Give a node's agent (`flocker.control.asking.ConnectionOf`)."""
+    def connection_of(self, node: NodeID) -> MemoryLister | None:
+        """Give a node's agent (`flocker.control.asking.Reachable`)."""
         return self.listers.get(node)
+
+    def look(self, node: NodeID, dataset: DatasetID) -> None:
+        """Note that somebody should look (`flocker.control.asking.Reachable`)."""
+        self.looked.append((node, dataset))
 
     def lists(self, node: NodeID, *volumes: Volume) -> None:
         """From now on, this is all that the node's backends list."""

@@ -37,7 +37,7 @@ from flocker.model.cluster import (
 )
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND, Mounting
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import DatasetID, InstanceID, NodeID
 from flocker.model.leases import USER, Holder
 from flocker.model.pools import (
     Buried,
@@ -636,6 +636,65 @@ def test_sure_is_told(control):
     control.observations.watch(Seeing(seen))
     here.take()
     assert seen == [dataset_id(1)]
+
+
+# --- witnesses ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def leased_to_silent(control):
+    """A dataset that is mounted on use, leased to `HERE`, which is silent."""
+    here, there = control.node(1), control.node(2)
+    control.create(1, on=1, mount=Mounting.ON_USE)
+    control.lease(1, HERE)
+    control.cut(here)
+    assert there.slice == {}
+    return there
+
+
+def test_witness(control, leased_to_silent):
+    """Who was refused what a silent node leases looks where that is, each time."""
+    there = leased_to_silent
+    for times in (1, 2):
+        before = len(there.sent)
+        control.agents.look(THERE, dataset_id(1))
+        assert there.slice.keys() == {dataset_id(1)}, times
+        assert len(there.sent) == before + 1
+
+
+def test_witness_finds_it_off(control, leased_to_silent):
+    """The backend's word that the node is off ends its lease, and the looking."""
+    there = leased_to_silent
+    control.agents.look(THERE, dataset_id(1))
+    control.clock.advance(1.0)
+    off = a_fact(1, Condition.ON_DEAD_NODE, Want.AWAY)
+    control.say(there, evolve(off, instance=InstanceID("i-1"), off=True))
+    known = control.operations.configuration
+    assert (known.nodes[HERE].is_dead, dict(known.leases)) == (True, {})
+    assert there.slice == {}
+
+
+@pytest.mark.parametrize("how", ["released", "back", "looks"])
+def test_witness_is_dismissed(control, leased_to_silent, how):
+    """When the lease has ended, or its node is back, nobody else need look."""
+    there = leased_to_silent
+    control.agents.look(THERE, dataset_id(1))
+    if how == "released":
+        control.unlease(1)
+    else:
+        control.node(1)
+    if how == "looks":
+        control.agents.look(THERE, dataset_id(1))
+    assert there.slice == {}
+
+
+def test_no_witness(control, leased_to_silent):
+    """Nobody looks for a node that is silent itself, or for what is not leased."""
+    control.agents.look(FAR, dataset_id(1))
+    control.agents.look(HERE, dataset_id(1))
+    control.agents.look(THERE, dataset_id(2))
+    assert leased_to_silent.slice == {}
+    assert control.node(3).slice == {}
 
 
 # --- reports -----------------------------------------------------------------------

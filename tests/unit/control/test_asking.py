@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from flocker.control.agents import ConnectionGone
-from flocker.control.asking import TRIES, Asking, BackendUnanswered, nobody
+from flocker.control.asking import TRIES, Asking, BackendUnanswered, Nobody
 from flocker.control.datasets import NewDataset, create
 from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
@@ -77,7 +77,13 @@ class Cluster:
             clock,
             Timing(clock.seconds),
         )
-        self.asking = Asking(operations, self.agents.get)
+        self.asking = Asking(operations, self)
+
+    def connection_of(self, node: NodeID) -> Agent | None:
+        return self.agents.get(node)
+
+    def look(self, node: NodeID, dataset: DatasetID) -> None:
+        raise AssertionError
 
     def volumes(self, backend: BackendName = FAST) -> tuple[Volume, ...]:
         found: list = []
@@ -124,4 +130,5 @@ def test_backends() -> None:
 
 def test_nobody() -> None:
     """Where there are no agents, none is reached."""
-    assert nobody(a_node(1)) is None
+    assert Nobody().connection_of(a_node(1)) is None
+    assert Nobody().look(a_node(1), DatasetID(UUID(int=9))) is None

@@ -5,13 +5,11 @@ from hypothesis import strategies as st
 
 from flocker.docker_plugin.holders import (
     LONGEST_CONTAINER,
-    Mount,
     another,
-    describe,
     last_of,
     mount_id,
-    read,
 )
+from flocker.model.holders import Mount, read
 
 ID = "9194" * 16
 
@@ -71,10 +69,3 @@ def test_long_container() -> None:
     """Of a container's name only so much is kept as a holder can have."""
     mount = another([], ID, "x" * 1000)
     assert mount.container == "x" * LONGEST_CONTAINER
-
-
-def test_describe() -> None:
-    """People read of containers; of others what they call themselves."""
-    assert describe("docker:9194f web") == "container web"
-    assert describe("docker:91941483bfd473181e23") == "a container (mount 91941483bfd4)"
-    assert describe("backup") == "backup"

@@ -11,7 +11,8 @@ from flocker.docker_plugin.plugin import NotHere
 from flocker.docker_plugin.startup import NodeNotKnown
 from flocker.docker_plugin.volumes import InUse, NoSuchVolume
 from flocker.model.cluster import Cause, Condition, Fact, Phase, Want
-from flocker.model.ids import Era
+from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.model.ids import Era, InstanceID
 from tests.unit.docker_plugin.conftest import DATASET, NODE, OTHER, Rig, of
 
 
@@ -67,7 +68,7 @@ def test_get(rig: Rig, volume: Path) -> None:
     assert (told["Name"], told["Mountpoint"]) == ("pg", str(volume))
     assert told["CreatedAt"] == "2026-11-28T00:00:00+00:00"
     assert told["Status"]["node"] == "10.0.0.1"
-    assert told["Status"]["used by"] == ["a container (mount m1)"]
+    assert told["Status"]["used by"] == ["a container (docker mount m1)"]
 
 
 def test_only_mounts_are_shown(rig: Rig, volume: Path) -> None:
@@ -151,9 +152,35 @@ def test_in_use_elsewhere(rig: Rig, volume: Path) -> None:
     with pytest.raises(InUse) as raised:
         rig.call("mount", Name="pg", ID="m1")
     assert str(raised.value) == (
-        f"volume pg is in use on node 10.0.0.2 ({OTHER}) by container db"
+        f"volume pg is in use on node 10.0.0.2 ({OTHER}) by container db (docker)"
     )
     assert rig.holders() == ("docker:m9 db",)
+
+
+def test_in_use_on_a_silent_node(rig: Rig, volume: Path) -> None:
+    """What a silent node uses is refused, unless it proves to be off in a moment."""
+    lease = NewLease(DATASET, OTHER, "docker:m9 db")
+    rig.control.run(rig.control.client().acquire(lease))
+    rig.control.connected(OTHER, "10.0.0.2", instance=InstanceID("i-2"))
+    rig.control.disconnected(OTHER)
+    with pytest.raises(InUse, match=f"flockerctl node dead {OTHER}"):
+        rig.call("mount", Name="pg", ID="m1")
+    assert rig.control.listers.looked == [(NODE, DATASET)]
+    mounting = rig.begin("mount", Name="pg", ID="m1")
+    rig.passes(1.0)
+    off = Fact(
+        DATASET,
+        Want.AWAY,
+        Condition.ON_DEAD_NODE,
+        backend=DEFAULT_BACKEND,
+        instance=InstanceID("i-2"),
+        off=True,
+    )
+    rig.control.says(NODE, off)
+    rig.passes(0.5)
+    assert rig.holders() == ("docker:m1",)
+    rig.mounted()
+    assert rig.wait(mounting) == {"Mountpoint": str(volume)}
 
 
 def test_failed_mount_gives_back(rig: Rig) -> None:

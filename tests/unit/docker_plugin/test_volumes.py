@@ -137,10 +137,10 @@ def test_choose() -> None:
 def test_in_use() -> None:
     """Who uses a volume is named, with the node."""
     assert str(InUse("pg", LEASE, ALONE)) == (
-        f"volume pg is in use on node 10.0.0.2 ({OTHER}) by container web"
+        f"volume pg is in use on node 10.0.0.2 ({OTHER}) by container web (docker)"
     )
     assert str(InUse("pg", LEASE, None)) == (
-        f"volume pg is in use on node {OTHER} by container web"
+        f"volume pg is in use on node {OTHER} by container web (docker)"
     )
 
 
@@ -170,7 +170,7 @@ def test_status() -> None:
         "filesystem": "ext4",
         "node": "10.0.0.1",
         "leased to": "10.0.0.2",
-        "used by": ["container web"],
+        "used by": ["container web (docker)"],
         "cause": "it is used by postgres (pid 512) (to release it: stop it)",
         "on_remove": "keep",
     }

@@ -129,7 +129,7 @@ class Api:
                 ),
             ),
             store_id=STORE,
-            connection_of=self.listers.of,
+            agents=self.listers,
             version="2.0.0.test",
         )
         self.treq = StubTreq(self.resource)

@@ -5,6 +5,8 @@ from uuid import UUID
 
 import pytest
 
+from flocker.model.ids import DatasetID, NodeID
+
 A = "5d7a0000-0000-4000-8000-00000000000a"
 B = "5d7a0000-0000-4000-8000-00000000000b"
 HELD = "11c50000-0000-4000-8000-00000000abcd"
@@ -36,6 +38,15 @@ def some(api):
     """A control service where A leases a dataset that nobody created."""
     assert api.post(LEASES, wish(HELD)).code == 201
     return api
+
+
+def test_refused(some):
+    """Who is refused has the backend asked about who has it; see witnesses."""
+    dataset, node = DatasetID(UUID(HELD)), NodeID(UUID(B))
+    assert some.post(LEASES, wish(HELD)).code == 200
+    assert some.listers.looked == []
+    assert some.post(LEASES, wish(HELD, B)).code == 409
+    assert some.listers.looked == [(node, dataset)]
 
 
 RESULTS = [

@@ -6,7 +6,7 @@ Called by `flocker.cli.flockerctl` through `Session.perform`.
 from collections.abc import Callable, Mapping
 from uuid import uuid4
 
-from attrs import frozen
+from attrs import evolve, frozen
 from pyrsistent import PMap
 from twisted.internet.defer import CancelledError
 
@@ -33,6 +33,7 @@ from flocker.client.waiting import (
     wait,
 )
 from flocker.model.errors import FlockerError
+from flocker.model.holders import describe_all
 from flocker.model.ids import BackendName, DatasetID, NodeID
 from flocker.model.sizes import humanize
 from flocker.wire.answers import ConfiguredAnswer, DatasetAnswer, NodeAnswer
@@ -192,11 +193,35 @@ async def move(work: Work, text: str, to: str, after: After) -> None:
     nodes = by_id(await work.client.nodes())
     node = choose_node(to, nodes.values()).uuid
     found = choose_dataset(text, await work.client.datasets())
-    _ = await work.client.move(found.dataset_id, node)
-    sentence = f"Moving dataset {found.dataset_id} to node {name_node(node, nodes)}."
-    await _follow(
-        work, _Change(found.dataset_id, sentence, Mounted(node), nodes), after
-    )
+    dataset, where = found.dataset_id, name_node(node, nodes)
+    _ = await work.client.move(dataset, node)
+    sentence = f"Moving dataset {dataset} to node {where}."
+    if found.mount == ON_USE and not _travels(found, nodes[node]):
+        used = await _used(work, dataset, nodes)
+        sentence = (
+            f"Dataset {dataset} is mounted where it is used: it comes to node {where}"
+            f" when it is used there, and not before.{used}"
+        )
+        after = evolve(after, within=None)
+    await _follow(work, _Change(dataset, sentence, Mounted(node), nodes), after)
+
+
+def _travels(dataset: DatasetAnswer, to: NodeAnswer) -> bool:
+    """Say whether its data are on a node's own disks, and so are copied when it moves.
+
+    What is on block storage is only attached.
+    """
+    kinds = {each.kind for each in to.backends if each.name == dataset.backend}
+    return "pool" in kinds
+
+
+async def _used(work: Work, dataset: DatasetID, nodes: Nodes) -> str:
+    lease = (await work.client.dataset(dataset)).lease
+    if lease is None:
+        return ""
+    by = describe_all(each.holder for each in lease.holders) or "somebody"
+    where = name_node(lease.node_uuid, nodes)
+    return f" Now it is used on node {where} by {by}, and stays there until that ends."
 
 
 async def destroy(work: Work, text: str, after: After) -> None:

@@ -6,6 +6,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from flocker.model.errors import FlockerError
+from flocker.model.holders import describe
 from flocker.wire.answers import (
     DatasetAnswer,
     LeaseAnswer,
@@ -103,6 +104,18 @@ def choose_lease(
         if _begins(str(lease.dataset_id), text) or lease.dataset_id in named
     ]
     return _the_one("lease", text, fitting, [str(each.dataset_id) for each in fitting])
+
+
+def choose_holder(text: str, lease: LeaseAnswer) -> str:
+    """Find the holder that calls itself `text`, or that lists describe so.
+
+    One that there is not is left to the server to refuse. Raises `SeveralFit`.
+    """
+    names = [each.holder for each in lease.holders]
+    fitting = [name for name in names if describe(name) == text]
+    if text in names or not fitting:
+        return text
+    return _the_one("holder", text, fitting, fitting)
 
 
 def choose_volume(

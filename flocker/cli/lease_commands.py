@@ -4,7 +4,12 @@ import click
 
 from flocker.cli.arguments import parse_lifetime, reading
 from flocker.cli.changing import by_id
-from flocker.cli.choosing import choose_dataset, choose_lease, choose_node
+from flocker.cli.choosing import (
+    choose_dataset,
+    choose_holder,
+    choose_lease,
+    choose_node,
+)
 from flocker.cli.explaining import duration, name_node
 from flocker.cli.options import as_json, dataset_option, long_ids, node_option
 from flocker.cli.output import print_json, print_sentence, screen
@@ -12,6 +17,7 @@ from flocker.cli.session import Session, Work, pass_session
 from flocker.cli.tables import LEASE_COLUMNS, Look, lease_rows
 from flocker.cli.terminal import print_table
 from flocker.client.interface import NewLease
+from flocker.model.holders import describe_all
 from flocker.wire.answers import LeaseAnswer
 
 _HOLDER = "Who uses it"
@@ -105,11 +111,12 @@ def lease_release(
     async def release(work: Work) -> None:
         leases = await work.client.leases()
         found = choose_lease(dataset, leases, await work.client.datasets())
-        ended = await work.client.release(found.dataset_id, holder)
+        name = None if holder is None else choose_holder(holder, found)
+        ended = await work.client.release(found.dataset_id, name)
         if json:
             print_json(ended, screen())
             return
-        print_sentence(_released(found, holder), screen())
+        print_sentence(_released(found, name), screen())
 
     session.perform(release)
 
@@ -118,4 +125,5 @@ def _released(lease: LeaseAnswer, holder: str | None) -> str:
     others = [each.holder for each in lease.holders if each.holder != holder]
     if holder is None or not others:
         return f"Dataset {lease.dataset_id} is not leased any more."
-    return f"Dataset {lease.dataset_id} is still leased by {', '.join(sorted(others))}."
+    by = describe_all(sorted(others))
+    return f"Dataset {lease.dataset_id} is still leased by {by}."

@@ -3,7 +3,7 @@
 The words of the columns are those of the first Flocker's tools.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
@@ -12,6 +12,7 @@ from flocker.cli.choosing import SHORT
 from flocker.cli.explaining import ON_USE, QUIET_AFTER, Nodes, duration
 from flocker.cli.output import phase_text
 from flocker.cli.terminal import Column, Style, Text, printable, styled
+from flocker.model.holders import describe
 from flocker.model.ids import NodeID
 from flocker.model.sizes import GIBIBYTE, humanize
 from flocker.wire.answers import (
@@ -51,6 +52,9 @@ HEALTH_COLUMNS = (Column("PART"), Column("STATE", folds=True))
 OK = "ok"
 """What a part of the control service says of itself when all is well."""
 
+BOOKKEEPING = "flocker:docker:"
+"""What the keys of metadata begin with that the Docker plugin keeps for itself."""
+
 _NO_SIZE = "-"
 
 
@@ -84,7 +88,7 @@ def dataset_row(dataset: DatasetAnswer, look: Look) -> list[str | Text]:
     return [
         _id(dataset.dataset_id, long=look.long),
         _size(dataset.size or dataset.maximum_size, human=look.human),
-        write_metadata(dataset.metadata),
+        write_metadata(_for_people(dataset.metadata, long=look.long)),
         phase_text(dataset.phase),
         _server(server, look),
     ]
@@ -97,7 +101,15 @@ def lease_rows(
     where = _id(lease.dataset_id, long=look.long), name or ""
     node = _server(lease.node_uuid, look)
     holders = lease.holders or (HolderAnswer("", lease.expires),)
-    return [[*where, node, each.holder, _until(each.expires)] for each in holders]
+    return [
+        [
+            *where,
+            node,
+            each.holder if look.long else describe(each.holder),
+            _until(each.expires),
+        ]
+        for each in holders
+    ]
 
 
 def volume_columns(*, long: bool) -> Sequence[Column]:
@@ -134,6 +146,15 @@ def refusals(nodes: Iterable[NodeAnswer]) -> list[str]:
         for node in nodes
         if node.refused is not None
     ]
+
+
+def _for_people(metadata: Mapping[str, str], *, long: bool) -> Mapping[str, str]:
+    """Leave out what only the Docker plugin reads, unless all is asked for."""
+    return {
+        key: value
+        for key, value in metadata.items()
+        if long or not key.startswith(BOOKKEEPING)
+    }
 
 
 def _id(identifier: object, *, long: bool) -> str:

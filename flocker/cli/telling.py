@@ -11,6 +11,7 @@ from typing import Any
 from flocker.cli.choosing import SHORT
 from flocker.cli.explaining import Nodes, duration
 from flocker.client.interface import RESET, Event
+from flocker.model.holders import describe_all
 
 KIND_WIDTH = len("configuration")
 """Columns of the longest kind."""
@@ -63,7 +64,7 @@ def _lease(value: Any, known: _Known) -> str:  # noqa: ANN401 - JSON
     dataset, lease = known.dataset(value["dataset_id"]), value["value"]
     if lease is None:
         return f"{dataset} is not leased any more"
-    holders = ", ".join(each["holder"] for each in lease["holders"])
+    holders = describe_all(each["holder"] for each in lease["holders"])
     expires = lease["expires"]
     until = "" if expires is None else f" for {duration(max(0.0, expires))}"
     return (

@@ -13,6 +13,7 @@ from flocker.control.pool_moves import admits_lease
 from flocker.model.changes import Change, LeaseEdit
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
+from flocker.model.holders import describe_all
 from flocker.model.ids import DatasetID, Era, NodeID
 from flocker.model.leases import Holder, Lease
 
@@ -25,7 +26,7 @@ class LeaseHeld(FlockerError):
 
     def words(self) -> str:
         """Name the dataset, the node and the holders."""
-        holders = ", ".join(holder.name for holder in self.lease.holders)
+        holders = describe_all(holder.name for holder in self.lease.holders)
         return (
             f"dataset {self.lease.dataset} is leased to node {self.lease.node}"
             f" by {holders}"

@@ -4,7 +4,7 @@ Looked at when the engine begins to answer, when a container has stopped, and wh
 mount has had its time to be used. While the engine does not answer everything stays.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -20,7 +20,14 @@ from flocker.docker_engine.interface import (
 from flocker.docker_plugin.holders import Held
 from flocker.docker_plugin.holding import Holding
 from flocker.docker_plugin.patience import pauses
-from flocker.docker_plugin.using import SETTLE, next_look, starting, unheld, unused
+from flocker.docker_plugin.using import (
+    SETTLE,
+    gone,
+    next_look,
+    starting,
+    unheld,
+    unused,
+)
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
 from flocker.runtime.logging import message
@@ -137,11 +144,12 @@ class Reconciling:
         if not self._holding.since:
             return
         containers = await self._engine.containers()
-        now = self._clock.seconds()
-        found = unused(self._holding.since, containers, self._driver, now)
-        for held in sorted(found, key=lambda each: each.mount.holder):
+        now, since = self._clock.seconds(), self._holding.since
+        for held in _in_order(unused(since, containers, self._driver, now)):
             if not await self._in_use(held.dataset):
                 await self._end(held)
+        for held in _in_order(gone(since, containers, self._driver, now)):
+            await self._end(held)
 
     async def _end(self, held: Held) -> None:
         message(
@@ -150,6 +158,10 @@ class Reconciling:
             holder=held.mount.holder,
         )
         await self._holding.end(held)
+
+
+def _in_order(found: Iterable[Held]) -> Iterable[Held]:
+    return sorted(found, key=lambda each: each.mount.holder)
 
 
 async def _until_cancelled(work: Awaitable[None]) -> None:

@@ -3,14 +3,20 @@
 Note [What Docker forgets]: a dockerd that is killed unmounts nothing, and after a Mount
 that it gave up no Unmount follows. Its mount ids are not its containers', so a mount
 cannot be matched with a container; a volume can. While any container of the engine may
-use a volume all its mounts stay; when none does, they end, but for those that were
-answered a moment ago: Docker starts a container only when all its volumes are mounted.
+use a volume the volume stays leased; when none does, all its mounts end, but for those
+that were answered a moment ago: Docker starts a container only when all its volumes are
+mounted.
+
+Note [Whose mount]: a mount has the name of its container, where that was clear when it
+was answered. While others use the volume, those end whose containers are gone. A name
+may be wrong: the container was renamed since, or another did not run when one was
+copied from. So as many mounts must be left as containers use the volume; else all stay.
 """
 
 from collections.abc import Iterable, Mapping
 
 from flocker.docker_engine.interface import Container, State
-from flocker.docker_plugin.holders import Held
+from flocker.docker_plugin.holders import Held, as_kept
 
 SETTLE = 30.0
 """Seconds that Docker has to start a container whose volumes are mounted."""
@@ -36,6 +42,37 @@ def unused(
         if container.uses or names & young:
             used |= names
     return frozenset(each for each in held if each.name not in used)
+
+
+def gone(
+    held: Mapping[Held, float],
+    containers: Iterable[Container],
+    driver: str,
+    now: float,
+) -> frozenset[Held]:
+    """Give the mounts of containers that are no more, of volumes that others use.
+
+    See Note [Whose mount].
+    """
+    old = {each: since for each, since in held.items() if since + SETTLE <= now}
+    young = frozenset(each.name for each in held.keys() - old.keys())
+    users: dict[str, set[str]] = {}
+    for container in containers:
+        names = container.of(driver)
+        if container.uses or names & young:
+            for volume in names:
+                users.setdefault(volume, set()).add(as_kept(container.name))
+    found = set()
+    for volume, using in users.items():
+        mounts = [each for each in held if each.name == volume]
+        strangers = [
+            each
+            for each in mounts
+            if each in old and each.mount.container not in {None, *using}
+        ]
+        if len(mounts) - len(strangers) >= len(using):
+            found.update(strangers)
+    return frozenset(found)
 
 
 def next_look(held: Mapping[Held, float], now: float) -> float | None:

@@ -19,6 +19,7 @@ from flocker.model.cluster import (
     Want,
 )
 from flocker.model.datasets import Dataset
+from flocker.model.holders import describe_all
 from flocker.model.ids import NodeID
 from flocker.model.leases import Lease, wanted_on
 from flocker.model.nodes import NO_NODES, DeadMark, Node, find_instance
@@ -233,7 +234,7 @@ def _keeps(
 
 def _leased(lease: Lease, kept: Observed, dataset: Dataset) -> Status:
     """Say that it waits, since something else was asked for."""
-    holders = ", ".join(holder.name for holder in lease.holders)
+    holders = describe_all(holder.name for holder in lease.holders)
     cause = Cause(
         "leased",
         f"node {lease.node} keeps it mounted, because {holders} has it leased there",

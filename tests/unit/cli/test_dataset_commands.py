@@ -204,6 +204,33 @@ def test_adopt_nothing(run: Run) -> None:
     )
 
 
+def test_list_leaves_bookkeeping_out(run: Run, control: MemoryControl) -> None:
+    """What the Docker plugin keeps for itself is shown to who wants all."""
+    metadata = "name=pg,flocker:docker:on_remove=keep"
+    run("create", "-n", "a", "--id", str(DATASET), "--metadata", metadata)
+    assert "flocker:docker" not in run("list").stdout
+    assert "name=pg" in run("list").stdout
+    assert "flocker:docker:on_remove=keep" in "".join(run("list", "-l").stdout.split())
+
+
+def test_move_on_use(run: Run, control: MemoryControl) -> None:
+    """What is mounted where it is used is not said to move; nor is it waited for."""
+    run("create", "-n", "a", "--id", str(DATASET), "--mount", "on-use")
+    words = (
+        f"Dataset {DATASET} is mounted where it is used: it comes to node bbbbbbbb"
+        " (10.0.0.2) when it is used there, and not before."
+    )
+    result = run("move", "-d", str(DATASET), "-t", "b", "--wait")
+    assert (result.exit_code, result.stdout) == (0, f"{words}\n")
+    holder = "docker:9194 db"
+    run("lease", "acquire", "-d", str(DATASET), "-n", "a", "--holder", holder)
+    used = (
+        f"{words} Now it is used on node aaaaaaaa (10.0.0.1) by container db (docker),"
+        " and stays there until that ends.\n"
+    )
+    assert run("move", "-d", str(DATASET), "-t", "b").stdout == used
+
+
 def test_list_on_use(run: Run, control: MemoryControl) -> None:
     """A dataset that is mounted on use is listed where it is, not with its primary."""
     run("create", "-n", "a", "--id", str(DATASET), "--mount", "on-use")

@@ -89,6 +89,39 @@ def test_release(run: Run, control: MemoryControl, dataset: DatasetID) -> None:
     assert holders(control) == []
 
 
+CONTAINER = f"docker:{'9194' * 16} db1"
+
+
+def test_containers(run: Run, control: MemoryControl, dataset: DatasetID) -> None:
+    """Containers are shown as such, whole names on demand, and released by either."""
+    names = (CONTAINER, f"docker:{'ab' * 32}", "backup")
+    for holder in names:
+        run("lease", "acquire", "-d", "pg", "-n", "a", "--holder", holder)
+    short, long = run("lease", "list").stdout, run("lease", "list", "--long").stdout
+    assert "  container db1 (docker)" in short
+    assert "  a container (docker mount abababababab)" in short
+    assert CONTAINER in " ".join(long.split())
+    refused = run("lease", "acquire", "-d", "pg", "-n", "b").stderr
+    assert "by backup, container db1 (docker), a container" in refused
+    who = "container db1 (docker)"
+    assert run("lease", "release", "-d", "pg", "--holder", who).stdout == (
+        f"Dataset {dataset} is still leased by backup,"
+        " a container (docker mount abababababab).\n"
+    )
+    assert {name for name, _ in holders(control)} == set(names[1:])
+
+
+def test_several_containers(run: Run, dataset: DatasetID) -> None:
+    """A description that fits several is not enough to end one."""
+    for number in ("1", "2"):
+        holder = CONTAINER.replace("9194", f"919{number}", 1)
+        run("lease", "acquire", "-d", "pg", "-n", "a", "--holder", holder)
+    who = "container db1 (docker)"
+    result = run("lease", "release", "-d", "pg", "--holder", who)
+    assert "fits more than one holder" in result.stderr
+    assert "docker:9191" in result.stderr
+
+
 def test_release_of_an_unknown_dataset(run: Run, control: MemoryControl) -> None:
     """A lease whose dataset does not exist can be ended by its id."""
     control.run(control.client().acquire(NewLease(UNKNOWN, NODE)))

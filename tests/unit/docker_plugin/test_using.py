@@ -3,14 +3,16 @@
 from uuid import UUID
 
 from flocker.docker_engine.interface import Container, State, Volume
-from flocker.docker_plugin.holders import Held, Mount
+from flocker.docker_plugin.holders import Held
 from flocker.docker_plugin.using import (
     SETTLE,
+    gone,
     next_look,
     starting,
     unheld,
     unused,
 )
+from flocker.model.holders import Mount
 from flocker.model.ids import DatasetID
 
 PG, LOGS = Volume("pg", "flocker"), Volume("logs", "flocker")
@@ -59,6 +61,60 @@ def test_other_volumes_of_a_start() -> None:
     both = a_container(State.CREATED, PG, LOGS)
     assert unused(held, [both], "flocker", LATER) == frozenset()
     assert unused(held, [], "flocker", LATER) == {HELD}
+
+
+def of(name: str, *volumes: Volume, state: State = State.RUNNING) -> Container:
+    """A container with a name."""
+    return Container(f"id-of-{name}", name, state, frozenset(volumes or {PG}))
+
+
+def mounts(*containers: str | None) -> dict[Held, float]:
+    """Mounts of pg that are not young, and for whom they are."""
+    return {
+        Held(HELD.dataset, "pg", Mount(f"m{number}", 1, container)): 0.0
+        for number, container in enumerate(containers)
+    }
+
+
+def gone_of(held: dict[Held, float], *containers: Container) -> list[str | None]:
+    """The containers whose mounts end."""
+    found = gone(held, containers, "flocker", LATER)
+    return sorted(str(each.mount.container) for each in found)
+
+
+def test_gone() -> None:
+    """While another uses the volume exactly those end whose container is no more."""
+    held = mounts("web", "db", "gone")
+    assert gone_of(held, of("web"), of("db")) == ["gone"]
+    assert gone_of(held, of("web")) == ["db", "gone"]
+    assert gone_of(held, of("web"), of("db", state=State.EXITED)) == ["db", "gone"]
+    assert gone_of(held, of("web"), of("db", LOGS)) == ["db", "gone"]
+
+
+def test_gone_only_beside_others() -> None:
+    """Where nobody uses the volume another rule ends all; see `unused`."""
+    assert gone_of(mounts("web", "db")) == []
+
+
+def test_nameless_mounts_stay() -> None:
+    """Of a mount without a name nobody knows whose it is."""
+    assert gone_of(mounts("web", None), of("web")) == []
+
+
+def test_renamed() -> None:
+    """A container that was renamed uses the volume as before."""
+    assert gone_of(mounts("web"), of("shop")) == []
+    assert gone_of(mounts("web", "db"), of("shop"), of("db")) == []
+    assert gone_of(mounts("web", "gone"), of("shop")) == []
+
+
+def test_not_gone_while_it_starts() -> None:
+    """A container that waits for another of its volumes is not gone."""
+    held = mounts("web", "db") | {OTHER: LATER}
+    both = of("db", PG, LOGS, state=State.CREATED)
+    assert gone_of(held, of("web"), both) == []
+    young = dict.fromkeys(mounts("web", "db"), LATER)
+    assert gone(young, [of("web")], "flocker", LATER) == frozenset()
 
 
 def test_next_look() -> None:

@@ -13,12 +13,11 @@ from twisted.python.failure import Failure
 
 from flocker.docker_plugin.api import site
 from flocker.docker_plugin.plugin import calls_of
+from flocker.docker_plugin.using import SETTLE
 from flocker.model.changes import Change
 from flocker.model.configuration import Configuration
 from flocker.testing.fakes.memory_control import NeverDone
-from tests.unit.docker_plugin.conftest import DATASET, NODE, Rig
-
-RECORDED = Path(__file__).parent / "recorded.txt"
+from tests.unit.docker_plugin.conftest import DATASET, NODE, Rig, of
 
 
 class Docker:
@@ -174,25 +173,108 @@ def test_mount_is_answered_in_time(docker: Docker, rig: Rig) -> None:
     assert rig.control.clock.seconds() - began < 110
 
 
-def test_recorded(docker: Docker, rig: Rig) -> None:
+class Session:
+    """A recorded session: what dockerd asked, and what happened to it meanwhile.
+
+    ``Call BODY`` is what it asked, byte for byte. ``# ...`` is what happened: a
+    container is there, runs, has ended, is removed; Docker or the plugin is killed and
+    begins again; time goes by; volumes must be leased now, or must not.
+    """
+
+    def __init__(self, rig: Rig) -> None:
+        self.unknown: list[str] = []
+        """The names for which Get found nothing."""
+        self._rig = rig
+        self._docker = Docker(rig)
+        self._containers: dict[str, str] = {}
+        Agent(rig)
+
+    def replay(self, name: str) -> None:
+        """Let it happen again."""
+        for line in (Path(__file__).parent / name).read_text().splitlines():
+            if line.startswith("# "):
+                what, *words = line.removeprefix("# ").split()
+                getattr(self, f"_{what}")(*words)
+            else:
+                self._ask(line)
+        self._docker.hang_up()
+
+    def leased(self) -> set[str | None]:
+        """The volumes that are leased to the node."""
+        known = self._rig.control.operations.configuration
+        return {known.datasets[dataset].name for dataset in known.leases}
+
+    def _ask(self, line: str) -> None:
+        call, _, body = line.partition(" ")
+        status, answer = self._docker.ask(call, f"{body}\n" if body else "")
+        assert status == 200
+        if answer.get("Err"):
+            assert call == "VolumeDriver.Get", (line, answer)
+            self.unknown.append(json.loads(body)["Name"])
+        if call == "VolumeDriver.Mount":
+            assert Path(answer["Mountpoint"]) in self._rig.paths
+
+    def _create(self, container: str, volume: str) -> None:
+        self._containers[container] = self._rig.engine.create(container, of(volume))
+
+    def _start(self, container: str) -> None:
+        self._rig.engine.start(self._containers[container])
+
+    def _stop(self, container: str) -> None:
+        self._rig.engine.stop(self._containers[container])
+
+    def _remove(self, container: str) -> None:
+        self._rig.engine.remove(self._containers[container])
+
+    def _dockerd(self, how: str) -> None:
+        if how == "ends":
+            self._rig.engine.killed()
+        else:
+            self._rig.engine.reachable = True
+
+    def _plugin(self, how: str) -> None:
+        if how == "ends":
+            self._docker.hang_up()
+            self._rig.plugin.stop()
+        else:
+            self._rig.plugin = self._rig.new_plugin()
+            self._rig.passes(1.0)
+            self._docker = Docker(self._rig)
+
+    def _wait(self) -> None:
+        self._rig.passes(2 * SETTLE)
+
+    def _held(self, *volumes: str) -> None:
+        assert self.leased() >= set(volumes)
+
+    def _free(self, *volumes: str) -> None:
+        assert not self.leased() & set(volumes)
+
+
+def test_recorded(rig: Rig) -> None:
     """What a real dockerd 20.10 asked in a session of every command is answered well.
 
     Get is wrong only for what was not created, or was removed by then.
     """
-    Agent(rig)
-    unknown: list[str] = []
-    for line in RECORDED.read_text().splitlines():
-        call, _, body = line.partition(" ")
-        status, answer = docker.ask(call, f"{body}\n" if body else "")
-        assert status == 200
-        if answer.get("Err"):
-            assert call == "VolumeDriver.Get", (line, answer)
-            unknown.append(json.loads(body)["Name"])
-        if call == "VolumeDriver.Mount":
-            assert Path(answer["Mountpoint"]) in rig.paths
+    session = Session(rig)
+    session.replay("recorded-1.txt")
     anonymous = "ea5aec851eb4c1ea9ab583d89c6d41234f4ca008d8429ae3b90fda7194cfba67"
-    assert unknown == ["v1", "v2", "v3", "nosuch", anonymous]
+    assert session.unknown == ["v1", "v2", "v3", "nosuch", anonymous]
     left = rig.control.operations.configuration
     assert dict(left.leases) == {}
     alive = {each.name for each in left.datasets.values() if not each.deleted}
     assert alive == {"v1", "v2", "v3"}
+
+
+def test_recorded_while_all_is_killed(rig: Rig) -> None:
+    """A session of kills: of dockerd, with live-restore and without, and the plugin.
+
+    What containers use is leased all the time, what they do not is free in the end.
+    In two places a Mount was not recorded, and stands in its answers later.
+    """
+    for name in ("w1", "w2"):
+        rig.call("create", Name=name)
+    session = Session(rig)
+    session.replay("recorded-2.txt")
+    assert session.unknown == ["v3", "v2", "w3", "w4", "w5", "w6", "w7", "w9"]
+    assert session.leased() == set()

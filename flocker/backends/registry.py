@@ -13,13 +13,16 @@ from pyrsistent import pmap
 
 from flocker.backends import finding
 from flocker.backends.block_interface import IBlockDeviceAPI
+from flocker.backends.btrfs.api import configure_btrfs
 from flocker.backends.caching import CachingBlockDevices
 from flocker.backends.configuring import check, make
 from flocker.backends.counting import counting
-from flocker.backends.description import BackendDescription
+from flocker.backends.description import BackendDescription, BackendKind
+from flocker.backends.directory.api import configure_directory
 from flocker.backends.foreign import adapt
 from flocker.backends.loopback.api import DEFAULT_ROOT, make_loopback
 from flocker.backends.loopback.translate import SECTOR
+from flocker.backends.pool_interface import IFilesystemPool
 from flocker.model.errors import FlockerError
 from flocker.model.ids import ClusterID
 
@@ -69,7 +72,25 @@ LOOPBACK = BackendDescription(
     keeps_device_paths=False,
 )
 
-BUILT_IN = {description.name: description for description in (LOOPBACK,)}
+BTRFS = BackendDescription(
+    name="btrfs",
+    api_factory=configure_btrfs,
+    needs_cluster_id=False,
+    required_config=frozenset({"root_path"}),
+    kind=BackendKind.POOL,
+)
+
+DIRECTORY = BackendDescription(
+    name="directory",
+    api_factory=configure_directory,
+    needs_cluster_id=False,
+    required_config=frozenset({"root_path"}),
+    kind=BackendKind.POOL,
+)
+
+BUILT_IN = {
+    description.name: description for description in (LOOPBACK, BTRFS, DIRECTORY)
+}
 
 
 def look_up(name: str, where: str) -> BackendDescription:
@@ -88,6 +109,18 @@ def look_up(name: str, where: str) -> BackendDescription:
         raise BackendRefused(where, name, DROPPED[name])
     known = tuple(sorted({*BUILT_IN, *installed}))
     return finding.from_module(name, where, known)
+
+
+def build_pool(name: str, config: Mapping[str, object], where: str) -> IFilesystemPool:
+    """Open a pool of this machine; `where` is as for `build`.
+
+    Raises `BadBackendConfiguration`, `PoolUnavailable`, and what `look_up` raises.
+    """
+    description = look_up(name, where)
+    made = make(description, check(description, config, where), where)
+    if not IFilesystemPool.providedBy(made):
+        raise TypeError(made)
+    return IFilesystemPool(made)
 
 
 def build(

@@ -8,13 +8,18 @@ from uuid import uuid4
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IOpenSSLClientConnectionCreator,
+)
 
 from flocker import __version__
-from flocker.backends.registry import build, look_up
-from flocker.ca.contexts import client_context
+from flocker.backends.description import BackendKind
+from flocker.backends.registry import build, build_pool, look_up
+from flocker.ca.contexts import client_context, node_context, server_context
 from flocker.ca.credentials import cluster_id, node_id
 from flocker.ca.handshake import explain
+from flocker.ca.names import Role as CaRole
 from flocker.ca.services import ServiceCertificates, load_service_directory
 from flocker.convergence.dialling import Control, dial
 from flocker.convergence.link import Hearer, Link
@@ -23,7 +28,12 @@ from flocker.daemons.agent_file import read_agent_file
 from flocker.daemons.connected import telling
 from flocker.dataset_agent.agent import DatasetAgent
 from flocker.dataset_agent.filesystems import Filesystems
+from flocker.dataset_agent.pool_carrying import Carrier, Door
+from flocker.dataset_agent.pool_rig import Pool, PoolRig
 from flocker.dataset_agent.rig import MOUNT_ROOT, Backend, Rig
+from flocker.dataset_agent.transfer.accepting import Transfers
+from flocker.dataset_agent.transfer.pacing import Pace
+from flocker.dataset_agent.transfer.receiving import Receiver
 from flocker.model.cluster import AgentIdentity, BackendReport, Role
 from flocker.model.errors import FlockerError
 from flocker.model.ids import ClusterID, Era, InstanceID, NodeID, ProcessID
@@ -41,6 +51,8 @@ from flocker.wire.agent_yaml import AgentConfig, BackendConfig
 
 DRIVER_THREADS: Final = 16
 KERNEL_THREADS: Final = 8
+SENDING_THREADS: Final = 8
+"""Datasets whose snapshots are sent at the same time."""
 INSTANCE_WITHIN: Final = 5.0
 """Seconds that a backend has to name this machine before Hello is said without it."""
 
@@ -74,21 +86,21 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
     certificates = load_service_directory(file.parent, "node", now=SteadyClock().now())
     node = node_id(certificates.own)
     lock = _lock(node)
-    rig = Rig(
-        node=node,
-        backends={
-            backend.name: _backend(reactor, backend, cluster_id(certificates.authority))
-            for backend in config.backends
-        },
-        filesystems=Filesystems(),
-        threads=Threads(reactor, "kernel", KERNEL_THREADS),
-    )
-    pools = (rig.threads, *(backend.threads for backend in rig.backends.values()))
-    for pool in pools:
-        pool.start()
+    rig, peers = _rig(reactor, node, config, certificates)
+    threads = [
+        rig.threads,
+        *(backend.threads for backend in rig.backends.values()),
+        *(pool.threads for pool in rig.pools.values()),
+        *([] if peers is None else [peers.threads]),
+    ]
+    for each in threads:
+        each.start()
     chance = SystemRandom().random
     agent = DatasetAgent(rig, reactor, chance)
-    identity = _Identity(rig, read_era(), ProcessID(uuid4()), reactor)
+    transfers = await _take_visits(reactor, agent, config, certificates, rig)
+    identity = _Identity(
+        rig, read_era(), ProcessID(uuid4()), reactor, config.transfer.port
+    )
     control = _control(config, certificates)
 
     async def dial_control(turn: int, hearer: Hearer) -> Link:
@@ -107,16 +119,102 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
         backends={str(each.name): each.driver for each in config.backends},
     )
     manager.status("not connected: dialling control")
+    agent.serve_known()
     session.start()
 
     async def stop() -> None:
         session.stop()
         if scraped is not None:
             await maybeDeferred(scraped.stopListening)
-        _ = await gatherResults([Deferred.fromCoroutine(each.stop()) for each in pools])
+        if transfers is not None:
+            await transfers.stop()
+        _ = await gatherResults(
+            [Deferred.fromCoroutine(each.stop()) for each in threads]
+        )
         os.close(lock)
 
     return stop
+
+
+def _rig(
+    reactor: IReactor,
+    node: NodeID,
+    config: AgentConfig,
+    certificates: ServiceCertificates,
+) -> tuple[Rig, Carrier | None]:
+    """Make what the agent works with, and the way to others if it has a pool."""
+    pools, backends = {}, {}
+    for each in config.backends:
+        if look_up(each.driver, each.where).kind is BackendKind.POOL:
+            pools[each.name] = _pool(reactor, each)
+        else:
+            cluster = cluster_id(certificates.authority)
+            backends[each.name] = _backend(reactor, each, cluster)
+    carrier = _carrier(reactor, config, certificates) if pools else None
+    peers = None
+    if carrier is not None:
+        peers = PoolRig(node, MOUNT_ROOT, carrier, _unique)
+    rig = Rig(
+        node=node,
+        backends=backends,
+        filesystems=Filesystems(),
+        threads=Threads(reactor, "kernel", KERNEL_THREADS),
+        pools=pools,
+        peers=peers,
+    )
+    return rig, carrier
+
+
+def _unique() -> str:
+    """Name a snapshot as nobody else does, here or where it is sent."""
+    return uuid4().hex
+
+
+def _pool(reactor: IReactor, config: BackendConfig) -> Pool:
+    return Pool(
+        name=config.name,
+        driver=config.driver,
+        api=build_pool(config.driver, config.keys, config.where),
+        threads=Threads(reactor, f"pool-{config.name}", DRIVER_THREADS),
+    )
+
+
+def _carrier(
+    reactor: IReactor, config: AgentConfig, certificates: ServiceCertificates
+) -> Carrier:
+    def to_node(node: NodeID) -> IOpenSSLClientConnectionCreator:
+        return node_context(certificates.authority, certificates.own, node=node)
+
+    def in_words(error: BaseException) -> str | None:
+        return explain(error, certificates.own)
+
+    threads = Threads(reactor, "sending", SENDING_THREADS)
+    pace = Pace(config.transfer.rate)
+    return Carrier(reactor, threads, to_node, in_words, pace)
+
+
+async def _take_visits(
+    reactor: IReactor,
+    agent: DatasetAgent,
+    config: AgentConfig,
+    certificates: ServiceCertificates,
+    rig: Rig,
+) -> Transfers | None:
+    """Let other nodes bring snapshots, if there is a pool. Raises `BadEndpoint`."""
+    if not rig.pools:
+        return None
+
+    def refused(sentence: str) -> None:
+        message("flocker:transfer:turned-away", why=sentence)
+
+    tls = server_context(
+        certificates.authority, certificates.own, accepts=CaRole.NODE, refused=refused
+    )
+    transfers = Transfers(reactor, tls, Receiver(reactor, Door(agent)))
+    where = config.transfer
+    interface = "" if where.interface is None else f":interface={where.interface}"
+    _ = await transfers.listen("agent.yml: transfer", f"tcp:{where.port}{interface}")
+    return transfers
 
 
 def _lock(node: NodeID) -> int:
@@ -143,6 +241,7 @@ class _Identity:
     era: Era
     process: ProcessID
     reactor: IReactor
+    port: int
 
     async def at(self, host: str) -> AgentIdentity:
         """Say who it is at `host`."""
@@ -153,13 +252,17 @@ class _Identity:
             process=self.process,
             host=host,
             version=__version__,
-            backends=tuple(
-                await gatherResults(
+            backends=(
+                *await gatherResults(
                     [
                         Deferred.fromCoroutine(_report(backend, self.reactor))
                         for backend in self.rig.backends.values()
                     ]
-                )
+                ),
+                *(
+                    BackendReport(pool.name, pool.driver, pool.kind, port=self.port)
+                    for pool in self.rig.pools.values()
+                ),
             ),
         )
 

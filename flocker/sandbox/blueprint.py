@@ -19,6 +19,7 @@ from flocker.sandbox.names import (
     MachineName,
     address,
 )
+from flocker.sandbox.pools import Disk
 
 ENGINE = "dockerd"
 ENGINE_SOCKET = Path("/run/docker.sock")
@@ -53,6 +54,8 @@ class Blueprint:
     programs: tuple[Program, ...]
     private: tuple[Path, ...] = ()
     """Directories that are empty and its own, besides /run and /flocker."""
+    pool: Disk | None = None
+    """A disk of its own that it mounts."""
 
 
 def write_blueprint(path: Path, blueprint: Blueprint) -> None:
@@ -73,6 +76,13 @@ def write_blueprint(path: Path, blueprint: Blueprint) -> None:
             for program in blueprint.programs
         ],
         "private": [str(place) for place in blueprint.private],
+        "pool": None
+        if blueprint.pool is None
+        else {
+            "image": str(blueprint.pool.image),
+            "place": str(blueprint.pool.place),
+            "kind": blueprint.pool.kind,
+        },
     }
     path.write_text(json.dumps(plain, indent=2) + "\n")
 
@@ -80,6 +90,7 @@ def write_blueprint(path: Path, blueprint: Blueprint) -> None:
 def read_blueprint(path: Path) -> Blueprint:
     """Read a blueprint that `write_blueprint` stored."""
     plain: dict[str, Any] = json.loads(path.read_text())
+    pool = plain["pool"]
     return Blueprint(
         machine=MachineName(plain["machine"]),
         hostname=plain["hostname"],
@@ -96,6 +107,9 @@ def read_blueprint(path: Path) -> Blueprint:
             for program in plain["programs"]
         ),
         private=tuple(Path(place) for place in plain["private"]),
+        pool=None
+        if pool is None
+        else Disk(Path(pool["image"]), Path(pool["place"]), pool["kind"]),
     )
 
 

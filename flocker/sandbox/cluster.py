@@ -35,6 +35,7 @@ from flocker.sandbox.names import (
     machine_names,
     node_names,
 )
+from flocker.sandbox.pools import SHARED, disk_of
 from flocker.sandbox.records import (
     MachineRecord,
     SandboxRecord,
@@ -95,12 +96,14 @@ class DirectoryInUse(FlockerError):
 
 @frozen
 class Sandbox:
-    """A sandbox that is up."""
+    """A sandbox that is up, or is wanted."""
 
     layout: Layout
     nodes: int
     docker: bool = False
     """Whether each node has a Docker."""
+    backend: str = SHARED
+    """What its datasets are on."""
 
     @property
     def programs(self) -> Programs:
@@ -123,25 +126,20 @@ def open_sandbox(name: SandboxName) -> Sandbox:
     record = read_sandbox(default_layout(name).record)
     if record is None or record.stage is not Stage.UP:
         raise NotUp(name)
-    return Sandbox(default_layout(name, record.data), record.nodes, record.docker)
+    layout = default_layout(name, record.data)
+    return Sandbox(layout, record.nodes, record.docker, record.backend)
 
 
-def up(
-    wanted: Layout,
-    nodes: int,
-    now: datetime,
-    say: Say,
-    runs: Programs | None = None,
-    *,
-    docker: bool = False,
-) -> Sandbox:
+def up(made: Sandbox, now: datetime, say: Say, runs: Programs | None = None) -> Sandbox:
     """Make a sandbox and start its machines; they may not be connected yet.
 
     What fails or is interrupted on the way is taken down again before the error goes
     on. Raises `AlreadyUp`, `DirectoryInUse`, `Waited`, and what programs raise.
     """
-    made = Sandbox(wanted, nodes, docker)
-    record = SandboxRecord(Stage.MAKING, nodes, wanted.data, docker)
+    wanted = made.layout
+    record = SandboxRecord(
+        Stage.MAKING, made.nodes, wanted.data, made.docker, made.backend
+    )
     sweep(say, spare=wanted.name)
     with locked(wanted.state, lambda: say("another command works on it; waiting")):
         _make_room(wanted, say)
@@ -196,7 +194,10 @@ def start(
 
 def _switch_on(sandbox: Sandbox, machine: MachineName, runs: Programs) -> None:
     private = (ENGINE_SETTINGS,) if sandbox.docker else ()
-    switch_on(sandbox.layout, machine, runs, private)
+    pool = None
+    if machine != CONTROL:
+        pool = disk_of(sandbox.layout, machine, sandbox.backend)
+    switch_on(sandbox.layout, machine, runs, private, pool)
 
 
 def _machines(layout: Layout) -> LiveMachines:
@@ -233,7 +234,7 @@ def _make_room(wanted: Layout, say: Say) -> None:
 def _make(made: Sandbox, now: datetime, say: Say, runs: Programs) -> None:
     layout, nodes = made.layout, made.nodes
     say(f"making certificates and disks in {layout.data}")
-    furnish(layout, nodes, now)
+    furnish(layout, nodes, now, made.backend)
     say(f"connecting control and {count(nodes)} by a private bridge")
     network.add_switch(layout)
     for node in node_names(nodes):

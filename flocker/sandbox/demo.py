@@ -23,12 +23,14 @@ from flocker.model.errors import FlockerError
 from flocker.runtime.settings import program_status
 from flocker.sandbox import cluster
 from flocker.sandbox.cargo import Cargo
+from flocker.sandbox.cluster import Sandbox
 from flocker.sandbox.demo_database import (
     can_show_database,
     does_docker_answer,
     show_database,
 )
-from flocker.sandbox.layout import Layout, default_layout, programs
+from flocker.sandbox.demo_pools import show_pools
+from flocker.sandbox.layout import default_layout, programs
 from flocker.sandbox.logs import log_files, tail
 from flocker.sandbox.names import (
     CONTROL,
@@ -39,8 +41,9 @@ from flocker.sandbox.names import (
     node_names,
     parse_sandbox_name,
 )
+from flocker.sandbox.pools import BACKENDS, SHARED
 from flocker.sandbox.reaching import ask, await_connected, nodes_seen
-from flocker.sandbox.requirements import require_root, require_tools
+from flocker.sandbox.requirements import require_backend, require_root, require_tools
 from flocker.sandbox.showing import CommandFailed, Demonstration
 from flocker.sandbox.waiting import Stopwatch, until
 
@@ -85,6 +88,9 @@ class StillThere(FlockerError):
 
 def show(demo: Demonstration, *, keep: bool, database: bool) -> None:
     """Show everything; raises what goes wrong on the way."""
+    if demo.sandbox.backend != SHARED:
+        show_pools(demo, keep=keep)
+        return
     demo.begin("The cluster: a control service and two nodes", CONTROL)
     demo.tell("Each node has its own network, mounts and processes; TLS is real.")
     demo.flockerctl("list-nodes")
@@ -219,15 +225,21 @@ def _kept(name: SandboxName, console: Console) -> None:
         console.print(Text(f"  {line}"), soft_wrap=True)
 
 
-def _prepare(layout: Layout, console: Console, *, docker: bool) -> Demonstration:
+def _prepare(wanted: Sandbox, console: Console) -> Demonstration:
     """Make the cluster in which it is shown."""
-    console.print(f"Making a cluster in the sandbox {layout.name!r}.")
+    console.print(f"Making a cluster in the sandbox {wanted.layout.name!r}.")
     now = datetime.fromtimestamp(seconds(), UTC)
 
     def say(text: str) -> None:
         console.print(f"· {text}")
 
-    return Demonstration(cluster.up(layout, NODES, now, say, docker=docker), console)
+    return Demonstration(cluster.up(wanted, now, say), console)
+
+
+def _require(backend: str) -> None:
+    require_root()
+    require_tools()
+    require_backend(backend)
 
 
 @click.command()
@@ -237,17 +249,22 @@ def _prepare(layout: Layout, console: Console, *, docker: bool) -> Demonstration
 @click.option(
     "--docker/--no-docker", default=False, help="Show a database in a container too."
 )
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default=SHARED,
+    help="What the dataset is on; with a pool of each node another story is shown.",
+)
 @click.option("--name", default="demo", show_default=True, help="The sandbox's name.")
-def demonstrate(*, keep: bool, docker: bool, name: str) -> None:
+def demonstrate(*, keep: bool, docker: bool, backend: str, name: str) -> None:
     """Show how a dataset follows its node, on a cluster made for it."""
-    require_root()
-    require_tools()
+    _require(backend)
     console = Console(highlight=False)
     whole = Stopwatch()
-    docker = docker and can_show_database(console)
+    docker = docker and backend == SHARED and can_show_database(console)
     layout = default_layout(parse_sandbox_name(name))
     watch = Stopwatch()
-    demo = _prepare(layout, console, docker=docker)
+    demo = _prepare(Sandbox(layout, NODES, docker, backend), console)
     kept = False
     try:
         await_connected(layout, node_names(NODES), _CONNECTED_WITHIN)

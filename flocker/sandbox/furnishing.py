@@ -27,6 +27,7 @@ from flocker.sandbox.names import (
     machine_names,
     node_names,
 )
+from flocker.sandbox.pools import SHARED, furnish_pool, settings_of
 from flocker.sandbox.records import write_text
 
 USER = "user"
@@ -36,8 +37,8 @@ PLUGIN = "plugin"
 _PRIVATE = 0o700
 
 
-def furnish(layout: Layout, nodes: int, now: datetime) -> None:
-    """Make the directories and certificates of a sandbox that has none yet.
+def furnish(layout: Layout, nodes: int, now: datetime, backend: str = SHARED) -> None:
+    """Make the directories, certificates and disks of a sandbox that has none yet.
 
     Raises the errors of `flocker.ca`.
     """
@@ -50,19 +51,18 @@ def furnish(layout: Layout, nodes: int, now: datetime) -> None:
     (layout.machine(CONTROL) / "data").mkdir(mode=_PRIVATE)
     _certify(layout, nodes, now)
     for node in node_names(nodes):
-        write_text(layout.machine(node) / "agent.yml", agent_settings(layout, node))
+        settings = agent_settings(layout, node, backend)
+        write_text(layout.machine(node) / "agent.yml", settings)
+        if backend != SHARED:
+            furnish_pool(layout, node, backend)
 
 
-def agent_settings(layout: Layout, node: MachineName) -> str:
+def agent_settings(layout: Layout, node: MachineName, backend: str = SHARED) -> str:
     """Write a node's agent.yml."""
     settings = {
         "version": 1,
         "control-service": {"hostname": address(CONTROL), "port": AGENT_PORT},
-        "dataset": {
-            "backend": "loopback",
-            "root_path": str(layout.volumes),
-            "compute_instance_id": str(node),
-        },
+        "dataset": settings_of(layout, node, backend),
     }
     return yaml.safe_dump(settings, sort_keys=False)
 

@@ -78,6 +78,14 @@ class Layout:
         """The disk of a machine: certificates, settings, data."""
         return self.data / machine
 
+    def pool(self, node: MachineName) -> Path:
+        """Where a node has the pool of its own."""
+        return self.machine(node) / "pool"
+
+    def pool_image(self, node: MachineName) -> Path:
+        """The disk on which a node has its pool."""
+        return self.machine(node) / "pool.img"
+
     def logs(self, machine: MachineName) -> Path:
         """The log files of a machine, one a process."""
         return self.data / "logs" / machine

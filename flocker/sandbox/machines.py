@@ -28,6 +28,7 @@ from flocker.sandbox.furnishing import USER
 from flocker.sandbox.layout import Layout, programs
 from flocker.sandbox.loops import unbind_below
 from flocker.sandbox.names import CONTROL, MachineName, address
+from flocker.sandbox.pools import Disk
 from flocker.sandbox.processes import (
     Process,
     arguments,
@@ -124,6 +125,7 @@ def switch_on(
     machine: MachineName,
     runs: Programs,
     private: tuple[Path, ...] = (),
+    pool: Disk | None = None,
 ) -> None:
     """Start a machine in its network namespace; `await_boot` waits for it."""
     disk = layout.machine(machine)
@@ -136,6 +138,7 @@ def switch_on(
         record=layout.machine_record(machine),
         programs=tuple(runs(layout, machine)),
         private=private,
+        pool=pool,
     )
     plan = layout.blueprint(machine)
     write_blueprint(plan, blueprint)
@@ -182,6 +185,7 @@ def pull_plug(layout: Layout, machine: MachineName) -> None:
     layout.machine_record(machine).unlink(missing_ok=True)
     for attached in layout.data.glob(f"*/*/attached/{machine}"):  # of any backend
         unbind_below(attached)
+    unbind_below(layout.pool_image(machine))
     if machine != CONTROL:
         network.remove(layout, machine)
 

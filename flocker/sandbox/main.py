@@ -38,9 +38,15 @@ from flocker.sandbox.names import (
     parse_machine_name,
     parse_sandbox_name,
 )
+from flocker.sandbox.pools import BACKENDS, SHARED
 from flocker.sandbox.processes import send
 from flocker.sandbox.reaching import await_connected
-from flocker.sandbox.requirements import require_docker, require_root, require_tools
+from flocker.sandbox.requirements import (
+    require_backend,
+    require_docker,
+    require_root,
+    require_tools,
+)
 from flocker.sandbox.waiting import Stopwatch
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -105,15 +111,30 @@ def sandbox(context: click.Context, name: str) -> None:
     help="Where its data is kept until `down`.  [default: /var/lib/flocker-sandbox]",
 )
 @click.option("--docker", is_flag=True, help="Give every node a Docker of its own.")
+@click.option(
+    "--backend",
+    type=click.Choice(BACKENDS),
+    default=SHARED,
+    show_default=True,
+    help="What datasets are on: volumes that all nodes reach, or each node's own pool.",
+)
 @click.pass_obj
-def up(name: SandboxName, nodes: int, directory: Path | None, *, docker: bool) -> None:
+def up(
+    name: SandboxName,
+    nodes: int,
+    directory: Path | None,
+    backend: str,
+    *,
+    docker: bool,
+) -> None:
     """Make a sandbox and wait until its nodes are connected."""
     require_tools()
+    require_backend(backend)
     if docker:
         require_docker()
     watch = Stopwatch()
     layout = default_layout(name, directory)
-    made = cluster.up(layout, nodes, _now(), say, docker=docker)
+    made = cluster.up(Sandbox(layout, nodes, docker, backend), _now(), say)
     say("waiting for the nodes to connect")
     try:
         await_connected(made.layout, node_names(nodes), CONNECTED_WITHIN)

@@ -35,6 +35,8 @@ class SandboxRecord:
     data: Path
     docker: bool = False
     """Whether each node has a Docker."""
+    backend: str = "loopback"
+    """What its datasets are on."""
 
 
 @frozen
@@ -66,6 +68,7 @@ def write_sandbox(path: Path, record: SandboxRecord) -> None:
         "nodes": record.nodes,
         "data": str(record.data),
         "docker": record.docker,
+        "backend": record.backend,
     }
     write_text(path, json.dumps(plain) + "\n")
 
@@ -79,6 +82,7 @@ def read_sandbox(path: Path) -> SandboxRecord | None:
             int(plain["nodes"]),
             Path(plain["data"]),
             docker=bool(plain.get("docker", False)),
+            backend=str(plain.get("backend", "loopback")),
         )
     except (KeyError, ValueError, TypeError):
         return None

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import frozen
@@ -10,6 +11,7 @@ from attrs import frozen
 from flocker.model.errors import FlockerError
 from flocker.runtime.process import DEFAULT_ENVIRONMENT
 from flocker.sandbox.layout import HOME_MARK, MOUNT_ROOT, STATES, programs
+from flocker.sandbox.pools import POOLS
 
 PACKAGES = {
     "ip": "iproute2",
@@ -62,6 +64,12 @@ def require_docker() -> None:
     _require(DOCKER)
 
 
+def require_backend(backend: str) -> None:
+    """Check that nodes can have such pools; raises `CannotMakeSandbox`."""
+    if backend in POOLS:
+        _require(POOLS[backend].packages)
+
+
 def require_image_tools() -> None:
     """Check that images can be made; raises `CannotMakeSandbox`."""
     _require(IMAGES)
@@ -90,7 +98,7 @@ def require_tools() -> None:
         raise CannotMakeSandbox(f"{_LOOP} not found: this kernel has no loop devices")
 
 
-def _require(wanted: dict[str, str]) -> None:
+def _require(wanted: Mapping[str, str]) -> None:
     """Check that programs are installed, given with their packages."""
     path = DEFAULT_ENVIRONMENT["PATH"]
     missing = [name for name in wanted if shutil.which(name, path=path) is None]

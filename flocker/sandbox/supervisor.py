@@ -28,6 +28,7 @@ from flocker.runtime.process import run_sync
 from flocker.runtime.reactor import IReactor
 from flocker.sandbox.blueprint import Blueprint, read_blueprint
 from flocker.sandbox.layout import HOME_MARK, MOUNT_ROOT, STATES
+from flocker.sandbox.pools import Disk
 from flocker.sandbox.processes import kernel_boot, look_up, namespace
 from flocker.sandbox.records import MachineRecord, write_machine
 
@@ -92,10 +93,18 @@ def _boot(blueprint: Blueprint) -> None:
     write_machine(blueprint.record, record)
     for place in (_RUN, *blueprint.private):
         _mount("-t", "tmpfs", "-o", "mode=755", "sandbox", str(place))
+    if blueprint.pool is not None:
+        _mount_disk(blueprint.pool)
     if resolver is not None:
         _mount_resolver(resolver, blueprint.disk / "resolv.conf")
     STATES.mkdir()
     (STATES / HOME_MARK).write_text(f"{blueprint.machine}\n")
+
+
+def _mount_disk(disk: Disk) -> None:
+    """Mount a disk; its loop device goes with the last mount."""
+    options = "loop,noatime"
+    _mount("-t", disk.kind, "-o", options, str(disk.image), str(disk.place))
 
 
 def _mount_resolver(place: Path, file: Path) -> None:

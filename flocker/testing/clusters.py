@@ -39,6 +39,7 @@ from flocker.sandbox.names import (
     node_names,
 )
 from flocker.sandbox.network import entering as entering_network
+from flocker.sandbox.pools import SHARED
 from flocker.sandbox.processes import send
 from flocker.sandbox.reaching import Answer, ask, await_connected
 from flocker.sandbox.waiting import Waited, until
@@ -233,6 +234,7 @@ def live_cluster(
     runs: Programs | None = None,
     *,
     docker: bool = False,
+    backend: str = SHARED,
     age: timedelta = timedelta(),
 ) -> Iterator[LiveCluster]:
     """Make a cluster in a sandbox of its own, and take it down.
@@ -242,12 +244,10 @@ def live_cluster(
     name = SandboxName(f"test-{uuid4().hex[:8]}")
     try:
         made = cluster.up(
-            default_layout(name),
-            nodes,
+            Sandbox(default_layout(name), nodes, docker, backend),
             datetime.now(UTC) - age,
             lambda _: None,
             runs,
-            docker=docker,
         )
         live = LiveCluster(made, runs)
         live.await_connected()

@@ -7,7 +7,7 @@ Pure: the caller reads the file. Unknown keys at the top level and in
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address
-from typing import Final
+from typing import Final, TypeVar
 
 import yaml
 from attrs import fields, frozen
@@ -18,6 +18,7 @@ from flocker.model.ids import BackendName
 from flocker.model.sizes import DEFAULT_SIZE, GIBIBYTE, parse_size
 
 AGENT_PORT: Final = 4524
+TRANSFER_PORT: Final = 4525
 
 _HOST = re.compile(
     r"(?=.{1,253}\.?$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -86,6 +87,18 @@ class DockerConfig:
 
 
 @frozen
+class TransferConfig:
+    """Where the agents of other nodes bring snapshots, and how fast we send ours.
+
+    `rate` is in bytes a second, None for as fast as it goes.
+    """
+
+    port: int = TRANSFER_PORT
+    interface: str | None = None
+    rate: int | None = None
+
+
+@frozen
 class AgentConfig:
     """What an agent is told by its file; `hosts` are control's, in order of trying."""
 
@@ -95,6 +108,7 @@ class AgentConfig:
     logging: Mapping[str, object] | None = None
     metrics: MetricsConfig | None = None
     docker: DockerConfig = DockerConfig()
+    transfer: TransferConfig = TransferConfig()
 
 
 def parse(text: str, file: str) -> AgentConfig:
@@ -118,6 +132,7 @@ def parse(text: str, file: str) -> AgentConfig:
         logging=None if logging is None else _mapping(logging, file, "logging"),
         metrics=_metrics(top, file),
         docker=_docker(top, file),
+        transfer=_transfer(top, file),
     )
 
 
@@ -148,13 +163,36 @@ def _metrics(top: Mapping[str, object], file: str) -> MetricsConfig | None:
     for key in set(given) - {"port", "interface"}:
         raise BadAgentFile(file, f"metrics.{key}", "is no key; port and interface are")
     interface = given.get("interface", "127.0.0.1")
-    try:
-        address = IPv4Address(str(interface))
-    except ValueError:
-        why = f"must be an IPv4 address, not {interface!r}"
-        raise BadAgentFile(file, "metrics.interface", why) from None
+    address = _interface(interface, file, "metrics.interface")
     port = _port(_required(given, "port", file, "metrics"), file, "metrics.port")
-    return MetricsConfig(port, str(address))
+    return MetricsConfig(port, address)
+
+
+def _interface(value: object, file: str, key: str) -> str:
+    try:
+        return str(IPv4Address(str(value)))
+    except ValueError:
+        why = f"must be an IPv4 address, not {value!r}"
+        raise BadAgentFile(file, key, why) from None
+
+
+def _transfer(top: Mapping[str, object], file: str) -> TransferConfig:
+    given = _mapping(top.get("transfer", {}), file, "transfer")
+    known = {field.name for field in fields(TransferConfig)}
+    for key in set(given) - known:
+        why = f"is no key; {', '.join(sorted(known))} are"
+        raise BadAgentFile(file, f"transfer.{key}", why)
+    interface = given.get("interface")
+    rate = _size(given, "rate", None, file, "transfer")
+    if rate == 0:
+        raise BadAgentFile(file, "transfer.rate", "must be more than 0 bytes a second")
+    return TransferConfig(
+        port=_port(given.get("port", TRANSFER_PORT), file, "transfer.port"),
+        interface=None
+        if interface is None
+        else _interface(interface, file, "transfer.interface"),
+        rate=rate,
+    )
 
 
 def _docker(top: Mapping[str, object], file: str) -> DockerConfig:
@@ -169,19 +207,26 @@ def _docker(top: Mapping[str, object], file: str) -> DockerConfig:
         why = f"must be keep or delete, not {on_remove!r}"
         raise BadAgentFile(file, "docker.on_remove", why)
     return DockerConfig(
-        size=_size(given, "size", default.size, file),
-        anonymous_size=_size(given, "anonymous_size", default.anonymous_size, file),
+        size=_size(given, "size", default.size, file, "docker"),
+        anonymous_size=_size(
+            given, "anonymous_size", default.anonymous_size, file, "docker"
+        ),
         on_remove=str(on_remove),
     )
 
 
-def _size(given: Mapping[str, object], key: str, default: int, file: str) -> int:
+Default = TypeVar("Default", int, None)
+
+
+def _size(
+    given: Mapping[str, object], key: str, default: Default, file: str, within: str
+) -> int | Default:
     if key not in given:
         return default
     try:
         return parse_size(str(given[key]))
     except ValueError as error:
-        raise BadAgentFile(file, f"docker.{key}", str(error)) from error
+        raise BadAgentFile(file, f"{within}.{key}", str(error)) from error
 
 
 def _backends(top: Mapping[str, object], file: str) -> tuple[BackendConfig, ...]:

@@ -47,7 +47,7 @@ def sandbox() -> Iterator[Sandbox]:
     """A cluster of one node."""
     layout = default_layout(SandboxName(f"test-{uuid4().hex[:8]}"))
     try:
-        sandbox = cluster.up(layout, 1, datetime.now(UTC), print, programs)
+        sandbox = cluster.up(Sandbox(layout, 1), datetime.now(UTC), print, programs)
         await_connected(layout, (ONE,), PATIENCE)
         yield sandbox
     finally:

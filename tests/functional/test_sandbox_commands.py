@@ -35,9 +35,8 @@ main()
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox of two nodes; a test that kills one starts it again."""
     name = SandboxName(f"test-{uuid4().hex[:8]}")
-    yield cluster.up(
-        default_layout(name), 2, datetime.now(UTC), lambda _: None, lambda *_: ()
-    )
+    wanted = Sandbox(default_layout(name), 2)
+    yield cluster.up(wanted, datetime.now(UTC), lambda _: None, lambda *_: ())
     cluster.down(name)
 
 

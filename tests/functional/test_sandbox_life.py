@@ -37,9 +37,11 @@ MAKE = """
 import sys
 from datetime import UTC, datetime
 from flocker.sandbox import cluster
+from flocker.sandbox.cluster import Sandbox
 from flocker.sandbox.layout import default_layout
 print("begun", flush=True)
-cluster.up(default_layout(sys.argv[1]), 2, datetime.now(UTC), print, lambda *_: ())
+made = Sandbox(default_layout(sys.argv[1]), 2)
+cluster.up(made, datetime.now(UTC), print, lambda *_: ())
 """
 
 
@@ -54,7 +56,7 @@ def silent(_text: str) -> None:
 
 def make(name: SandboxName, directory: Path | None = None) -> Sandbox:
     """Make a sandbox of one node."""
-    return cluster.up(default_layout(name, directory), 1, NOW, silent, nothing)
+    return cluster.up(Sandbox(default_layout(name, directory), 1), NOW, silent, nothing)
 
 
 @pytest.fixture
@@ -272,7 +274,7 @@ def test_failure_takes_down(name: SandboxName) -> None:
         return ()
 
     with pytest.raises(BrokenPipeError):
-        cluster.up(default_layout(name), 1, NOW, silent, failing)
+        cluster.up(Sandbox(default_layout(name), 1), NOW, silent, failing)
     assert left_of(name) == []
 
 

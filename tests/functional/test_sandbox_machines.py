@@ -58,9 +58,8 @@ def web_server(layout: Layout, machine: MachineName) -> tuple[Program, ...]:
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox whose machines are all on; a test that kills one starts it again."""
     name = SandboxName(f"test-{uuid4().hex[:8]}")
-    made = cluster.up(
-        default_layout(name), 2, datetime.now(UTC), lambda _: None, web_server
-    )
+    wanted = Sandbox(default_layout(name), 2)
+    made = cluster.up(wanted, datetime.now(UTC), lambda _: None, web_server)
     yield made
     cluster.down(name)
 

@@ -38,6 +38,11 @@ def make_btrfs(root: Path) -> FolderPool:
     return open_pool(root, BtrfsTrees(root))
 
 
+def configure_btrfs(root_path: str) -> FolderPool:
+    """Open the pool that agent.yml names. Raises `PoolUnavailable`."""
+    return make_btrfs(Path(root_path))
+
+
 @contextmanager
 def _streaming() -> Iterator[None]:
     """Say what happened when a program ended that read or wrote a stream."""

@@ -33,6 +33,11 @@ def make_directory(root: Path) -> FolderPool:
     return open_pool(root.resolve(), DirectoryTrees(root.resolve() / ".flocker"))
 
 
+def configure_directory(root_path: str) -> FolderPool:
+    """Open the pool that agent.yml names. Raises `PoolUnavailable`."""
+    return make_directory(Path(root_path))
+
+
 @define(eq=False)
 class DirectoryTrees:
     """Directories below `top`, each with what is noted of it; see `notes`."""

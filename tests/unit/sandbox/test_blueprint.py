@@ -3,6 +3,8 @@
 from pathlib import Path
 from uuid import UUID
 
+from attrs import evolve
+
 from flocker.sandbox.blueprint import (
     Blueprint,
     Program,
@@ -13,6 +15,7 @@ from flocker.sandbox.blueprint import (
 )
 from flocker.sandbox.layout import Layout
 from flocker.sandbox.names import CONTROL, SandboxName, node_name
+from flocker.sandbox.pools import Disk
 
 LAYOUT = Layout(SandboxName("s"), Path("/s"), Path("/d"))
 
@@ -31,8 +34,10 @@ def test_comes_back(tmp_path: Path) -> None:
         ),
         private=(Path("/etc/q"),),
     )
-    write_blueprint(tmp_path / "b", blueprint)
-    assert read_blueprint(tmp_path / "b") == blueprint
+    disk = Disk(Path("/i"), Path("/p"), "btrfs")
+    for each in (blueprint, evolve(blueprint, pool=disk)):
+        write_blueprint(tmp_path / "b", each)
+        assert read_blueprint(tmp_path / "b") == each
 
 
 def options(machine: str) -> list[str]:

@@ -38,6 +38,17 @@ def test_agent_settings(layout: Layout) -> None:
     }
 
 
+def test_pool_settings(tmp_path: Path) -> None:
+    """A node with a pool of its own has it in its agent.yml, and a place for it."""
+    layout = Layout(SandboxName("s"), tmp_path / "state", tmp_path / "pools")
+    furnish(layout, 2, NOW, "directory")
+    for node in (node_name(1), node_name(2)):
+        settings = yaml.safe_load((layout.machine(node) / "agent.yml").read_text())
+        place = layout.machine(node) / "pool"
+        assert settings["dataset"] == {"backend": "directory", "root_path": str(place)}
+        assert list(place.iterdir()) == []
+
+
 def test_engine_settings(layout: Layout) -> None:
     """A node's Docker keeps its data, groups and networks apart from all others."""
     furnish_engines(layout, 2)

@@ -23,7 +23,9 @@ MACHINE = MachineRecord(Process(12, 3456), "kernel", 4026531840, UUID(int=7))
 @pytest.mark.parametrize("stage", Stage)
 def test_sandbox_comes_back(tmp_path: Path, stage: Stage) -> None:
     """A sandbox's record is read as it was written."""
-    record = SandboxRecord(stage, 3, tmp_path, docker=stage is Stage.UP)
+    record = SandboxRecord(
+        stage, 3, tmp_path, docker=stage is Stage.UP, backend="btrfs"
+    )
     write_sandbox(tmp_path / "r", record)
     assert read_sandbox(tmp_path / "r") == record
 

@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import BackendName
+from flocker.model.sizes import MEBIBYTE
 from flocker.wire.agent_yaml import (
     AGENT_PORT,
     AgentConfig,
     BackendConfig,
     BadAgentFile,
     MetricsConfig,
+    TransferConfig,
     parse,
 )
 
@@ -239,3 +241,28 @@ def test_metrics():
 def test_bad_metrics(given, key):
     """What is no port or no address is refused by its key."""
     assert fault(metrics=given)[0] == key
+
+
+def test_transfer() -> None:
+    """Where snapshots are taken, and how fast they are sent."""
+    assert read().transfer == TransferConfig(4525, None, None)
+    given = {"port": 7, "interface": "10.0.0.1", "rate": "100M"}
+    found = read(transfer=given).transfer
+    assert found == TransferConfig(7, "10.0.0.1", 100 * MEBIBYTE)
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "why"),
+    [
+        ({"port": 0}, "transfer.port", "must be a port number, not 0"),
+        ({"interface": "here"}, "transfer.interface", "must be an IPv4 address"),
+        ({"rate": "fast"}, "transfer.rate", "'fast' is not a size"),
+        ({"speed": "1M"}, "transfer.speed", "is no key; interface, port, rate are"),
+        (7, "transfer", "must be a mapping"),
+    ],
+)
+def test_bad_transfer(given: object, key: str, why: str) -> None:
+    """What is wrong is named with its key."""
+    found, said = fault(transfer=given)
+    assert found == key
+    assert said.startswith(why)

@@ -1,0 +1,148 @@
+"""Datasets on the nodes' own pools: they move as snapshots, with real processes."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from flocker.sandbox import writer
+from flocker.sandbox.machines import demand
+from flocker.sandbox.names import MachineName, node_name
+from flocker.sandbox.waiting import until
+from flocker.testing.clusters import LiveCluster, live_cluster
+
+ONE, TWO = node_name(1), node_name(2)
+PATIENCE = 60.0
+RATE = 1_000_000
+DETACHED = ("sh", "-c", 'exec setsid --fork "$@" >/dev/null 2>&1 </dev/null', "sh")
+
+
+@pytest.fixture(scope="module")
+def pools() -> Iterator[LiveCluster]:
+    """A cluster whose two nodes have a Btrfs each."""
+    with live_cluster(2, backend="btrfs") as live:
+        yield live
+
+
+@contextmanager
+def writing(live: LiveCluster, dataset: Path) -> Iterator[tuple[Path, ...]]:
+    """Write to the dataset, on whichever node it is; gives what was acknowledged."""
+    notes = []
+    for node in (ONE, TWO):
+        file = live.sandbox.layout.machine(node) / f"acknowledged-{dataset.name}"
+        writer.end_mark(file).unlink(missing_ok=True)
+        file.write_text("")
+        notes.append(file)
+        argv = (sys.executable, "-m", "flocker.sandbox.writer", dataset, file, RATE)
+        live.run(node, *DETACHED, *map(str, argv))
+    try:
+        yield tuple(notes)
+    finally:
+        for file in notes:
+            writer.end_mark(file).touch()
+
+
+def count(notes: Path) -> int:
+    return notes.read_text().count("\n")
+
+
+def await_more(notes: Path, more: int = 20) -> None:
+    """Wait until records are written there."""
+    before = count(notes)
+    until(lambda: count(notes) >= before + more, f"records in {notes}", PATIENCE)
+
+
+def await_served(live: LiveCluster, node: MachineName, path: Path) -> None:
+    """Wait until it is mounted on a node, whatever control knows."""
+    until(lambda: str(path) in live.run(node, "cat", "/proc/mounts"), "it", PATIENCE)
+
+
+def seen(live: LiveCluster, node: MachineName, path: Path) -> Path:
+    """Give the path by which this process reaches one of a node."""
+    return Path(f"/proc/{demand(live.sandbox.layout, node).init.pid}/root{path}")
+
+
+def test_follows(pools: LiveCluster) -> None:
+    """What was written on one node is read on the other, and on the way back."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "one", "first")
+    pools.move(dataset, TWO)
+    path = pools.mounted(dataset, TWO)
+    assert pools.read(TWO, path / "one") == "first"
+    assert str(path) not in pools.run(ONE, "cat", "/proc/mounts")
+    pools.write(TWO, path / "two", "second")
+    pools.move(dataset, ONE)
+    path = pools.mounted(dataset, ONE)
+    assert pools.read(ONE, path / "one") == "first"
+    assert pools.read(ONE, path / "two") == "second"
+
+
+def test_under_a_writer(pools: LiveCluster) -> None:
+    """Records that are acknowledged while it moves are all there, each once."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    with writing(pools, path) as notes:
+        await_more(notes[0])
+        for node, there in ((TWO, notes[1]), (ONE, notes[0])):
+            pools.move(dataset, node)
+            await_more(there)
+    pools.mounted(dataset, ONE)
+    entries = writer.read(seen(pools, ONE, path))
+    assert writer.check(entries, notes) >= 60
+    assert [e.node for e in entries] != sorted(e.node for e in entries)
+
+
+def test_power_cut(pools: LiveCluster) -> None:
+    """A node that lost power serves what it has; nothing was anywhere else."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "file", "kept")
+    pools.kill(ONE)
+    pools.start(ONE)
+    await_served(pools, ONE, path)
+    assert pools.read(ONE, path / "file") == "kept"
+    pools.await_connected()
+    pools.mounted(dataset, ONE)
+
+
+def test_served_without_control(pools: LiveCluster) -> None:
+    """A node that reboots while control is away serves what is its own."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "file", "kept")
+    pools.kill("control")
+    pools.kill(ONE)
+    pools.start(ONE)
+    try:
+        await_served(pools, ONE, path)
+        assert pools.read(ONE, path / "file") == "kept"
+    finally:
+        pools.restore()
+        pools.await_connected()
+    pools.mounted(dataset, ONE)
+
+
+def test_destroyed(pools: LiveCluster) -> None:
+    """Of a destroyed dataset no copy is left on any node."""
+    dataset = pools.create(ONE)
+    pools.mounted(dataset, ONE)
+    pools.move(dataset, TWO)
+    pools.mounted(dataset, TWO)
+    pools.delete(dataset)
+    pools.await_phase(dataset, "destroyed")
+    for node in (ONE, TWO):
+        kept = seen(pools, node, pools.sandbox.layout.pool(node)) / ".flocker"
+        assert not list((kept / "copies").glob(f"*{dataset}*"))
+
+
+def test_no_stranger_writes(pools: LiveCluster) -> None:
+    """Where the dataset was before, nobody can write."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.move(dataset, TWO)
+    pools.mounted(dataset, TWO)
+    failed = pools.run(ONE, "sh", "-c", f"touch {path}/x 2>&1; true")
+    assert "not permitted" in failed or "No such file" in failed

@@ -43,6 +43,9 @@ _CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2; those of 1.3 are all good."""
 _OPTIONS = SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
 
+_PARTIAL_WRITE = 1
+"""SSL_MODE_ENABLE_PARTIAL_WRITE: a call for each 16 KiB, where one would do."""
+
 
 @frozen
 class NoPeer(FlockerError):
@@ -168,6 +171,8 @@ def _context(ca: x509.Certificate, own: Credential) -> SSL.Context:
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_cipher_list(_CIPHERS)
     context.set_options(_OPTIONS)
+    if hasattr(context, "clear_mode"):  # new in pyOpenSSL 25
+        context.clear_mode(_PARTIAL_WRITE)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(b"flocker")
     context.use_certificate(own.certificate)

@@ -148,10 +148,7 @@ class Channel:
 
     def send(self, kind: Kind, *parts: bytes | bytearray) -> None:
         """Send a frame, waiting for room. Raises `TransferCut`, `Interrupted`."""
-        start = head(kind, sum(map(len, parts)))
-        self._put(start if not parts else start + parts[0])
-        for part in parts[1:]:
-            self._put(part)
+        self._put(head(kind, sum(map(len, parts))), *parts)
 
     def say(self, kind: Kind, message: object) -> None:
         """Send a message. Raises `TransferCut`, `Interrupted`."""
@@ -267,11 +264,11 @@ class Channel:
         self.abort(why)
         self._check()
 
-    def _put(self, data: bytes | bytearray) -> None:
+    def _put(self, *parts: bytes | bytearray) -> None:
         self._check()
         self._said = monotonic()
         try:
-            self._wire.write(data, self._wait_for_room)
+            self._wire.write(parts, self._wait_for_room)
         except (Ended, OSError, SSL.Error) as error:
             if self._has_last_word():
                 raise Interrupted from error
@@ -305,17 +302,17 @@ class Channel:
     def _understand(self) -> bool:
         """Go on with the frame that is coming; say whether that was possible."""
         try:
-            while size := self._wire.read(self._into):
-                self._into = self._into[size:]
-                if not self._into:
-                    self._next()
-                    return True
+            size = self._wire.read(self._into)
         except (Ended, OSError, SSL.Error) as error:
             self._lost(error)
-        return False
+        self._into = self._into[size:]
+        if self._into:
+            return False
+        self._next()
+        return True
 
     def _next(self) -> None:
-        """Begin the payload, or the next frame."""
+        """Go on with the payload, or the next frame."""
         if self._kind is None:
             try:
                 self._kind, length = parse_head(self._head)

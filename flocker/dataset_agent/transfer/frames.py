@@ -107,7 +107,7 @@ class Begin:
 
 @frozen
 class Whole:
-    """All was sent: so many bytes, with this SHA-256."""
+    """All was sent: so many bytes, with this checksum (`checksums`)."""
 
     size: int
     checksum: str

@@ -4,7 +4,6 @@ A confirmation is a promise: it is given after the pool has the snapshot, and th
 that the agent chose, on disk.
 """
 
-import hashlib
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
@@ -15,6 +14,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from flocker.backends.pool_interface import IIncoming
 from flocker.dataset_agent.transfer.belts import Belt, Work
 from flocker.dataset_agent.transfer.channel import Channel, TransferCut, understand
+from flocker.dataset_agent.transfer.checksums import Checksum
 from flocker.dataset_agent.transfer.frames import (
     PROTOCOL,
     Arrived,
@@ -200,13 +200,13 @@ class Receiver:
 
 def _store(belt: Belt, stream: IIncoming) -> Whole:
     """Write what is on the belt until it ends."""
-    checksum, size = hashlib.sha256(), 0
+    checksum, size = Checksum(), 0
     while load := belt.take():
         for part in load:
-            checksum.update(part)
+            checksum.add(part)
             stream.write(bytes(part))
             size += len(part)
-    return Whole(size, checksum.hexdigest())
+    return Whole(size, checksum.text())
 
 
 def _check_whole(came: Whole, sent: Whole) -> None:

@@ -8,7 +8,7 @@ writes or closes; `cut` comes from any.
 
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Final, cast
 
@@ -99,19 +99,24 @@ class SecureSocket:
                 self._put_all(seconds_left)
                 return
 
-    def write(self, data: bytes | bytearray, waiting: Callable[[], float]) -> None:
+    def write(
+        self, parts: Iterable[bytes | bytearray], waiting: Callable[[], float]
+    ) -> None:
         """Send all of it.
 
         Before each wait for room `waiting` is called: it gives the seconds to wait, or
         raises. Raises `Ended`, `OSError`.
         """
-        left = memoryview(data)
-        while left:
-            turn = left[:TURN]
-            while turn:
-                turn = turn[self._tls.send(turn) :]
-            left = left[TURN:]
-            self._put_all(waiting)
+        made = 0
+        for part in parts:
+            left = memoryview(part)
+            while left:
+                size = self._tls.send(left[: TURN - made])
+                left, made = left[size:], made + size
+                if made >= TURN:
+                    self._put_all(waiting)
+                    made = 0
+        self._put_all(waiting)
 
     def listen(self, seconds: float) -> bool:
         """Wait so long until something came; say whether it did.
@@ -137,17 +142,22 @@ class SecureSocket:
         return True
 
     def read(self, into: memoryview) -> int:
-        """Put what came and is understood there; 0 if that is nothing yet.
+        """Put what came and is understood there; give how much, 0 for nothing yet.
 
         Raises `Ended` after the other side's last word, and `SSL.Error`.
         """
+        size, most, receive = 0, len(into), self._tls.recv_into
         try:
-            return self._tls.recv_into(into, min(len(into), RECORD))
+            while size < most:
+                size += receive(into[size : size + RECORD])
         except SSL.WantReadError:
-            return 0
+            return size
         except SSL.ZeroReturnError:
+            if size:
+                return size
             self._ended = True
             raise Ended from None
+        return size
 
     def cut(self) -> None:
         """End it now: whoever waits is woken. From any thread; again is fine."""

@@ -1,6 +1,5 @@
 """The source's side of a transfer: it drives, the target only takes and confirms."""
 
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from typing import Final, ParamSpec, TypeVar
@@ -11,6 +10,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from flocker.backends.pool_interface import IOutgoing
 from flocker.dataset_agent.transfer.belts import Belt, Part, Work
 from flocker.dataset_agent.transfer.channel import Channel, Interrupted, understand
+from flocker.dataset_agent.transfer.checksums import Checksum
 from flocker.dataset_agent.transfer.frames import (
     LONGEST_DATA,
     Arrived,
@@ -33,7 +33,7 @@ from flocker.runtime.threads import Threads
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LOAD: Final = 256 * 1024
+LOAD: Final = 512 * 1024
 """Bytes that are sent in one frame, or a little more, unless it is the last."""
 
 
@@ -164,11 +164,11 @@ class Sender:
 
 def _read_ahead(stream: IOutgoing, belt: Belt) -> Whole:
     """Read all of a stream onto the belt."""
-    checksum, size = hashlib.sha256(), 0
+    checksum, size = Checksum(), 0
     load: list[bytes] = []
     weight = 0
     while part := stream.read(LONGEST_DATA - weight):
-        checksum.update(part)
+        checksum.add(part)
         load.append(part)
         weight += len(part)
         if weight >= LOAD:
@@ -177,7 +177,7 @@ def _read_ahead(stream: IOutgoing, belt: Belt) -> Whole:
     if load:
         belt.put(*load)
     belt.end()
-    return Whole(size + weight, checksum.hexdigest())
+    return Whole(size + weight, checksum.text())
 
 
 def _open(channel: Channel, offer: Offer) -> SnapshotID | None:

@@ -14,6 +14,7 @@ from attrs import frozen
 
 from flocker.control.last_statuses import LastStatuses
 from flocker.control.operations import Operations
+from flocker.control.statuses import status_of
 from flocker.model.changes import Change, DatasetEdit, LeaseEdit, NodeEdit
 from flocker.model.cluster import NodeSight, Phase
 from flocker.model.configuration import Configuration
@@ -21,7 +22,8 @@ from flocker.model.datasets import Dataset
 from flocker.model.ids import DatasetID
 from flocker.model.leases import Lease
 from flocker.model.nodes import Node
-from flocker.model.status import Status, status
+from flocker.model.pool_status import says_how_far
+from flocker.model.status import Moving, Status
 from flocker.wire.public import (
     Json,
     configured_dataset,
@@ -175,15 +177,8 @@ class Events:
                 self._add(Kind.STATUS, partial(dataset_status, dataset, found, now))
 
     def _status(self, dataset: Dataset) -> Status:
-        observations = self._operations.observations
-        return status(
-            dataset,
-            observations.facts(dataset.id),
-            observations.nodes,
-            self._operations.configuration.leases.get(dataset.id),
-            self._operations.configuration.nodes,
-            observations.letting_go(dataset.id),
-        )
+        operations = self._operations
+        return status_of(operations.configuration, operations.observations, dataset)
 
     def _add(self, kind: Kind, write: Callable[[], Json]) -> None:
         self._number += 1
@@ -214,5 +209,16 @@ def _about(name: DatasetID, value: Json | None) -> Json:
 
 
 def _shown(found: Status) -> tuple[object, ...]:
-    """Leave out since when: a step tried again and again says the same each time."""
-    return found.phase, found.node, found.cause, found.path, found.size
+    """Leave out since when: a step tried again and again says the same each time.
+
+    Of how far a copy is, leave out all but the round: otherwise a long move would push
+    everything else out of the ring. Who follows it asks each second.
+    """
+    cause = None if says_how_far(found.cause) else found.cause
+    return found.phase, found.node, cause, found.path, found.size, _of_move(found.move)
+
+
+def _of_move(move: Moving | None) -> object:
+    if move is None:
+        return None
+    return move.move, None if move.copying is None else move.copying.round

@@ -23,6 +23,7 @@ from flocker.model.holders import describe_all
 from flocker.model.ids import NodeID
 from flocker.model.leases import Lease, wanted_on
 from flocker.model.nodes import NO_NODES, DeadMark, Node, find_instance
+from flocker.model.pools import Copying, Move
 
 NEXT_PHASE: Mapping[Condition, Phase] = {
     Condition.UNKNOWN: Phase.UNKNOWN,
@@ -88,6 +89,15 @@ _NOBODY: frozenset[NodeID] = frozenset()
 
 
 @frozen
+class Moving:
+    """A dataset of a pool is on its way from `source`; how far, if it has been said."""
+
+    source: NodeID
+    move: Move
+    copying: Copying | None = None
+
+
+@frozen
 class Status:
     """What is happening to a dataset.
 
@@ -101,6 +111,7 @@ class Status:
     cause: Cause | None = None
     path: str | None = None
     size: int | None = None
+    move: Moving | None = None
 
 
 def status(

@@ -6,9 +6,11 @@ The status itself is `flocker.model.status`.
 from collections.abc import Callable
 
 from flocker.control.datasets import DatasetNotFound
+from flocker.control.pool_rows import row_of
+from flocker.control.statuses import status_of
 from flocker.model.datasets import Dataset
 from flocker.model.ids import NodeID, NotAnIdentifier, parse_uuid
-from flocker.model.status import Status, status
+from flocker.model.status import Status
 from flocker.restapi.answers import Answer, answer
 from flocker.restapi.datasets import read_dataset_id
 from flocker.restapi.endpoint import Call, Service, endpoint
@@ -54,7 +56,7 @@ class Statuses:
         body = dataset_status_in_full(
             dataset,
             self._status(dataset),
-            configuration.ownership.get(found),
+            configuration.ownership.get(found) or row_of(configuration, dataset),
             self._observations.facts(found),
             configuration.leases.get(found),
             self._now(),
@@ -82,12 +84,5 @@ class Statuses:
         return answer(200, node_status(sight, known, self._now()))
 
     def _status(self, dataset: Dataset) -> Status:
-        wanted, seen = self._operations.configuration, self._observations
-        return status(
-            dataset,
-            seen.facts(dataset.id),
-            seen.nodes,
-            wanted.leases.get(dataset.id),
-            wanted.nodes,
-            seen.letting_go(dataset.id),
-        )
+        wanted = self._operations.configuration
+        return status_of(wanted, self._observations, dataset)

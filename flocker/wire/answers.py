@@ -66,8 +66,29 @@ class NodeAnswer:
 
 
 @frozen
+class MoveAnswer:
+    """How far a dataset of a pool is on its way; sizes in bytes, times in seconds."""
+
+    source: NodeID
+    target: NodeID
+    stage: str
+    force: bool
+    max_downtime: float | None
+    round: int | None
+    done: int | None
+    total: int | None
+    rate: float | None
+    remaining: float | None
+    ready: bool
+    downtime: float | None
+
+
+@frozen
 class DatasetAnswer:
-    """What happens to a dataset; sizes in bytes, `seconds` of the present phase."""
+    """What happens to a dataset; sizes in bytes, `seconds` of the present phase.
+
+    `move` is None too where the server is older than pools.
+    """
 
     dataset_id: DatasetID
     name: str | None
@@ -85,6 +106,28 @@ class DatasetAnswer:
     cause: CauseAnswer | None
     path: str | None
     size: int | None
+    move: MoveAnswer | None = field(default=None, kw_only=True)
+
+
+@frozen
+class CopyAnswer:
+    """What a node has of a dataset of a pool."""
+
+    standing: str
+    epoch: int | None
+    exists: bool
+    snapshot: str | None
+    asides: tuple[str, ...] = ()
+
+
+@frozen
+class PoolAnswer:
+    """Who owns a dataset of a pool, and on which nodes copies are being dropped."""
+
+    owner: NodeID
+    epoch: int
+    given_up: str | None
+    dropping: tuple[NodeID, ...] = ()
 
 
 @frozen
@@ -100,6 +143,7 @@ class FactAnswer:
     cause: CauseAnswer | None
     since: str
     seconds: float
+    copy: CopyAnswer | None = None
 
 
 @frozen
@@ -132,6 +176,7 @@ class DatasetInFull(DatasetAnswer):
     acquired: bool
     nodes: Mapping[NodeID, FactAnswer]
     lease: LeaseAnswer | None = None
+    pool: PoolAnswer | None = None
 
 
 @frozen

@@ -14,7 +14,8 @@ from flocker.model.ids import NodeID
 from flocker.model.leases import Lease
 from flocker.model.nodes import DeadMark, Node
 from flocker.model.ownership import Ownership
-from flocker.model.status import Status
+from flocker.model.pools import PoolFact, PoolOwnership
+from flocker.model.status import Moving, Status
 
 Json = dict[str, Any]
 
@@ -110,26 +111,72 @@ def dataset_status(dataset: Dataset, status: Status, now: float) -> Json:
         "cause": cause(status.cause),
         "path": status.path,
         "size": status.size,
+        "move": _move(status.move),
+    }
+
+
+def _move(moving: Moving | None) -> Json | None:
+    """Write how far a dataset is on its way; numbers are null until they are known."""
+    if moving is None:
+        return None
+    move, far = moving.move, moving.copying
+    return {
+        "source": str(moving.source),
+        "target": str(move.target),
+        "stage": move.stage.value,
+        "force": move.force,
+        "max_downtime": move.max_downtime,
+        "round": None if far is None else far.round,
+        "done": None if far is None else far.done,
+        "total": None if far is None else far.total,
+        "rate": None if far is None else far.rate,
+        "remaining": None if far is None else far.remaining,
+        "ready": far is not None and far.ready,
+        "downtime": None if far is None else far.downtime,
     }
 
 
 def dataset_status_in_full(
     dataset: Dataset,
     status: Status,
-    ownership: Ownership | None,
+    ownership: Ownership | PoolOwnership | None,
     facts: Mapping[NodeID, Observed],
     leased: Lease | None,
     now: float,
 ) -> Json:
     """Write the same with the record of ownership, lease, and what every node says."""
+    volume = ownership.volume if isinstance(ownership, Ownership) else None
+    row = ownership if isinstance(ownership, PoolOwnership) else None
     return {
         **dataset_status(dataset, status, now),
-        "volume": None if ownership is None else ownership.volume,
+        "volume": volume,
         "acquired": ownership is not None and ownership.acquired,
+        "pool": None if row is None else _pool(row),
         "lease": None if leased is None else lease(leased, now),
         "nodes": {
             str(node): _fact(observed, now) for node, observed in sorted(facts.items())
         },
+    }
+
+
+def _pool(row: PoolOwnership) -> Json:
+    """Write who owns a dataset of a pool, and which copies are to be destroyed."""
+    return {
+        "owner": str(row.owner),
+        "epoch": row.epoch,
+        "given_up": row.given_up,
+        "dropping": [str(prune.node) for prune in row.prunes],
+    }
+
+
+def _copy(found: PoolFact) -> Json:
+    """Write what a node has of a dataset of a pool."""
+    return {
+        "standing": type(found.record.standing).__name__.lower(),
+        "epoch": found.record.epoch or None,
+        "exists": found.exists,
+        "snapshot": found.head,
+        "asides": list(found.asides),
     }
 
 
@@ -143,6 +190,7 @@ def _fact(observed: Observed, now: float) -> Json:
         "path": fact.path,
         "doing": None if fact.doing is None else fact.doing.value,
         "cause": cause(fact.cause),
+        "copy": None if fact.pool is None else _copy(fact.pool),
         "since": timestamp(observed.since),
         "seconds": round(max(0.0, now - observed.since), 3),
     }

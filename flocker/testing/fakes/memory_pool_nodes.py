@@ -50,9 +50,9 @@ class Unsettled(AssertionError):
 class MemoryPoolNodes:
     """Nodes by their number; each has one pool, the backend ``default``.
 
-    A source says that it is `ready` when its target has all there is, and that the last
-    step will take `downtime` seconds. Nodes that are `away` do and say nothing. `names`
-    gives their ids.
+    A source says that it has `sent` so many bytes, that it is `ready` when its target
+    has all there is, and that the last step will take `downtime` seconds. Nodes that
+    are `away` do and say nothing. `names` gives their ids.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class MemoryPoolNodes:
     ) -> None:
         self.ready = True
         self.downtime: float | None = 0.2
+        self.sent = SIZE // 4
         self.away: set[NodeID] = set()
         self.causes: dict[NodeID, Cause] = {}
         self.asides: dict[NodeID, tuple[str, ...]] = {}
@@ -253,7 +254,7 @@ class MemoryPoolNodes:
         ready = self.ready and follows
         return Copying(
             move.number,
-            done=SIZE // 4,
+            done=self.sent,
             total=SIZE,
             rate=2.0**20,
             ready=ready,

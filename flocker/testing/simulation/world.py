@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from flocker.control import datasets, leases, volumes
 from flocker.control.operations import Decide
+from flocker.control.statuses import status_of
 from flocker.model.cluster import Phase, Volume
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND, Dataset, Mounting
@@ -24,7 +25,7 @@ from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, InstanceID, Life, NodeID, VolumeID
 from flocker.model.leases import USER, Holder, wanted_on
 from flocker.model.sizes import MEBIBYTE
-from flocker.model.status import Status, status
+from flocker.model.status import Status
 from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
 from flocker.testing.simulation.clocks import SimulatedClock
 from flocker.testing.simulation.invariants import Invariants, Violated, is_wanted
@@ -317,16 +318,7 @@ class World:
         """Say what control says."""
         assert self.control is not None
         seen, known = self.control.observations, self.known
-        found = known.datasets[dataset]
-        lease = known.leases.get(dataset)
-        return status(
-            found,
-            seen.facts(dataset),
-            seen.nodes,
-            lease,
-            known.nodes,
-            seen.letting_go(dataset),
-        )
+        return status_of(known, seen, known.datasets[dataset])
 
     def _is_said(self, dataset: DatasetID, node: NodeID) -> bool:
         """Whether who has leased a dataset to a node is told that it is mounted."""

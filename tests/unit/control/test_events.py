@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from flocker.control.datasets import NewDataset, create, delete, purge
+from flocker.control.datasets import (
+    NewDataset,
+    Wishes,
+    change,
+    create,
+    delete,
+    purge,
+)
 from flocker.control.events import Events, Kind
 from flocker.control.leases import acquire, release
 from flocker.control.observations import Observations
@@ -25,6 +32,7 @@ from flocker.testing.builders import (
     dataset_id,
     node_id,
 )
+from flocker.testing.fakes.memory_pool_nodes import MemoryPoolNodes
 from flocker.testing.fakes.stores import MemoryStore
 
 BOOT = UUID(int=0xB007)
@@ -217,3 +225,33 @@ def test_what_is_told_is_what_is_configured(setup):
         "deleted": False,
         "metadata": {},
     }
+
+
+def test_a_move_in_a_pool(setup):
+    """Each stage of a move is an event; how far it is copied is none."""
+    nodes = MemoryPoolNodes(setup.operations, setup.clock)
+    nodes.connect(1, 2)
+    setup.change(lambda c: create(c, NEW, 1000.0))
+    nodes.settle()
+    nodes.ready = False
+    before = setup.events.last
+    setup.change(lambda c: change(c, NEW.id, Wishes(node_id(2)), 1000.0))
+    nodes.settle()
+    copying = setup.events.last
+    nodes.sent += 1024
+    nodes.settle()
+    assert setup.events.last == copying
+    nodes.ready = True
+    nodes.settle()
+    told = [
+        (event.value["phase"], event.value["move"] and event.value["move"]["stage"])
+        for event in setup.events.after(before, 100)
+        if event.kind is Kind.STATUS
+    ]
+    assert list(dict.fromkeys(told)) == [
+        ("copying", "copying"),
+        ("freezing", "freezing"),
+        ("handing-over", "freezing"),
+        ("handing-over", None),
+        ("mounted", None),
+    ]

@@ -9,8 +9,19 @@ from hypothesis import strategies as st
 from pyrsistent import pmap
 
 from flocker.model.cluster import Cause, Condition, Phase
+from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.model.ids import Epoch, MoveNumber, SnapshotID
 from flocker.model.leases import Holder, Lease
-from flocker.model.status import Status, status
+from flocker.model.pools import (
+    Copying,
+    Move,
+    PoolFact,
+    PoolOwnership,
+    Prune,
+    Record,
+    Replica,
+)
+from flocker.model.status import Moving, Status, status
 from flocker.testing import strategies
 from flocker.testing.builders import (
     a_dataset,
@@ -134,6 +145,7 @@ def test_dataset_status():
         "cause": {"code": "a", "words": "b", "release": "c"},
         "path": None,
         "size": 7,
+        "move": None,
     }
 
 
@@ -149,6 +161,7 @@ def test_in_full():
         **brief,
         "volume": "volume-1",
         "acquired": True,
+        "pool": None,
         "lease": lease(leased, NOW),
         "nodes": {
             str(HERE): {
@@ -159,6 +172,7 @@ def test_in_full():
                 "path": f"/flocker/{dataset_id()}",
                 "doing": None,
                 "cause": None,
+                "copy": None,
                 "since": "1970-01-01T02:46:39.000+00:00",
                 "seconds": 1.0,
             }
@@ -234,3 +248,81 @@ def test_clients_understand_nodes(sight, known, now):
         sight.refused,
     )
     assert len(answer.backends) == len(sight.identity.backends)
+
+
+def test_move():
+    """How far a dataset is on its way; what is not known is null."""
+    asked = Move(MoveNumber(3), node_id(2), force=True, max_downtime=2.5)
+    far = Copying(MoveNumber(3), 2, 256, 1024, 64.0, ready=True, downtime=0.5)
+    found = Status(Phase.COPYING, 0.0, HERE, move=Moving(HERE, asked, far))
+    known = dataset_status(a_dataset(), found, NOW)["move"]
+    assert known == {
+        "source": str(HERE),
+        "target": str(node_id(2)),
+        "stage": "copying",
+        "force": True,
+        "max_downtime": 2.5,
+        "round": 2,
+        "done": 256,
+        "total": 1024,
+        "rate": 64.0,
+        "remaining": 12.0,
+        "ready": True,
+        "downtime": 0.5,
+    }
+    begins = evolve(found, move=Moving(HERE, Move(MoveNumber(3), node_id(2))))
+    nothing = dict.fromkeys(
+        ["max_downtime", "round", "done", "total", "rate", "remaining", "downtime"]
+    )
+    assert dataset_status(a_dataset(), begins, NOW)["move"] == {
+        **known,
+        **nothing,
+        "force": False,
+        "ready": False,
+    }
+
+
+def test_in_a_pool():
+    """Who owns a dataset of a pool, and what each node has of it."""
+    row = PoolOwnership(
+        dataset_id(),
+        DEFAULT_BACKEND,
+        HERE,
+        Epoch(3),
+        acquired=True,
+        prunes=(Prune(node_id(2), SnapshotID("s")),),
+        given_up="é",
+    )
+    record = Record(dataset_id(), Replica(Epoch(2)))
+    copy = PoolFact(record, exists=True, head=SnapshotID("s"), asides=("old",))
+    bare = evolve(copy, record=Record(dataset_id()), exists=False, head=None, asides=())
+    facts = {
+        HERE: observed(evolve(a_fact(), pool=copy)),
+        node_id(2): observed(evolve(a_fact(), pool=bare)),
+    }
+    found = Status(Phase.MOUNTED, 0.0, HERE)
+    full = dataset_status_in_full(a_dataset(), found, row, facts, None, NOW)
+    assert (full["volume"], full["acquired"]) == (None, True)
+    assert full["pool"] == {
+        "owner": str(HERE),
+        "epoch": 3,
+        "given_up": "é",
+        "dropping": [str(node_id(2))],
+    }
+    copies = [each["copy"] for each in full["nodes"].values()]
+    assert copies == [
+        {
+            "standing": "replica",
+            "epoch": 2,
+            "exists": True,
+            "snapshot": "s",
+            "asides": ["old"],
+        },
+        {
+            "standing": "nocopy",
+            "epoch": None,
+            "exists": False,
+            "snapshot": None,
+            "asides": [],
+        },
+    ]

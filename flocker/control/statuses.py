@@ -1,0 +1,33 @@
+"""The status of a dataset as control knows it: of a volume, or of a copy in a pool.
+
+Asked by the event stream and the REST API; the rules are `flocker.model.status` and
+`flocker.model.pool_status`.
+"""
+
+from flocker.control.observations import Observations
+from flocker.control.pool_rows import belongs_in_pool, row_of
+from flocker.model.configuration import Configuration
+from flocker.model.datasets import Dataset
+from flocker.model.pool_status import Known, pool_status
+from flocker.model.status import Status, status
+
+
+def status_of(
+    configuration: Configuration, observations: Observations, dataset: Dataset
+) -> Status:
+    """Say what is happening to a dataset."""
+    facts = observations.facts(dataset.id)
+    lease = configuration.leases.get(dataset.id)
+    if not dataset.destroyed:
+        row = row_of(configuration, dataset)
+        if row is not None or belongs_in_pool(configuration, dataset):
+            known = Known(facts, observations.nodes, configuration.nodes, lease)
+            return pool_status(dataset, row, known)
+    return status(
+        dataset,
+        facts,
+        observations.nodes,
+        lease,
+        configuration.nodes,
+        observations.letting_go(dataset.id),
+    )

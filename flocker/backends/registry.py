@@ -23,6 +23,7 @@ from flocker.backends.foreign import adapt
 from flocker.backends.loopback.api import DEFAULT_ROOT, make_loopback
 from flocker.backends.loopback.translate import SECTOR
 from flocker.backends.pool_interface import IFilesystemPool
+from flocker.backends.zfs.api import DEFAULT_POOL, configure_zfs
 from flocker.model.errors import FlockerError
 from flocker.model.ids import ClusterID
 
@@ -32,7 +33,6 @@ LATER: Final = frozenset(
         "emc_xtremio_flocker_plugin",
         "openstack",
         "scaleio_flocker_driver",
-        "zfs",
     }
 )
 """Names of the first Flocker that will mean built-in backends."""
@@ -88,8 +88,16 @@ DIRECTORY = BackendDescription(
     kind=BackendKind.POOL,
 )
 
+ZFS = BackendDescription(
+    name="zfs",
+    api_factory=configure_zfs,
+    needs_cluster_id=False,
+    optional_config=pmap({"pool": DEFAULT_POOL}),
+    kind=BackendKind.POOL,
+)
+
 BUILT_IN = {
-    description.name: description for description in (LOOPBACK, BTRFS, DIRECTORY)
+    description.name: description for description in (LOOPBACK, BTRFS, DIRECTORY, ZFS)
 }
 
 

@@ -13,13 +13,9 @@ same place of it.
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from attrs import frozen
-
-KEPT_LINES = 4096
-"""Lines of mount tables that are kept as they were read: some megabytes."""
 
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
@@ -40,6 +36,8 @@ class Mount:
     """Its peer group."""
     master: int | None = None
     """The peer group it is a slave of."""
+    source: str = ""
+    """What the filesystem calls itself: a device, or a ZFS dataset."""
 
 
 def _unescape(text: str) -> str:
@@ -55,10 +53,9 @@ def _group(tags: Sequence[str], kind: str) -> int | None:
     return None
 
 
-@lru_cache(maxsize=KEPT_LINES)
 def _parse_line(line: str) -> Mount:
-    """Read a line; one that was read lately, as most of a table, is read already."""
-    fields, _, source = line.partition(" - ")
+    fields, _, rest = line.partition(" - ")
+    filesystem, source, *_ = rest.split(" ")
     mount_id, parent_id, device, root, path, _options, *tags = fields.split(" ")
     major, _, minor = device.partition(":")
     return Mount(
@@ -67,23 +64,16 @@ def _parse_line(line: str) -> Mount:
         device=os.makedev(int(major), int(minor)),
         root=_unescape(root),
         path=Path(_unescape(path)),
-        filesystem=source.split(" ")[0],
+        filesystem=filesystem,
         shared=_group(tags, "shared"),
         master=_group(tags, "master"),
+        source=_unescape(source),
     )
 
 
-def parse_mountinfo(text: str, device: int | None = None) -> tuple[Mount, ...]:
-    """Read a mount table, in its order: of two mounts at a path the later is seen.
-
-    With a `device` (its number), only its mounts.
-    """
-    lines = text.split("\n")
-    if device is not None:
-        field = f" {os.major(device)}:{os.minor(device)} "
-        mounts = (_parse_line(line) for line in lines if field in line)
-        return tuple(mount for mount in mounts if mount.device == device)
-    return tuple(_parse_line(line) for line in lines if line)
+def parse_mountinfo(text: str) -> tuple[Mount, ...]:
+    """Read a mount table, in its order: of two mounts at a path the later is seen."""
+    return tuple(_parse_line(line) for line in text.split("\n") if line)
 
 
 def by_device(mounts: Iterable[Mount]) -> Mapping[int, tuple[Path, ...]]:

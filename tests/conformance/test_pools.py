@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from flocker.backends.btrfs.api import make_btrfs
 from flocker.backends.directory.api import make_directory
 from flocker.backends.pool_interface import IFilesystemPool
+from flocker.backends.zfs.api import open_zfs
 from flocker.model.ids import DatasetID
 from flocker.testing.btrfs_pools import btrfs_filesystem
 from flocker.testing.conformance.pool_bench import Node, PoolBench
@@ -20,10 +22,13 @@ from flocker.testing.conformance.pools import PoolConformance
 from flocker.testing.fakes.memory_disk import MemoryDisk, steady
 from flocker.testing.fakes.memory_pool import MemoryPool
 from flocker.testing.loop_devices import scratch_directory
+from flocker.testing.zfs_pools import zfs_machine
 
 MEBIBYTE = 1024 * 1024
 SMALL = 4
 PATIENCE = 60.0
+ZFS_PROGRAMS = Path(__file__).parents[2] / "build" / "zfs-fuse" / "sbin"
+"""Where admin/test unpacks them."""
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 
@@ -177,3 +182,56 @@ class TestBtrfs(AllPromises):
         while node.pool.list().free < size and time.monotonic() < give_up:
             time.sleep(0.1)
         super().wait_for_room(node, size)
+
+
+WORKER = os.getpid()
+
+
+def zfs_name(number: int) -> str:
+    """Name a pool as no other worker does: all see one mount table."""
+    return f"flocker-test-{WORKER}-{number}"
+
+
+@pytest.fixture(scope="module")
+def machines():
+    """Four machines with a ZFS pool each; that of the last one is small."""
+    with scratch_directory() as scratch, ExitStack() as kept:
+        made = {}
+        for number, size in {1: 1024, 2: 1024, 3: 1024, SMALL: 320}.items():
+            made[number] = kept.enter_context(zfs_machine(scratch, ZFS_PROGRAMS))
+            device = made[number].file(size * MEBIBYTE)
+            made[number].create(zfs_name(number), str(device))
+        yield made
+
+
+@needs_root
+class TestZfs(AllPromises):
+    """Filesystems of ZFS pools, with a zfs-fuse for each."""
+
+    @pytest.fixture(autouse=True)
+    def _machines(self, machines):
+        self.machines = machines
+        yield
+        for number, machine in machines.items():
+            machine.empty(zfs_name(number))
+
+    def pool(self, number: int) -> IFilesystemPool:
+        return open_zfs(self.machines[number].zfs(zfs_name(number)))
+
+    def mount_root(self, number: int) -> Path:
+        return self.machines[number].served
+
+    def small_pool(self) -> Node:
+        return self.node(SMALL)
+
+    def kill(self, node: Node, entering) -> None:
+        entering._program.close()
+
+    def check_tidy(self, node: Node) -> None:
+        names = node.pool.names
+        assert [row.name for row in node.pool.zfs.read(names.staging)] == [
+            names.staging
+        ]
+
+    def changes(self, argv) -> bool:
+        return not {"get", "list"}.intersection(argv) and argv[-1] != "zfs"

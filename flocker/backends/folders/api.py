@@ -14,13 +14,13 @@ from threading import RLock
 from attrs import define, evolve, field
 from zope.interface import implementer
 
+from flocker.backends.asides import parse_aside
 from flocker.backends.folders import reading
 from flocker.backends.folders.layout import (
     NO_ROOM,
     CopyFolder,
     Layout,
     SnapshotFolder,
-    parse_aside,
 )
 from flocker.backends.folders.streams import IncomingFolder, OutgoingFolder
 from flocker.backends.folders.trees import Trees

@@ -28,6 +28,7 @@ from uuid import UUID, uuid4
 
 from attrs import frozen
 
+from flocker.backends.asides import AsideName, new_aside, parse_aside
 from flocker.backends.folders.values import DATA
 from flocker.backends.pool_errors import PoolUnavailable
 from flocker.model.ids import DatasetID, NodeID, NotAnIdentifier, parse_uuid
@@ -41,35 +42,6 @@ _RESERVED = 4 * MEBIBYTE
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What the kernel says when there is none."""
-
-
-@frozen
-class AsideName:
-    """What the name of a copy set aside says."""
-
-    dataset: DatasetID
-    node: NodeID
-    epoch: int
-    again: int = 1
-    """Which one of the same dataset, node and epoch."""
-
-    @property
-    def text(self) -> str:
-        """Write it."""
-        again = f".{self.again}" if self.again > 1 else ""
-        return f"{self.dataset}.{self.node}.{self.epoch}{again}"
-
-
-def parse_aside(text: str) -> AsideName | None:
-    """Read the name of a copy set aside; None if it is none."""
-    parts = text.split(".")
-    if len(parts) not in {3, 4} or not all(part.isdecimal() for part in parts[2:]):
-        return None
-    dataset, node = _uuid(parts[0]), _uuid(parts[1])
-    if dataset is None or node is None:
-        return None
-    numbers = [int(part) for part in parts[2:]]
-    return AsideName(DatasetID(dataset), NodeID(node), *numbers)
 
 
 def _uuid(text: str) -> UUID | None:
@@ -187,10 +159,7 @@ class Layout:
     def new_aside(self, dataset: DatasetID, node: NodeID, epoch: int) -> AsideName:
         """Give a name that no copy set aside has."""
         taken = {name.text for name in self.aside_names()}
-        again = 1
-        while (name := AsideName(dataset, node, epoch, again)).text in taken:
-            again += 1
-        return name
+        return new_aside(dataset, node, epoch, taken)
 
 
 def _datasets(folder: Path) -> Iterator[DatasetID]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from flocker.backends.folders.layout import AsideName, CopyFolder, Layout
+from flocker.backends.asides import AsideName
+from flocker.backends.folders.layout import CopyFolder, Layout
 from flocker.backends.folders.trees import Trees
 from flocker.backends.folders.values import Tree
 from flocker.backends.pool_interface import Aside, Copy, PoolSnapshot

@@ -8,7 +8,7 @@ as before or as after, and can do the rest.
 import os
 import subprocess
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -323,6 +323,14 @@ class CrashConformance(PoolBench):
     def check_tidy(self, node: Node) -> None:
         """Look whether what was half made is gone, where that can be seen."""
 
+    def changes(self, argv: Sequence[str]) -> bool:
+        """Whether a program may have an effect.
+
+        To die before one that only looks is to die after the last that did not.
+        """
+        del self, argv
+        return True
+
     def killed_after(
         self, effects: int, number: int, make: Callable[[IFilesystemPool], None]
     ) -> bool:
@@ -331,23 +339,30 @@ class CrashConformance(PoolBench):
         """
         child = os.fork()
         if child == 0:
-            _die_after(effects, lambda: make(self.pool(number)))
+            _die_after(effects, lambda: make(self.pool(number)), self.changes)
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
         assert code in {0, _KILLED}
         return code == _KILLED
 
 
-def _die_after(effects: int, make: Callable[[], None]) -> None:
+def _die_after(
+    effects: int,
+    make: Callable[[], None],
+    changes: Callable[[Sequence[str]], bool],
+) -> None:
     """End this process: after so many effects, or when all is done."""
     left = effects
 
-    def counted(effect: Callable[..., Any]) -> Callable[..., Any]:
+    def counted(
+        effect: Callable[..., Any], counts: Callable[..., bool] = lambda *_: True
+    ) -> Callable[..., Any]:
         def call(*args: object, **kwargs: object) -> object:
             nonlocal left
-            if left == 0:
-                os._exit(_KILLED)
-            left -= 1
+            if counts(*args):
+                if left == 0:
+                    os._exit(_KILLED)
+                left -= 1
             return effect(*args, **kwargs)
 
         return call
@@ -355,7 +370,9 @@ def _die_after(effects: int, make: Callable[[], None]) -> None:
     for name in ("rename", "replace", "unlink", "symlink_to"):
         setattr(Path, name, counted(getattr(Path, name)))
     started = subprocess.Popen.__init__
-    subprocess.Popen.__init__ = counted(started)  # type: ignore[method-assign]
+    subprocess.Popen.__init__ = counted(  # type: ignore[method-assign]
+        started, lambda _process, argv: changes(argv)
+    )
     try:
         make()
     except BaseException:  # noqa: BLE001  (the parent is told, whatever it is)

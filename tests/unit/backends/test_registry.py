@@ -75,8 +75,8 @@ def test_unknown():
         look_up("lopback", WHERE)
     assert str(caught.value) == (
         "agent.yml: backends.fast.backend: there is no 'lopback' (did you mean"
-        " loopback?), only: btrfs, directory, loopback; and no Python module has that"
-        " name"
+        " loopback?), only: btrfs, directory, loopback, zfs; and no Python module has"
+        " that name"
     )
 
 

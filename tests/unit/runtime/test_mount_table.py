@@ -22,7 +22,7 @@ TABLE = r"""
 21 20 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 24 21 0:5 / /proc rw - proc proc rw
 30 21 7:3 / /flocker/a rw,nodev shared:9 master:2 propagate_from:1 - ext4 /dev/loop3 rw
-31 21 7:3 /part /mnt/a\040b\134040 rw - ext4 /dev/loop3 rw
+31 21 7:3 /part /mnt/a\040b\134040 rw - ext4 a\040b rw
 """.lstrip("\n")
 
 
@@ -46,8 +46,8 @@ def root(mount_id: int, *, shared: int | None = None, master: int | None = None)
 def test_parsed() -> None:
     """Every field is read, with the escapes undone and with or without groups."""
     assert parse_mountinfo(TABLE)[2:] == (
-        Mount(30, 21, LOOP, "/", Path("/flocker/a"), "ext4", 9, 2),
-        Mount(31, 21, LOOP, "/part", Path("/mnt/a b\\040"), "ext4"),
+        Mount(30, 21, LOOP, "/", Path("/flocker/a"), "ext4", 9, 2, "/dev/loop3"),
+        Mount(31, 21, LOOP, "/part", Path("/mnt/a b\\040"), "ext4", source="a b"),
     )
 
 
@@ -137,15 +137,3 @@ def test_unshared_parent() -> None:
     copy = mount(8, 7, "/flocker/a")
     others = [[root(7, master=10), copy]]
     assert staying(OURS, own, others) == ((0, copy),)
-
-
-def test_mounts_of_a_device() -> None:
-    """Asked for one device, its lines are read and no others, whatever they contain."""
-    others = r"""
-32 21 0:70 / /a\0407:3\040b rw - tmpfs 7:3 rw
-40 21 17:3 / /x rw - ext4 /dev/sda rw
-""".lstrip("\n")
-    table = TABLE + others
-    found = [mount for mount in parse_mountinfo(table) if mount.device == LOOP]
-    assert parse_mountinfo(table, LOOP) == tuple(found)
-    assert len(found) == 2

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from flocker.backends.folders.layout import AsideName, Layout, parse_aside
+from flocker.backends.folders.layout import Layout
 from flocker.backends.pool_errors import PoolUnavailable
 from flocker.model.ids import DatasetID, NodeID
 
@@ -17,30 +17,6 @@ def layout(tmp_path):
     layout = Layout(tmp_path / ".flocker")
     layout.prepare()
     return layout
-
-
-@pytest.mark.parametrize("again", [1, 2, 31])
-def test_aside_names(again):
-    """The name of a copy set aside says what it was."""
-    name = AsideName(DATASET, NODE, 7, again)
-    assert parse_aside(name.text) == name
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        f"{DATASET}",
-        f"{DATASET}.{NODE}",
-        f"{DATASET}.{NODE}.x",
-        f"{DATASET}.{NODE}.1.2.3",
-        f"x.{NODE}.1",
-        f"{DATASET}.x.1",
-    ],
-)
-def test_other_names(text):
-    """Anything else is no name of ours."""
-    assert parse_aside(text) is None
 
 
 def test_new_aside(layout):

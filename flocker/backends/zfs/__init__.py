@@ -1,0 +1,1 @@
+"""The pool `zfs`: copies are filesystems of an imported ZFS pool."""

@@ -1,0 +1,403 @@
+"""The pool `zfs`: copies are filesystems of an imported ZFS pool; see `names`.
+
+A copy is writable while its filesystem is not ``readonly``. Every change that ZFS
+answers is on disk; what was written to a filesystem is when the next change is. Clones
+need the snapshot they were made from.
+
+One process has a pool open at a time; what another left half made is thrown away when
+it is opened.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import define, evolve, field
+from zope.interface import implementer
+
+from flocker.backends.asides import new_aside, parse_aside
+from flocker.backends.pool_errors import (
+    Busy,
+    Diverged,
+    Incomplete,
+    NoSuchAside,
+    NoSuchFilesystem,
+    NotMounted,
+    PoolFull,
+    PoolUnavailable,
+    QuotaTooSmall,
+    SnapshotExists,
+    Unsaved,
+)
+from flocker.backends.pool_interface import (
+    Announced,
+    Aside,
+    Copy,
+    IFilesystemPool,
+    IIncoming,
+    IOutgoing,
+    PoolContents,
+    PoolSnapshot,
+    check_name,
+    check_record,
+)
+from flocker.backends.zfs import comparing, reading
+from flocker.backends.zfs import names as called
+from flocker.backends.zfs.commands import Zfs
+from flocker.backends.zfs.mounting import ZfsMounts
+from flocker.backends.zfs.names import Names, is_pool_name
+from flocker.backends.zfs.opening import prepare
+from flocker.backends.zfs.parts import PoolParts
+from flocker.backends.zfs.receiving import PatientReceive
+from flocker.backends.zfs.streams import IncomingStream, OutgoingStream
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID, NodeID, SnapshotID
+from flocker.runtime import durable
+from flocker.runtime.process import ProcessFailed
+
+DEFAULT_POOL = "flocker"
+"""As the first Flocker's."""
+NO_NAME = (
+    "it should be the name of a ZFS pool, or of a filesystem of one such as tank/data,"
+    f" of at most {called.LONGEST_POOL} letters"
+)
+_WRITABLE = ("-o", "canmount=noauto", "-o", "readonly=off")
+
+
+def configure_zfs(pool: str) -> "ZfsPool":
+    """Open a pool by its name in agent.yml. Raises `PoolUnavailable`."""
+    if not is_pool_name(pool):
+        raise PoolUnavailable(pool, NO_NAME)
+    return open_zfs(Zfs(pool))
+
+
+def open_zfs(zfs: Zfs) -> "ZfsPool":
+    """Open the pool, making what it lacks. Raises `PoolUnavailable`."""
+    names = Names(zfs.pool)
+    mounts = ZfsMounts(zfs)
+    mounts.leave_roots()
+    prepare(zfs, names)
+    return ZfsPool(zfs, names, mounts)
+
+
+@implementer(IFilesystemPool)
+@define(eq=False)
+class ZfsPool(PoolParts):
+    """The pool."""
+
+    clones_depend: bool = field(default=True, init=False)
+
+    # Looking
+
+    def list(self) -> PoolContents:
+        """List all: the pool, its filesystems, the ledger."""
+        self.zfs.check_health()
+        found = reading.group(self.zfs.read(self.names.copies, self.names.asides))
+        ledger, space = self.zfs.properties(self.names.ledger, self.zfs.pool)
+        copies = reading.copies_of(self.names, found, self.mounts.places())
+        free = int(space["available"])
+        return PoolContents(
+            copies=copies,
+            asides=reading.asides_of(self.names, found),
+            ledger=reading.ledger_of(ledger, copies),
+            size=int(space["used"]) + free,
+            free=free,
+        )
+
+    def look(self, dataset: DatasetID) -> Copy:
+        """Look at one, and through all processes."""
+        with self._lock:
+            copy = self._look(dataset)
+            name = self.names.copy(dataset)
+            return evolve(copy, users=self.mounts.users(name) if copy.writable else ())
+
+    def _look(self, dataset: DatasetID) -> Copy:
+        """Where properties do not tell whether it was written to, try."""
+        self._settle()
+        found, record = self._existing(dataset)
+        places = self.mounts.places().get(found.live.name, ())
+        copy = reading.as_copy(dataset, found, record, places)
+        if found.written is not None or places:
+            return copy
+        return evolve(copy, written=comparing.was_written(self.zfs, found))
+
+    # Coming and going
+
+    def create(self, dataset: DatasetID, record: bytes, quota: int | None) -> None:
+        """Make it in staging, then rename."""
+        check_record(record)
+        stage = self.names.stage()
+        limit = () if quota is None else ("-o", f"refquota={quota}")
+        fresh = ("-o", f"{called.FRESH}=yes")
+        with self._lock:
+            self._check_absent(dataset)
+            self._change("create", *_WRITABLE, *limit, *fresh, stage)
+            self._place(stage, dataset, record)
+
+    def clone(
+        self,
+        dataset: DatasetID,
+        origin: DatasetID,
+        snapshot: SnapshotID,
+        record: bytes,
+    ) -> None:
+        """Make it in staging, then rename."""
+        check_record(record)
+        stage = self.names.stage()
+        with self._lock:
+            source = self._snapshot(origin, snapshot)
+            self._check_absent(dataset)
+            self._change("clone", *_WRITABLE, source.name, stage)
+            self._place(stage, dataset, record)
+
+    def destroy(self, dataset: DatasetID, record: bytes) -> None:
+        """Write the ledger, rename into staging, destroy it there."""
+        check_record(record)
+        stage = self.names.stage()
+        with self._lock:
+            found, _ = self._existing(dataset)
+            self._check_unused(dataset, found)
+            for each in found.snapshots:
+                self._check_unheld(dataset, each)
+            self._check_no_clones(dataset, *found.snapshots)
+            self._write_ledger(dataset, record)
+            self._move(dataset, found, stage)
+        self._destroy_staged(stage, found.snapshots)
+
+    def set_aside(
+        self, dataset: DatasetID, node: NodeID, epoch: int, record: bytes
+    ) -> Aside:
+        """Write the ledger, then rename."""
+        check_record(record)
+        with self._lock:
+            found, _ = self._existing(dataset)
+            self._check_unused(dataset, found)
+            there = self.zfs.read(self.names.asides, depth=1)
+            taken = {self.names.aside_of(row.name) or "" for row in there}
+            name = new_aside(dataset, node, epoch, taken)
+            self._write_ledger(dataset, record)
+            target = self.names.aside(name.text)
+            self._move(dataset, found, target)
+            self._change("set", "readonly=on", target)
+            return reading.as_aside(name, found)
+
+    def destroy_aside(self, name: str) -> None:
+        """Rename into staging, destroy it there."""
+        stage = self.names.stage()
+        with self._lock:
+            aside = parse_aside(name)
+            there = reading.group(self.zfs.read(self.names.asides))
+            here = [
+                each for each in there if self.names.aside_of(each.live.name) == name
+            ]
+            if aside is None or not here:
+                raise NoSuchAside(name)
+            (found,) = here
+            self._check_no_clones(aside.dataset, *found.snapshots)
+            self._move(aside.dataset, found, stage)
+        self._destroy_staged(stage, found.snapshots)
+
+    # Snapshots
+
+    def snapshot(self, dataset: DatasetID, name: str) -> PoolSnapshot:
+        """Take one, with what only the kernel has of the files."""
+        check_name(name)
+        with self._lock:
+            found, _ = self._existing(dataset)
+            self._check_writable(dataset, found)
+            if found.named(name) is not None:
+                raise SnapshotExists(dataset, name)
+            if found.inside:
+                inside = ", ".join(found.inside)
+                raise Incomplete(dataset, f"it holds filesystems of its own: {inside}")
+            if found.live.fresh:
+                self.mounts.open_root_of(found.live.name)
+                self._change("inherit", called.FRESH, found.live.name)
+            for path in self.mounts.places().get(found.live.name, ()):
+                durable.sync_filesystem(path)
+            made = f"{found.live.name}@{name}"
+            self._change("snapshot", made)
+            (row,) = self.zfs.read(made)
+            return reading.describe(row)
+
+    def destroy_snapshot(self, dataset: DatasetID, snapshot: SnapshotID) -> None:
+        """Destroy it, unless somebody needs it."""
+        with self._lock:
+            found = self._snapshot(dataset, snapshot)
+            self._check_unheld(dataset, found)
+            self._check_no_clones(dataset, found)
+            self._let_go(found)
+            with self._busy(dataset, found.name):
+                self._change("destroy", found.name)
+
+    def hold(self, dataset: DatasetID, snapshot: SnapshotID, tag: str) -> None:
+        """Let ZFS hold it as well: others destroy snapshots too."""
+        check_name(tag)
+        with self._lock:
+            found = self._snapshot(dataset, snapshot)
+            if not found.held:
+                self._change("hold", called.HOLD_TAG, found.name)
+            self._write_tags(found, found.tags | {tag})
+
+    def release(self, dataset: DatasetID, snapshot: SnapshotID, tag: str) -> None:
+        """Take a tag away, and the hold of ZFS with the last one."""
+        with self._lock:
+            found = self._snapshot(dataset, snapshot)
+            if tag in found.tags:
+                left = found.tags - {tag}
+                self._write_tags(found, left)
+                if not left:
+                    self._let_go(found)
+
+    # The writable filesystem
+
+    def set_quota(self, dataset: DatasetID, quota: int | None) -> None:
+        """Limit what the filesystem refers to."""
+        with self._lock:
+            self._settle()
+            found, _ = self._existing(dataset)
+            self._check_writable(dataset, found)
+            if quota is not None and found.live.referenced > quota:
+                raise QuotaTooSmall(dataset, quota, found.live.referenced)
+            self._limit(found, quota)
+
+    def make_writable(
+        self, dataset: DatasetID, head: SnapshotID, quota: int | None
+    ) -> None:
+        """Set the limit, then let it be written to."""
+        with self._lock:
+            copy = self._look(dataset)
+            if copy.writable:
+                return
+            if copy.head != head:
+                raise Diverged(dataset, copy.head, head)
+            found, _ = self._existing(dataset)
+            self._limit(found, quota)
+            self._change("set", "readonly=off", found.live.name)
+
+    def make_read_only(self, dataset: DatasetID) -> None:
+        """Let it not be written to, then take the limit away."""
+        with self._lock:
+            found, _ = self._existing(dataset)
+            if not found.live.read_only:
+                self._check_unused(dataset, found)
+                if self._look(dataset).head is None:
+                    raise Unsaved(dataset)
+                self._change("set", "readonly=on", found.live.name)
+            if found.live.quota is not None:
+                self._limit(found, None)
+
+    def mount(self, dataset: DatasetID, path: Path) -> None:
+        """Mount it; the first time its root is opened to everybody."""
+        with self._lock:
+            found, _ = self._existing(dataset)
+            self._check_writable(dataset, found)
+            self.mounts.mount(found.live.name, found.live.mountpoint, path)
+            if found.live.fresh:
+                self.mounts.open_root(path)
+                self._change("inherit", called.FRESH, found.live.name)
+
+    def unmount(self, dataset: DatasetID, path: Path) -> None:
+        """Unmount it, and write what it held to disk."""
+        with self._lock:
+            found, _ = self._existing(dataset)
+            if not self.mounts.is_at(found.live.name, path):
+                raise NotMounted(dataset, path)
+            if who := self.mounts.unmount(found.live.name, path):
+                raise Busy(dataset, who)
+            self._settle()
+
+    # Streams
+
+    def estimate(
+        self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
+    ) -> int | None:
+        """Ask ``zfs send``; an old one does not know."""
+        return self.zfs.estimate(*self._what_to_send(dataset, snapshot, base))
+
+    def send(
+        self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
+    ) -> IOutgoing:
+        """Start ``zfs send``; what it sends is held as long."""
+        with self._lock:
+            arguments = self._what_to_send(dataset, snapshot, base)
+            used = [each for each in (snapshot, base) if each is not None]
+            program = self.zfs.sending(*arguments)
+            self._sending.update(used)
+
+            def ended() -> None:
+                with self._lock:
+                    self._sending.subtract(used)
+
+            return OutgoingStream(dataset, program, ended)
+
+    def receive(self, dataset: DatasetID, announced: Announced) -> IIncoming:
+        """Start ``zfs receive``: of a whole copy into staging, else into the copy."""
+        check_name(announced.name)
+        with self._lock:
+            self._check_fits(dataset, announced)
+            whole = announced.base is None
+            filesystem = self.names.stage() if whole else self.names.copy(dataset)
+            target = f"{filesystem}@{announced.name}"
+            program = PatientReceive(lambda: self.zfs.receiving(target))
+            stream = IncomingStream(self, dataset, announced, filesystem, program)
+            self._entering[stream] = filesystem
+        return stream
+
+    def accept(
+        self,
+        dataset: DatasetID,
+        announced: Announced,
+        target: str,
+        record: bytes,
+        complete: Callable[[], None],
+    ) -> None:
+        """Write the record, let the stream be completed; see Note [Held back]."""
+        if announced.base is None:
+            complete()
+            with self._lock:
+                self._check_absent(dataset)
+                self._change("set", "canmount=noauto", target)
+                self._place(target, dataset, record)
+            return
+        with self._lock:
+            self._check_fits(dataset, announced)
+            _, before = self._existing(dataset)
+            if record != before:
+                self._write_record(target, record)
+            try:
+                complete()
+            except FlockerError:
+                found, _ = self._existing(dataset)
+                if found.snapshot(announced.identity) is None:
+                    self._write_record(target, before)
+                    raise
+
+    def discard(self, stream: IncomingStream, *, completed: bool) -> None:
+        """Forget a stream, and destroy what is left of it in staging."""
+        with self._lock:
+            target = self._entering.pop(stream)
+        if not completed and target.startswith(f"{self.names.staging}/"):
+            self._destroy_staged(target, ())
+
+    def failed(self, error: ProcessFailed) -> PoolFull | PoolUnavailable:
+        """Say what happened to the pool."""
+        return self.zfs.explained(error)
+
+    # Records
+
+    def write_record(self, dataset: DatasetID, record: bytes) -> None:
+        """Set one property."""
+        check_record(record)
+        with self._lock:
+            try:
+                found, _ = self._existing(dataset)
+            except NoSuchFilesystem:
+                self._write_ledger(dataset, record)
+            else:
+                self._write_record(found.live.name, record)
+
+    def forget(self, dataset: DatasetID) -> None:
+        """Unset one property."""
+        with self._lock:
+            self._check_absent(dataset)
+            self._clear_entry(dataset)

@@ -1,0 +1,183 @@
+"""ZFS filesystems mounted where datasets are served.
+
+A mount of ZFS names its filesystem in the mount table, in every mount namespace, so it
+is known by that name whatever its device number is. ``zfs mount`` mounts at the place
+that the filesystem has as a property; nothing is ever mounted by itself.
+
+Note [Dead mounts]: when zfs-fuse dies its mounts stay, and whoever touches one is told
+ENOTCONN. Such a mount serves nothing: it is not listed, and is unmounted, as any other
+is, before the filesystem is mounted there again.
+"""
+
+import errno
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from uuid import uuid4
+
+from attrs import define
+
+from flocker.backends.zfs.commands import StillBusy, Zfs
+from flocker.runtime import mount_points
+from flocker.runtime.holders import (
+    Holder,
+    mounted_elsewhere,
+    other_namespaces,
+    users,
+)
+from flocker.runtime.mount_points import BadMountPoint
+from flocker.runtime.mount_table import Mount, seen_at, staying
+from flocker.runtime.mounted import read_mounts
+from flocker.runtime.process import ProcessFailed
+
+ROOTS = Path("/run/flocker-zfs")
+"""Where filesystems are mounted for a moment to open their roots."""
+_WHOLE = "/"
+
+
+def is_of(mount: Mount, name: str) -> bool:
+    """Whether a mount shows a filesystem, something in it, or a snapshot of it."""
+    zfs = mount.filesystem == "zfs" or mount.filesystem.startswith("fuse")
+    return zfs and mount.source.partition("@")[0] == name
+
+
+def is_dead(mount: Mount) -> bool:
+    """See Note [Dead mounts]."""
+    if not mount.filesystem.startswith("fuse"):
+        return False
+    try:
+        os.stat(mount.path)  # noqa: PTH116  (a Path's would say False)
+    except OSError as error:
+        return error.errno == errno.ENOTCONN
+    return False
+
+
+@define(eq=False)
+class ZfsMounts:
+    """The mounts of filesystems of one pool."""
+
+    zfs: Zfs
+
+    def places(self) -> Mapping[str, tuple[Path, ...]]:
+        """Tell where this mount namespace has which, at the cost of one read."""
+        found: dict[str, tuple[Path, ...]] = {}
+        for mount in read_mounts():
+            whole = mount.root == _WHOLE and mount.source.startswith(self.zfs.pool)
+            if whole and is_of(mount, mount.source) and not is_dead(mount):
+                found[mount.source] = (*found.get(mount.source, ()), mount.path)
+        return found
+
+    def users(self, name: str) -> tuple[Holder, ...]:
+        """Find the mounts of every namespace, and the processes with something open."""
+        own = [mount for mount in read_mounts() if is_of(mount, name)]
+        found = [
+            Holder(0, "kernel", f"it is mounted at {mount.path}")
+            for mount in own
+            if not is_dead(mount)
+        ]
+        devices = {mount.device for mount in own}
+        for namespace in other_namespaces():
+            for mount in namespace.mounts:
+                if is_of(mount, name):
+                    found.append(mounted_elsewhere(mount, namespace))
+                    devices.add(mount.device)
+        return (*found, *_users(devices))
+
+    def mount(self, name: str, mountpoint: str, path: Path) -> None:
+        """Mount it at a directory made for it; `mountpoint` is what it has as such.
+
+        Raises `BadMountPoint`, `PoolUnavailable`.
+        """
+        path = _real(path)
+        table = read_mounts()
+        seen = seen_at(table, path)
+        if seen is not None and is_of(seen, name) and is_dead(seen):
+            self._unmount(path)
+            seen = seen_at(read_mounts(), path)
+        if seen is not None and is_of(seen, name) and seen.root == _WHOLE:
+            return
+        if seen is not None:
+            raise BadMountPoint(path, "another filesystem is mounted there")
+        for other in _alive(table, name):
+            why = f"the same filesystem is mounted at {other.path}"
+            raise BadMountPoint(path, why)
+        mount_points.prepare(path)
+        try:
+            if mountpoint != str(path):
+                self.zfs.change("set", f"mountpoint={path}", name)
+            self.zfs.change("mount", name)
+        except StillBusy as error:
+            raise BadMountPoint(path, error.said) from error
+        except ProcessFailed as error:
+            raise self.zfs.explained(error) from error
+
+    def open_root(self, path: Path) -> None:
+        """Let everybody write to what is mounted there. Raises `PoolUnavailable`."""
+        try:
+            self.zfs.run("chmod", "0777", str(path))
+        except ProcessFailed as error:
+            raise self.zfs.explained(error) from error
+
+    def open_root_of(self, name: str) -> None:
+        """Let everybody write to what never was mounted, and will be sent before."""
+        path = ROOTS / str(uuid4())
+        try:
+            self.zfs.change("set", f"mountpoint={path}", name)
+            self.zfs.change("mount", name)
+            self.open_root(path)
+            self._unmount(path)
+            self.zfs.run("rmdir", str(path))
+        except ProcessFailed as error:
+            raise self.zfs.explained(error) from error
+
+    def leave_roots(self) -> None:
+        """Unmount what a killed agent had mounted for `open_root_of`."""
+        for mount in read_mounts():
+            if mount.path.parent == ROOTS and mount.source.startswith(self.zfs.pool):
+                self._unmount(mount.path)
+
+    def is_at(self, name: str, path: Path) -> bool:
+        """Whether it is what is mounted there, alive or dead."""
+        seen = seen_at(read_mounts(), _real(path))
+        return seen is not None and is_of(seen, name)
+
+    def unmount(self, name: str, path: Path) -> tuple[Holder, ...]:
+        """Unmount unless another mount would stay; give who keeps it then."""
+        path = _real(path)
+        table = read_mounts()
+        ours = seen_at(table, path)
+        if ours is None or not is_of(ours, name):
+            raise BadMountPoint(path, "another filesystem is mounted there")
+        others = other_namespaces()
+        tables = [namespace.mounts for namespace in others]
+        stay = tuple(
+            mounted_elsewhere(mount, None if index < 0 else others[index])
+            for index, mount in staying(ours, table, tables)
+        )
+        if stay:
+            return stay
+        try:
+            self._unmount(path)
+        except ProcessFailed as error:
+            found = users(ours.device)
+            return found or (Holder(0, "kernel", f"umount says: {error.stderr}"),)
+        return self.users(name)
+
+    def _unmount(self, path: Path) -> None:
+        self.zfs.run("umount", str(path))
+
+
+def _alive(table: Iterable[Mount], name: str) -> Iterator[Mount]:
+    for mount in table:
+        if is_of(mount, name) and not is_dead(mount):
+            yield mount
+
+
+def _users(devices: Iterable[int]) -> Iterator[Holder]:
+    for device in devices:
+        yield from users(device)
+
+
+def _real(path: Path) -> Path:
+    """Write a mount point as the kernel does, without touching the point itself."""
+    return path.parent.resolve() / path.name

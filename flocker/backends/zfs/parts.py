@@ -1,0 +1,226 @@
+"""What the methods of the pool `zfs` are made of; `api` builds on it.
+
+What changes something is called with the lock of the pool.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+from typing import Final
+from uuid import uuid4
+
+from attrs import define, field
+
+from flocker.backends.pool_errors import (
+    Busy,
+    Diverged,
+    FilesystemExists,
+    HasClones,
+    Held,
+    NoSuchFilesystem,
+    NoSuchSnapshot,
+    NotWritable,
+    SnapshotExists,
+    StillWritable,
+)
+from flocker.backends.pool_interface import Announced, Copy
+from flocker.backends.zfs import names as called
+from flocker.backends.zfs import reading
+from flocker.backends.zfs.commands import DESTROYING, Missing, StillBusy, Zfs
+from flocker.backends.zfs.mounting import ZfsMounts
+from flocker.backends.zfs.names import Names
+from flocker.backends.zfs.reading import Found
+from flocker.backends.zfs.streams import IncomingStream
+from flocker.backends.zfs.translate import Filesystem, says_missing
+from flocker.model.ids import DatasetID, SnapshotID
+from flocker.runtime.holders import Holder
+from flocker.runtime.process import ProcessFailed
+
+SENDING: Final = "a stream that leaves"
+"""The tag that a snapshot seems to have while it is sent."""
+
+
+@define(eq=False)
+class PoolParts:
+    """A pool, without its interface."""
+
+    zfs: Zfs
+    names: Names
+    mounts: ZfsMounts
+    _lock: RLock = field(factory=RLock, init=False)
+    _sending: Counter[SnapshotID] = field(factory=Counter, init=False)
+    _entering: dict[IncomingStream, str] = field(factory=dict, init=False)
+    """Streams that enter, and the filesystem that each makes or goes on with."""
+
+    # Finding
+
+    def _existing(self, dataset: DatasetID) -> tuple[Found, bytes]:
+        """Give a copy and its record. Raises `NoSuchFilesystem`."""
+        name = self.names.copy(dataset)
+        try:
+            rows = self.zfs.read(name, depth=1)
+        except Missing:
+            raise NoSuchFilesystem(dataset) from None
+        for found in reading.group(rows):
+            if found.live.name == name and found.live.record is not None:
+                return found, found.live.record
+        raise NoSuchFilesystem(dataset)
+
+    def _snapshot(self, dataset: DatasetID, identity: SnapshotID) -> Filesystem:
+        """Find a snapshot. Raises `NoSuchFilesystem`, `NoSuchSnapshot`."""
+        found, _ = self._existing(dataset)
+        snapshot = found.snapshot(identity)
+        if snapshot is None:
+            raise NoSuchSnapshot(dataset, identity)
+        return snapshot
+
+    def _what_to_send(
+        self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
+    ) -> tuple[str, ...]:
+        """Give the arguments of ``zfs send``."""
+        found, _ = self._existing(dataset)
+        names = []
+        for identity in (snapshot, *([] if base is None else [base])):
+            there = found.snapshot(identity)
+            if there is None:
+                raise NoSuchSnapshot(dataset, identity)
+            names.append(there.name)
+        return (names[0],) if base is None else ("-i", names[1], names[0])
+
+    # Checking
+
+    def _check_absent(self, dataset: DatasetID) -> None:
+        try:
+            self._existing(dataset)
+        except NoSuchFilesystem:
+            return
+        raise FilesystemExists(dataset)
+
+    def _check_writable(self, dataset: DatasetID, found: Found) -> None:
+        if found.live.read_only:
+            raise NotWritable(dataset)
+
+    def _check_unused(self, dataset: DatasetID, found: Found) -> None:
+        if who := self.mounts.users(found.live.name):
+            raise Busy(dataset, who)
+
+    def _check_unheld(self, dataset: DatasetID, snapshot: Filesystem) -> None:
+        tags = sorted(snapshot.tags)
+        if self._sending[SnapshotID(snapshot.guid)]:
+            tags.append(SENDING)
+        if tags:
+            raise Held(dataset, snapshot.last, tuple(tags))
+
+    def _check_no_clones(self, dataset: DatasetID, *snapshots: Filesystem) -> None:
+        if not snapshots:
+            return
+        origins = [each.name for each in snapshots]
+        rows = self.zfs.read(self.names.copies, self.names.asides)
+        if clones := reading.clones_of(self.names, origins, rows):
+            raise HasClones(dataset, clones)
+
+    def _check_fits(self, dataset: DatasetID, announced: Announced) -> None:
+        """See `IFilesystemPool.receive` for what it raises.
+
+        Here and again before what came is put in its place.
+        """
+        if announced.base is None:
+            self._check_absent(dataset)
+            return
+        copy = self._look(dataset)
+        if copy.writable:
+            raise StillWritable(dataset)
+        if copy.head != announced.base:
+            raise Diverged(dataset, copy.head, announced.base)
+        if any(each.name == announced.name for each in copy.snapshots):
+            raise SnapshotExists(dataset, announced.name)
+
+    def _look(self, dataset: DatasetID) -> Copy:
+        raise NotImplementedError
+
+    # Changing
+
+    def _change(self, *arguments: str) -> None:
+        """Let ZFS change something. Raises `StillBusy`, `PoolFull`."""
+        try:
+            self.zfs.change(*arguments)
+        except ProcessFailed as error:
+            raise self.zfs.explained(error) from error
+
+    def _settle(self) -> None:
+        """Return when all that was written is on disk, and counted.
+
+        ZFS answers a change when the transaction it is in is on disk, and that has all
+        that was written before.
+        """
+        self._change("set", f"{called.SYNCED}={uuid4()}", self.names.ledger)
+
+    @contextmanager
+    def _busy(self, dataset: DatasetID, name: str) -> Iterator[None]:
+        """Say who uses something that ZFS goes on calling busy."""
+        try:
+            yield
+        except StillBusy as error:
+            found = self.mounts.users(name)
+            raise Busy(
+                dataset, found or (Holder(0, "kernel", f"zfs says: {error.said}"),)
+            ) from error
+
+    def _move(self, dataset: DatasetID, found: Found, target: str) -> None:
+        """Rename a copy that nobody uses; what would follow it is let go."""
+        for stream, into in list(self._entering.items()):
+            if into == found.live.name:
+                stream.interrupt()
+        with self._busy(dataset, found.live.name):
+            self._change("rename", found.live.name, target)
+
+    def _place(self, stage: str, dataset: DatasetID, record: bytes) -> None:
+        """Give a copy that is whole, but for its record, its place."""
+        self._write_record(stage, record)
+        with self._busy(dataset, stage):
+            self._change("rename", stage, self.names.copy(dataset))
+        self._clear_entry(dataset)
+
+    def _destroy_staged(self, stage: str, snapshots: tuple[Filesystem, ...]) -> None:
+        """Destroy what was taken away from everybody, or leave it to the next start."""
+        for each in snapshots:
+            if each.held:
+                moved = f"{stage}@{each.last}"
+                self._change("release", called.HOLD_TAG, moved)
+        try:
+            self.zfs.change("destroy", "-r", stage, timeout=DESTROYING)
+        except ProcessFailed as error:
+            if not says_missing(error.stderr):
+                raise self.zfs.explained(error) from error
+        except StillBusy as error:
+            raise self.zfs.unavailable(error.said) from error
+
+    def _limit(self, found: Found, quota: int | None) -> None:
+        wanted = "none" if quota is None else str(quota)
+        if found.live.quota != quota:
+            self._change("set", f"refquota={wanted}", found.live.name)
+
+    def _write_record(self, name: str, record: bytes) -> None:
+        self._change("set", f"{called.RECORD}={record.decode()}", name)
+
+    def _write_ledger(self, dataset: DatasetID, record: bytes) -> None:
+        what = f"{called.entry(dataset)}={record.decode()}"
+        self._change("set", what, self.names.ledger)
+
+    def _clear_entry(self, dataset: DatasetID) -> None:
+        self._change("inherit", called.entry(dataset), self.names.ledger)
+
+    def _write_tags(self, snapshot: Filesystem, tags: frozenset[str]) -> None:
+        if tags == snapshot.tags:
+            return
+        if tags:
+            text = " ".join(sorted(tags))
+            self._change("set", f"{called.HOLDS}={text}", snapshot.name)
+        else:
+            self._change("inherit", called.HOLDS, snapshot.name)
+
+    def _let_go(self, snapshot: Filesystem) -> None:
+        """Take back the hold that ZFS knows of."""
+        if snapshot.held:
+            self._change("release", called.HOLD_TAG, snapshot.name)

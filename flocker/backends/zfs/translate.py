@@ -1,0 +1,208 @@
+"""What the commands of ZFS say, as values; pure. Called by `commands` and `api`.
+
+Note [Written]: whether a filesystem was written to since its newest snapshot is told by
+its property ``written``, where there is one. Old versions have none. There the bytes
+that only a snapshot has (its ``used``) tell: whoever writes replaces at least the root
+block, which is the snapshot's alone from then on. Unless an older snapshot has it too,
+because nothing was written between the two; then ``used`` says nothing.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from flocker.backends.zfs.names import FRESH, HOLDS, MADE_AS, OURS, RECORD
+
+WRITTEN: Final = "written"
+PROPERTIES: Final = (
+    "type", "guid", "used", "referenced", "available", "origin", "readonly",
+    "refquota", "userrefs", "mountpoint", MADE_AS, RECORD, HOLDS, FRESH,
+)  # fmt: skip
+"""What is asked of every filesystem and snapshot."""
+
+_UNSET = "-"
+_LOCAL = "local"
+
+_NOT_RUNNING = ("failed to initialize ZFS library", "/dev/zfs and /proc/self/mounts")
+_FULL = ("out of space", "No space left on device", "quota exceeded")
+_SEND_USAGE = re.compile(r"^\s*send \[-([A-Za-z]+)\]", re.MULTILINE)
+_ESTIMATE = re.compile(rb"^size\s+(\d+)$", re.MULTILINE)
+
+HEALTHY: Final = frozenset({"ONLINE", "DEGRADED"})
+"""What a pool may be and can be used."""
+
+
+def says_missing(stderr: str) -> bool:
+    """Whether a name is of nothing."""
+    return "does not exist" in stderr or "no such pool" in stderr
+
+
+def says_busy(stderr: str) -> bool:
+    """Whether something is in use, maybe only for another moment."""
+    return "is busy" in stderr or "already mounted" in stderr
+
+
+def says_full(stderr: str) -> bool:
+    """Whether there was no room."""
+    return any(words in stderr for words in _FULL)
+
+
+def says_gone(stderr: str) -> bool:
+    """Whether ZFS itself is not there, or waits for its disks."""
+    return "suspended" in stderr or any(words in stderr for words in _NOT_RUNNING)
+
+
+def explain(stderr: str) -> str:
+    """Say what is wrong with ZFS itself, in our words where they are better."""
+    if any(words in stderr for words in _NOT_RUNNING):
+        return "ZFS is not there: its module is not loaded, or zfs-fuse does not run"
+    if "suspended" in stderr:
+        return "it waits for its disks (`zpool status` says which, `zpool clear`)"
+    return stderr
+
+
+@frozen
+class Filesystem:
+    """A filesystem or a snapshot of one, by its properties."""
+
+    name: str
+    is_snapshot: bool
+    guid: str
+    used: int
+    referenced: int
+    available: int
+    origin: str | None
+    read_only: bool
+    quota: int | None
+    held: bool
+    """Whether ZFS knows of a tag."""
+    written: int | None
+    """Bytes; see Note [Written]."""
+    mountpoint: str
+    made_as: str | None
+    record: bytes | None
+    tags: frozenset[str]
+    fresh: bool
+
+    @property
+    def owner(self) -> str:
+        """The name without that of a snapshot."""
+        return self.name.partition("@")[0]
+
+    @property
+    def last(self) -> str:
+        """What a snapshot is called."""
+        return self.name.partition("@")[2]
+
+
+@frozen
+class Value:
+    """A property's value, and where it comes from."""
+
+    text: str
+    source: str
+
+    @property
+    def own(self) -> str | None:
+        """The text if it was set here: not above, and not by a stream."""
+        return self.text if self.source == _LOCAL else None
+
+
+def parse_filesystems(text: str) -> tuple[Filesystem, ...]:
+    """Read ``zfs get -Hp -o name,property,value,source``, in its order.
+
+    ZFS gives the snapshots of a filesystem oldest first.
+    """
+    found: dict[str, dict[str, Value]] = {}
+    for name, key, value, source in _fields(text, 4):
+        found.setdefault(name, {})[key] = Value(value, source)
+    return tuple(
+        _filesystem(name, values)
+        for name, values in found.items()
+        if values["type"].text in {"filesystem", "snapshot"}
+    )
+
+
+def parse_properties(text: str) -> Mapping[str, Mapping[str, str]]:
+    """Read ``zfs get -Hp -o name,property,value``."""
+    found: dict[str, dict[str, str]] = {}
+    for name, key, value in _fields(text, 3):
+        found.setdefault(name, {})[key] = value
+    return found
+
+
+def _fields(text: str, number: int) -> Iterator[Sequence[str]]:
+    for line in text.split("\n"):
+        if line:
+            yield line.split("\t", number - 1)
+
+
+def _filesystem(name: str, values: Mapping[str, Value]) -> Filesystem:
+    def number(key: str) -> int:
+        text = values[key].text if key in values else _UNSET
+        return 0 if text == _UNSET else int(text)
+
+    record = values[RECORD].own
+    origin = values["origin"].text
+    written = values.get(WRITTEN)
+    return Filesystem(
+        name=name,
+        is_snapshot=values["type"].text == "snapshot",
+        guid=values["guid"].text,
+        used=number("used"),
+        referenced=number("referenced"),
+        available=number("available"),
+        origin=None if origin in {_UNSET, ""} else origin,
+        read_only=values["readonly"].text == "on",
+        quota=number("refquota") or None,
+        held=number("userrefs") > 0,
+        written=None
+        if written is None or written.text == _UNSET
+        else int(written.text),
+        mountpoint=values["mountpoint"].text,
+        made_as=values[MADE_AS].own,
+        record=None if record is None else record.encode(),
+        tags=frozenset((values[HOLDS].own or "").split()),
+        fresh=values[FRESH].own is not None,
+    )
+
+
+def seen(snapshots: Iterable[Filesystem]) -> tuple[Filesystem, ...]:
+    """Leave out the snapshots that are none of anybody's business."""
+    return tuple(each for each in snapshots if not each.last.startswith(OURS))
+
+
+def was_written(live: Filesystem, snapshots: Sequence[Filesystem]) -> bool | None:
+    """Say whether it was written to since its newest snapshot, if there is one.
+
+    None if that cannot be told by the properties; see Note [Written].
+    """
+    if not snapshots:
+        return True
+    if live.written is not None:
+        return live.written > 0
+    if snapshots[-1].used > 0:
+        return True
+    alone = len(snapshots) == 1 and live.origin is None
+    if alone or (len(snapshots) > 1 and snapshots[-2].used > 0):
+        return False
+    return None
+
+
+def parse_send_options(usage: str) -> tuple[tuple[str, ...], bool]:
+    """Read from the usage what ``send`` is asked for, and whether it can estimate.
+
+    Large blocks, embedded data and compressed blocks go as they are. That is asked for
+    always or never, since an increment must be asked for as its base was.
+    """
+    found = _SEND_USAGE.search(usage)
+    letters = found[1] if found else ""
+    return tuple(f"-{each}" for each in "Lec" if each in letters), "n" in letters
+
+
+def parse_estimate(out: bytes) -> int | None:
+    """Read ``zfs send -nP``: the size in bytes; None if it gives none."""
+    found = _ESTIMATE.search(out)
+    return int(found[1]) if found else None

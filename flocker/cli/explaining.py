@@ -5,9 +5,16 @@ from datetime import datetime
 
 from flocker.cli.choosing import SHORT
 from flocker.model.cluster import Condition, Phase, Want
+from flocker.model.holders import describe_all
 from flocker.model.ids import NodeID
 from flocker.model.sizes import humanize
-from flocker.wire.answers import CauseAnswer, DatasetInFull, FactAnswer, NodeAnswer
+from flocker.wire.answers import (
+    CauseAnswer,
+    DatasetInFull,
+    FactAnswer,
+    LeaseAnswer,
+    NodeAnswer,
+)
 
 Nodes = Mapping[NodeID, NodeAnswer]
 
@@ -79,6 +86,7 @@ def why(dataset: DatasetInFull, nodes: Nodes) -> list[str]:
         _wanted(dataset, nodes),
         _happening(dataset, nodes),
         *_cause(dataset.cause),
+        *_used(dataset.lease, nodes),
         _volume(dataset),
         *_reports(dataset, nodes),
     ]
@@ -111,6 +119,12 @@ def _cause(cause: CauseAnswer | None) -> Iterator[str]:
     yield f"Cause: {cause.words} [{cause.code}]."
     if cause.release:
         yield f"What would release it: {cause.release}."
+
+
+def _used(lease: LeaseAnswer | None, nodes: Nodes) -> Iterator[str]:
+    if lease is not None:
+        by = describe_all(each.holder for each in lease.holders) or "somebody"
+        yield f"It is leased to node {name_node(lease.node_uuid, nodes)} by {by}."
 
 
 def _volume(dataset: DatasetInFull) -> str:

@@ -55,6 +55,9 @@ OK = "ok"
 BOOKKEEPING = "flocker:docker:"
 """What the keys of metadata begin with that the Docker plugin keeps for itself."""
 
+NOWHERE = "-"
+"""The server of a dataset that is mounted on use, and on no node."""
+
 _NO_SIZE = "-"
 
 
@@ -83,14 +86,13 @@ def node_row(node: NodeAnswer, *, long: bool) -> list[str | Text]:
 
 def dataset_row(dataset: DatasetAnswer, look: Look) -> list[str | Text]:
     """Write a dataset: the server is where it is wanted, or on use where it is."""
-    on_use = dataset.mount == ON_USE
-    server = (dataset.node if on_use else None) or dataset.primary
+    server = dataset.node if dataset.mount == ON_USE else dataset.primary
     return [
         _id(dataset.dataset_id, long=look.long),
         _size(dataset.size or dataset.maximum_size, human=look.human),
         write_metadata(_for_people(dataset.metadata, long=look.long)),
         phase_text(dataset.phase),
-        _server(server, look),
+        NOWHERE if server is None else _server(server, look),
     ]
 
 

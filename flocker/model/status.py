@@ -293,8 +293,15 @@ def _absent(
 
 
 def _answers(observed: Observed, dataset: Dataset) -> bool:
-    wanted = Want.DELETED if dataset.deleted else Want.MOUNTED
-    return observed.fact.want is wanted
+    """Say whether a node speaks of what is wanted now.
+
+    What it has mounted and keeps for nobody it has mounted for who uses it next, too.
+    """
+    fact = observed.fact
+    if dataset.deleted:
+        return fact.want is Want.DELETED
+    at_hand = fact.condition is Condition.MOUNTED and fact.doing is None
+    return fact.want is Want.MOUNTED or (fact.want is Want.KEPT and at_hand)
 
 
 def _other_holders(

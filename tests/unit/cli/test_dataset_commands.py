@@ -234,6 +234,9 @@ def test_move_on_use(run: Run, control: MemoryControl) -> None:
 def test_list_on_use(run: Run, control: MemoryControl) -> None:
     """A dataset that is mounted on use is listed where it is, not with its primary."""
     run("create", "-n", "a", "--id", str(DATASET), "--mount", "on-use")
+    assert run("list").stdout.splitlines()[1].split() == [
+        *(str(DATASET)[:8], "-", "waiting", "-"),
+    ]
     control.says(OTHER, mounted(GIBIBYTE))
     assert "bbbbbbbb" in run("list").stdout
     assert "aaaaaaaa" not in run("list").stdout

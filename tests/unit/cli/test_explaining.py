@@ -17,7 +17,14 @@ from flocker.cli.explaining import (
 )
 from flocker.model.cluster import Condition, Want
 from flocker.model.ids import BackendName, DatasetID, NodeID
-from flocker.wire.answers import CauseAnswer, DatasetInFull, FactAnswer, NodeAnswer
+from flocker.wire.answers import (
+    CauseAnswer,
+    DatasetInFull,
+    FactAnswer,
+    HolderAnswer,
+    LeaseAnswer,
+    NodeAnswer,
+)
 
 HERE = NodeID(UUID("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"))
 THERE = NodeID(UUID("bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"))
@@ -206,3 +213,16 @@ def test_duration(seconds: float, text: str) -> None:
 def test_moment_that_is_none() -> None:
     """A time that cannot be read is repeated as it is."""
     assert moment("soon") == "soon"
+
+
+def test_leased() -> None:
+    """Who uses it is said, as people call them; a server before 2.0 names nobody."""
+    holders = (HolderAnswer("docker:9194 db", None), HolderAnswer("backup", None))
+    lease = LeaseAnswer(MOUNTED.dataset_id, HERE, None, holders)
+    assert (
+        "It is leased to node aaaaaaaa (10.0.0.1) by container db (docker), backup."
+    ) in why(evolve(MOUNTED, lease=lease), NODES)
+    nameless = evolve(lease, holders=())
+    assert "(10.0.0.1) by somebody." in " ".join(
+        why(evolve(MOUNTED, lease=nameless), NODES)
+    )

@@ -381,6 +381,16 @@ def test_stays_after_use():
     assert (found.phase, found.node, found.cause) == (Phase.MOUNTED, THERE, None)
 
 
+def test_used_again():
+    """What stayed mounted is mounted for who leases it there, without asking anew."""
+    fact = a_fact(1, Condition.MOUNTED, Want.KEPT)
+    found = status(on_use(), said(here=fact), seen(here=True), a_lease(1, on=1))
+    assert (found.phase, found.node, found.path) == (Phase.MOUNTED, HERE, fact.path)
+    leaving = evolve(fact, doing=Phase.UNMOUNTING)
+    found = status(on_use(), said(here=leaving), seen(here=True), a_lease(1, on=1))
+    assert found.cause == NOT_LOOKED_YET
+
+
 def test_stays_at_a_silent_node():
     """Where it stayed on a node that is silent now, nobody knows."""
     fact = a_fact(1, Condition.MOUNTED, Want.KEPT)

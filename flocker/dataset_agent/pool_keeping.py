@@ -11,7 +11,7 @@ what the listing shows to be another than before.
 
 from collections.abc import Callable, Iterable, Sequence, Set
 
-from attrs import define, evolve
+from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
@@ -22,13 +22,13 @@ from flocker.dataset_agent.causes import failed
 from flocker.dataset_agent.keeping import Neighbour
 from flocker.dataset_agent.pool_facts import Noted, fact, wanted_at_all
 from flocker.dataset_agent.pool_looking import PoolSeen, Seen, look, look_at
+from flocker.dataset_agent.pool_minds import Mind, followed, no_peer, unreadable
 from flocker.dataset_agent.pool_peers import offer as offered
-from flocker.dataset_agent.pool_performing import Task, perform
+from flocker.dataset_agent.pool_performing import BUSY, Task, perform
 from flocker.dataset_agent.pool_planning import (
     Asked,
     AtRest,
     Decision,
-    Following,
     Waiting,
     decide,
 )
@@ -52,24 +52,13 @@ REFRESH = 5.0
 """Seconds after which a target that is close behind is brought up to date again."""
 SOON = 0.5
 """Seconds after which a target is asked again that cannot take anything yet."""
+IN_A_MOMENT = 0.1
+BRIEFLY = 10.0
+"""Seconds after which, and for how long, what is in use is tried again at once."""
 TOLD_EVERY = 1.0
 """Seconds between two facts about how far a stream is."""
 
 Said = Callable[[Set[DatasetID]], None]
-
-
-@define
-class _Mind:
-    """What is known of a dataset that no look shows; it ends with the process."""
-
-    following: Following | None = None
-    followed_at: float = 0.0
-    confirmation: Confirmation | None = None
-    progress: Progress | None = None
-    shown: Progress | None = None
-    shown_at: float = 0.0
-    cancel: Cancel | None = None
-    waits: Cause | None = None
 
 
 class PoolKeeper:
@@ -90,7 +79,7 @@ class PoolKeeper:
         self._informed = False
         self._slice: dict[DatasetID, Assignment] = {}
         self._seen: dict[DatasetID, Seen] = {}
-        self._minds: dict[DatasetID, _Mind] = {}
+        self._minds: dict[DatasetID, Mind] = {}
         self._unsettled: set[DatasetID] = set()
         self._visits: set[DatasetID] = set()
         self._visited: set[DatasetID] = set()
@@ -243,7 +232,7 @@ class PoolKeeper:
         mind = self._mind(dataset)
         mind.waits = None
         if seen.unreadable is not None:
-            mind.waits = _unreadable(dataset, self._pool, seen.unreadable)
+            mind.waits = unreadable(dataset, self._pool, seen.unreadable)
             return IDLE
         decision = self._decide(dataset, seen)
         match decision:
@@ -304,13 +293,25 @@ class PoolKeeper:
             self._asked(dataset).quota,
             self._rig.unique(),
         )
-        return await self._pool.threads.run(perform, task)
+        outcome = await self._pool.threads.run(perform, task)
+        return self._in_a_moment(dataset, outcome)
+
+    def _in_a_moment(self, dataset: DatasetID, outcome: Outcome) -> Outcome:
+        """Try soon what somebody is using: at first it may be only for a moment."""
+        mind, now = self._mind(dataset), self._clock.seconds()
+        if not isinstance(outcome, TryAgain) or outcome.cause.code != BUSY:
+            mind.busy_since = None
+            return outcome
+        if mind.busy_since is None:
+            mind.busy_since = now
+        brief = now - mind.busy_since < BRIEFLY
+        return evolve(outcome, after=IN_A_MOMENT) if brief else outcome
 
     async def _send(self, dataset: DatasetID, step: Send) -> Outcome:
         """Bring the target up to date, and remember what it has confirmed."""
         peer = self._peer(dataset, step.target)
         if peer is None:
-            return TryAgain(_no_peer(step.target))
+            return TryAgain(no_peer(step.target))
         seen = await self._pool.threads.run(look_at, self._pool.api, dataset)
         snapshots = () if seen.copy is None else seen.copy.snapshots
         lineage = frozenset(each.identity for each in snapshots)
@@ -337,7 +338,7 @@ class PoolKeeper:
             return TryAgain(Cause("target-differs", words))
         size = 0 if progress is None else progress.done
         seconds = self._clock.seconds() - started
-        mind.following = _follow(mind.following, step, size, seconds)
+        mind.following = followed(mind.following, step, size, seconds)
         mind.followed_at = self._clock.seconds()
         mind.confirmation = Confirmation(step.move, step.target, got)
         return Done()
@@ -370,8 +371,8 @@ class PoolKeeper:
         peers = () if assignment is None else assignment.peers
         return next((peer for peer in peers if peer.node == node), None)
 
-    def _mind(self, dataset: DatasetID) -> _Mind:
-        return self._minds.setdefault(dataset, _Mind())
+    def _mind(self, dataset: DatasetID) -> Mind:
+        return self._minds.setdefault(dataset, Mind())
 
     # Facts
 
@@ -415,36 +416,3 @@ def _gist(seen: Seen) -> tuple[object, ...]:
     writable = getattr(seen.found, "writable", True)
     at = () if seen.copy is None else seen.copy.mounted_at
     return seen.record, head, writable, at, seen.copy is None, seen.asides
-
-
-def _follow(
-    before: Following | None, step: Send, size: int, seconds: float
-) -> Following:
-    if before is None or before.move != step.move:
-        return Following(step.move, step.head, 1, size, seconds)
-    return evolve(
-        before,
-        head=step.head,
-        rounds=before.rounds + 1,
-        size=size,
-        seconds=seconds,
-        before=before.size,
-    )
-
-
-def _no_peer(node: NodeID) -> Cause:
-    return Cause(
-        "peer-unknown",
-        f"node {node} has not said where it takes streams",
-        "start its agent, with a pool of this name",
-    )
-
-
-def _unreadable(dataset: DatasetID, pool: Pool, why: str) -> Cause:
-    return Cause(
-        "record-unreadable",
-        f"what pool {pool.name} has on record of dataset {dataset} is not understood:"
-        f" {why}",
-        "start an agent of the version that wrote it; nothing is done about it before",
-        permanent=True,
-    )

@@ -44,6 +44,7 @@ from flocker.wire import pool_records
 
 DONE = Done()
 WRITES = get_args(Write)
+BUSY = "busy"
 
 BEFORE = {
     step: crash_point(f"before {step.__name__} of pool") for step in get_args(Work)
@@ -81,7 +82,7 @@ def perform(task: Task) -> Outcome:
     try:
         _do(task.step, task, now)
     except Busy as error:
-        return TryAgain(Cause("busy", str(error), "end what uses it"))
+        return TryAgain(Cause(BUSY, str(error), "end what uses it"))
     except PoolFull as error:
         return TryAgain(Cause("pool-full", str(error), "make room in the pool"))
     except QuotaTooSmall as error:

@@ -1,0 +1,68 @@
+"""What a keeper has in mind of a dataset of a pool, that no look shows.
+
+It ends with the process: then the target of a move is asked anew.
+"""
+
+from attrs import define, evolve
+
+from flocker.dataset_agent.pool_planning import Following
+from flocker.dataset_agent.pool_rig import Cancel, Pool
+from flocker.dataset_agent.pool_states import Confirmation
+from flocker.dataset_agent.pool_work import Send
+from flocker.dataset_agent.transfer.pacing import Progress
+from flocker.model.cluster import Cause
+from flocker.model.ids import DatasetID, NodeID
+
+
+@define
+class Mind:
+    """What is known of one dataset; times are the agent's clock, in seconds.
+
+    `progress` is how far a stream is, `shown` what of that was told; `cancel` ends it.
+    """
+
+    following: Following | None = None
+    followed_at: float = 0.0
+    confirmation: Confirmation | None = None
+    progress: Progress | None = None
+    shown: Progress | None = None
+    shown_at: float = 0.0
+    cancel: Cancel | None = None
+    waits: Cause | None = None
+    busy_since: float | None = None
+
+
+def followed(
+    before: Following | None, step: Send, size: int, seconds: float
+) -> Following:
+    """Say how far the target is behind after another round."""
+    if before is None or before.move != step.move:
+        return Following(step.move, step.head, 1, size, seconds)
+    return evolve(
+        before,
+        head=step.head,
+        rounds=before.rounds + 1,
+        size=size,
+        seconds=seconds,
+        before=before.size,
+    )
+
+
+def no_peer(node: NodeID) -> Cause:
+    """Say that a target cannot be reached, for want of an address."""
+    return Cause(
+        "peer-unknown",
+        f"node {node} has not said where it takes streams",
+        "start its agent, with a pool of this name",
+    )
+
+
+def unreadable(dataset: DatasetID, pool: Pool, why: str) -> Cause:
+    """Say that nothing can be done about a dataset."""
+    return Cause(
+        "record-unreadable",
+        f"what pool {pool.name} has on record of dataset {dataset} is not understood:"
+        f" {why}",
+        "start an agent of the version that wrote it; nothing is done about it before",
+        permanent=True,
+    )

@@ -50,16 +50,17 @@ def show_pools(demo: Demonstration, *, keep: bool) -> None:
         until(lambda: _count(notes[0]) > _SOME, "records", _WRITING_WITHIN)
         _move(demo, TWO, notes[1])
         _move(demo, ONE, notes[0])
+    acknowledged = writer.acknowledged(notes)
     entries = writer.read(_outside(demo, ONE, path))
-    acknowledged = writer.check(entries, notes)
+    writer.check(entries, acknowledged)
     found = json.loads(demo.on(ONE, *program, "read", path))
     if found != written:
         raise writer.Lost("the 100 MiB are others")
     demo.compared += 1
     demo.begin("What became of it", ONE)
     demo.tell(
-        f"{acknowledged} records were acknowledged on both nodes, and all are there,"
-        f" each once, besides the 100 MiB. Longest downtime of a move:"
+        f"{len(acknowledged)} records were acknowledged on both nodes, and all are"
+        f" there, each once, besides the 100 MiB. Longest downtime of a move:"
         f" {writer.longest_gap(entries):.2f} s."
     )
     if not keep:

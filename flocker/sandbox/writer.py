@@ -105,16 +105,18 @@ def read(dataset: Path) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def check(entries: Sequence[Entry], acknowledged: Sequence[Path]) -> int:
-    """Compare with what was acknowledged; give how many. Raises `Lost`."""
+def acknowledged(notes: Sequence[Path]) -> tuple[int, ...]:
+    """Give the numbers that were acknowledged; read them before the records."""
+    lines = (line for file in notes for line in file.read_text().split("\n")[:-1])
+    return tuple(int(line) for line in lines)
+
+
+def check(entries: Sequence[Entry], numbers: Sequence[int]) -> None:
+    """Compare with what was acknowledged. Raises `Lost`."""
     kept = {entry.number for entry in entries}
-    found = 0
-    for file in acknowledged:
-        for line in file.read_text().splitlines():
-            found += 1
-            if int(line) not in kept:
-                raise Lost(f"record {line} was acknowledged and is not there")
-    return found
+    for number in numbers:
+        if number not in kept:
+            raise Lost(f"record {number} was acknowledged and is not there")
 
 
 def longest_gap(entries: Sequence[Entry]) -> float:

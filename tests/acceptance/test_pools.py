@@ -1,22 +1,17 @@
 """Datasets on the nodes' own pools: they move as snapshots, with real processes."""
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from flocker.sandbox import writer
-from flocker.sandbox.machines import demand
 from flocker.sandbox.names import MachineName, node_name
 from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
+from flocker.testing.moving import PATIENCE, await_more, seen, writing
 
 ONE, TWO = node_name(1), node_name(2)
-PATIENCE = 60.0
-RATE = 1_000_000
-DETACHED = ("sh", "-c", 'exec setsid --fork "$@" >/dev/null 2>&1 </dev/null', "sh")
 
 
 @pytest.fixture(scope="module")
@@ -26,42 +21,9 @@ def pools() -> Iterator[LiveCluster]:
         yield live
 
 
-@contextmanager
-def writing(live: LiveCluster, dataset: Path) -> Iterator[tuple[Path, ...]]:
-    """Write to the dataset, on whichever node it is; gives what was acknowledged."""
-    notes = []
-    for node in (ONE, TWO):
-        file = live.sandbox.layout.machine(node) / f"acknowledged-{dataset.name}"
-        writer.end_mark(file).unlink(missing_ok=True)
-        file.write_text("")
-        notes.append(file)
-        argv = (sys.executable, "-m", "flocker.sandbox.writer", dataset, file, RATE)
-        live.run(node, *DETACHED, *map(str, argv))
-    try:
-        yield tuple(notes)
-    finally:
-        for file in notes:
-            writer.end_mark(file).touch()
-
-
-def count(notes: Path) -> int:
-    return notes.read_text().count("\n")
-
-
-def await_more(notes: Path, more: int = 20) -> None:
-    """Wait until records are written there."""
-    before = count(notes)
-    until(lambda: count(notes) >= before + more, f"records in {notes}", PATIENCE)
-
-
 def await_served(live: LiveCluster, node: MachineName, path: Path) -> None:
     """Wait until it is mounted on a node, whatever control knows."""
     until(lambda: str(path) in live.run(node, "cat", "/proc/mounts"), "it", PATIENCE)
-
-
-def seen(live: LiveCluster, node: MachineName, path: Path) -> Path:
-    """Give the path by which this process reaches one of a node."""
-    return Path(f"/proc/{demand(live.sandbox.layout, node).init.pid}/root{path}")
 
 
 def test_follows(pools: LiveCluster) -> None:
@@ -90,8 +52,10 @@ def test_under_a_writer(pools: LiveCluster) -> None:
             pools.move(dataset, node)
             await_more(there)
     pools.mounted(dataset, ONE)
+    acknowledged = writer.acknowledged(notes)
+    assert len(acknowledged) >= 60
     entries = writer.read(seen(pools, ONE, path))
-    assert writer.check(entries, notes) >= 60
+    writer.check(entries, acknowledged)
     assert [e.node for e in entries] != sorted(e.node for e in entries)
 
 

@@ -1,0 +1,167 @@
+"""Every agent with a pool is killed at each of its points, once, under a writer.
+
+A program writes numbered, synced records wherever the dataset is. Whoever dies in a
+move, and wherever in it: each record that was acknowledged is there, once, and the
+dataset arrives.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attrs import define
+
+from flocker.dataset_agent.pool_steps import (
+    Acquire,
+    Bury,
+    Create,
+    Destroy,
+    MakeReadOnly,
+    MakeWritable,
+    Mount,
+    RaiseFloor,
+    Release,
+    TakeSnapshot,
+    Unmount,
+)
+from flocker.dataset_agent.pool_work import Resize
+from flocker.model.ids import DatasetID
+from flocker.model.sizes import GIBIBYTE
+from flocker.sandbox import writer
+from flocker.sandbox.names import CONTROL, MachineName, node_name
+from flocker.sandbox.waiting import until
+from flocker.testing.clusters import LiveCluster, live_cluster
+from flocker.testing.moving import await_more, seen, writing
+
+ONE, TWO = node_name(1), node_name(2)
+WITHIN = 60.0
+"""Seconds, on a machine that is busy with other tests."""
+ATTEMPTS = 4
+"""Moves in which a point must be reached; a round is not always due in one."""
+
+OF_CONTROL = ("decided", "committed", "before telling", "told", "heard")
+OF_MOVES = (
+    *(
+        f"{when} {step.__name__} of pool"
+        for step in (
+            TakeSnapshot,
+            Unmount,
+            Release,
+            RaiseFloor,
+            MakeReadOnly,
+            Acquire,
+            MakeWritable,
+            Mount,
+        )
+        for when in ("before", "after")
+    ),
+    "snapshot came",
+    "snapshot confirmed",
+    "before report",
+    "after report",
+)
+OF_LIVES = tuple(
+    f"{when} {step.__name__} of pool"
+    for step in (Create, Resize, Bury, Destroy)
+    for when in ("before", "after")
+)
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[LiveCluster]:
+    """Two nodes with a Btrfs each, whose daemons can be killed at their points."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLOCKER_SANDBOX_CRASHES", "yes")
+        with live_cluster(2, backend="btrfs") as made:
+            yield made
+
+
+@define
+class Story:
+    """A dataset under a writer, and where it is wanted."""
+
+    live: LiveCluster
+    dataset: DatasetID
+    path: Path
+    notes: tuple[Path, ...]
+    home: MachineName = ONE
+
+    def move(self) -> None:
+        """Move it to the other node, and wait until records are written there."""
+        self.home = TWO if self.home == ONE else ONE
+        insist(self.live, self.dataset, primary=str(self.live.id_of(self.home)))
+        await_more(self.notes[0 if self.home == ONE else 1])
+
+
+def insist(live: LiveCluster, dataset: DatasetID, **wanted: object) -> None:
+    """Ask until there is an answer, as clients do whose control dies."""
+
+    def answered() -> bool:
+        try:
+            answer = live.ask("POST", f"/configuration/datasets/{dataset}", wanted)
+        except Exception:  # noqa: BLE001  (whatever a dying service does)
+            return False
+        return answer.status == 200
+
+    until(answered, f"an answer about {wanted}", WITHIN)
+
+
+@pytest.fixture(scope="module")
+def story(live: LiveCluster) -> Iterator[Story]:
+    """One dataset that all moves are of."""
+    dataset = live.create(ONE)
+    path = live.mounted(dataset, ONE)
+    with writing(live, path) as notes:
+        await_more(notes[0])
+        yield Story(live, dataset, path, notes)
+
+
+def crash_files(live: LiveCluster, point: str) -> tuple[Path, ...]:
+    """The files of those who may reach a point."""
+    machines = (CONTROL,) if point in OF_CONTROL else (ONE, TWO)
+    return tuple(live.sandbox.layout.machine(each) / "crash-at" for each in machines)
+
+
+def is_reached(files: tuple[Path, ...]) -> bool:
+    return not all(file.exists() for file in files)
+
+
+@pytest.mark.parametrize("point", [*OF_MOVES, *OF_CONTROL])
+def test_killed_in_a_move(story: Story, point: str) -> None:
+    """The move ends where it was to, and nothing that was acknowledged is lost."""
+    files = crash_files(story.live, point)
+    for file in files:
+        file.write_text(point)
+    for _ in range(ATTEMPTS):
+        story.move()
+        if is_reached(files):
+            break
+    else:
+        raise AssertionError(f"{point} was never reached")
+    for file in files:
+        file.unlink(missing_ok=True)
+    story.live.mounted(story.dataset, story.home)
+    acknowledged = writer.acknowledged(story.notes)
+    assert acknowledged
+    entries = writer.read(seen(story.live, story.home, story.path))
+    writer.check(entries, acknowledged)
+
+
+@pytest.mark.parametrize("point", OF_LIVES)
+def test_killed_in_a_life(live: LiveCluster, point: str) -> None:
+    """A dataset is made, limited and destroyed, whoever dies at this point."""
+    files = crash_files(live, point)
+    for file in files:
+        file.write_text(point)
+    dataset = live.create(ONE)
+    live.mounted(dataset, ONE)
+    insist(live, dataset, maximum_size=GIBIBYTE)
+    until(lambda: live.status(dataset).size == GIBIBYTE, "the limit", WITHIN)
+    live.delete(dataset)
+    live.await_phase(dataset, "destroyed")
+    assert is_reached(files), f"{point} was never reached"
+    for file in files:
+        file.unlink(missing_ok=True)
+    for node in (ONE, TWO):
+        copies = seen(live, node, live.sandbox.layout.pool(node)) / ".flocker/copies"
+        assert list(copies.glob(f"{dataset}*")) == []

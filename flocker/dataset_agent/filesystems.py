@@ -310,10 +310,9 @@ class Filesystems:
         for mount in read_mounts():
             if mount.device == number:
                 yield Holder(0, "kernel", f"it is mounted at {mount.path}")
-        for namespace in other_namespaces():
+        for namespace in other_namespaces(device=number):
             for mount in namespace.mounts:
-                if mount.device == number:
-                    yield mounted_elsewhere(mount, namespace)
+                yield mounted_elsewhere(mount, namespace)
 
     def _refuse_if_staying(
         self, device: Path, ours: Mount, table: tuple[Mount, ...]

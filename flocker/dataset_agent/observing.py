@@ -182,19 +182,20 @@ def _mounted(mounts: Mounts, before: _Mounted, root: Path) -> _Mounted:
     if mounts is before.mounts or mounts == before.mounts:
         return before
     at: dict[DatasetID, frozenset[int]] = {}
+    below = f"{root}/"
     for number, paths in mounts.items():
         for path in paths:
-            dataset = _named_by(path) if path.parent == root else None
+            dataset = _named_by(str(path).removeprefix(below))
             if dataset is not None:
                 at[dataset] = at.get(dataset, frozenset()) | {number}
     points = frozenset(chain.from_iterable(mounts.values()))
     return _Mounted(mounts, points, at)
 
 
-def _named_by(path: Path) -> DatasetID | None:
+def _named_by(name: str) -> DatasetID | None:
     """Give the dataset that a mount point is named after, if it is one."""
     try:
-        return DatasetID(parse_uuid(path.name))
+        return DatasetID(parse_uuid(name))
     except NotAnIdentifier:
         return None
 

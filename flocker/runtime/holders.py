@@ -51,32 +51,51 @@ def enumerate_words(holders: tuple[Holder, ...]) -> str:
 
 
 def _pids(proc: Path) -> list[int]:
-    return sorted(int(entry.name) for entry in proc.iterdir() if entry.name.isdigit())
+    with os.scandir(proc) as entries:
+        return sorted(int(entry.name) for entry in entries if entry.name.isdigit())
 
 
-def _command(process: Path) -> str:
+def _read(path: str) -> bytes:
+    """Read a file of /proc; `Path` would cost more than the kernel does."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(descriptor, 1 << 20):
+            parts.append(part)
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
+
+
+def _command(process: str) -> str:
     with suppress(OSError):  # it has ended
-        return (process / "comm").read_text(errors="replace").strip()
+        return _read(f"{process}/comm").decode(errors="replace").strip()
     return "ended"
 
 
-def _namespace_id(process: Path) -> str | None:
-    with suppress(OSError):  # it has ended, or is a kernel thread
-        return str((process / "ns" / "mnt").readlink())
+def _namespace_id(process: str) -> str | None:
+    with suppress(OSError):  # it has ended
+        return os.readlink(f"{process}/ns/mnt")  # noqa: PTH115
     return None
 
 
-def other_namespaces(proc: Path = PROC) -> tuple[Namespace, ...]:
-    """Read the mount table of every other mount namespace that has a process."""
-    seen = {_namespace_id(proc / "self"), None}
+def other_namespaces(
+    proc: Path = PROC, device: int | None = None
+) -> tuple[Namespace, ...]:
+    """Read the mount table of every other mount namespace that has a process.
+
+    With a `device` (its number), only where that is mounted.
+    """
+    seen = {_namespace_id(f"{proc}/self"), None}
     found = []
     for pid in _pids(proc):
-        process = proc / str(pid)
+        process = f"{proc}/{pid}"
         namespace = _namespace_id(process)
         if namespace in seen:
             continue
         with suppress(OSError):  # it has ended; another process may show its namespace
-            mounts = parse_mountinfo(os.fsdecode((process / "mountinfo").read_bytes()))
+            text = os.fsdecode(_read(f"{process}/mountinfo"))
+            mounts = parse_mountinfo(text, device)
             found.append(Namespace(pid, _command(process), mounts))
             seen.add(namespace)
     return tuple(found)
@@ -94,45 +113,50 @@ def users(number: int, proc: Path = PROC) -> tuple[Holder, ...]:
     """Find the processes that use the device or files on it, each once."""
     found = []
     for pid in _pids(proc):
-        process = proc / str(pid)
+        process = f"{proc}/{pid}"
         what = next(_uses(process, number), None)
         if what is not None:
             found.append(Holder(pid, _command(process), what))
     return tuple(found)
 
 
-def _uses(process: Path, number: int) -> Iterator[str]:
-    """Tell how a process uses the device; nothing about one that has ended."""
+def _uses(process: str, number: int) -> Iterator[str]:
+    """Tell how a process uses the device; nothing about one that has ended.
+
+    A kernel thread says nothing either, at the cost of a few calls: each mounted
+    filesystem has two or three of them.
+    """
     for name, words in (("cwd", "its working directory"), ("root", "its root")):
-        if _is_on(process / name, number):
-            yield f"{words} {_target(process / name)}"
+        if _is_on(f"{process}/{name}", number):
+            yield f"{words} {_target(f'{process}/{name}')}"
+    with suppress(OSError), os.scandir(f"{process}/fd") as descriptors:
+        for each in descriptors:
+            if _is_on(each.path, number):
+                yield f"open {_target(each.path)}"
     with suppress(OSError):
-        for descriptor in (process / "fd").iterdir():
-            if _is_on(descriptor, number):
-                yield f"open {_target(descriptor)}"
-    with suppress(OSError):
-        maps = (process / "maps").read_bytes()
-        yield from _mapped(os.fsdecode(maps), number)
+        yield from _mapped(_read(f"{process}/maps"), number)
 
 
-def _is_on(link: Path, number: int) -> bool:
+def _is_on(link: str, number: int) -> bool:
     with suppress(OSError):
-        status = link.stat()
+        status = os.stat(link)  # noqa: PTH116
         return number in {status.st_dev, status.st_rdev}
     return False
 
 
-def _target(link: Path) -> str:
+def _target(link: str) -> str:
     """Name what a link of /proc shows, deleted or not."""
     with suppress(OSError):
-        return str(link.readlink())
+        return os.readlink(link)  # noqa: PTH115
     return "something"
 
 
-def _mapped(maps: str, number: int) -> Iterator[str]:
+def _mapped(maps: bytes, number: int) -> Iterator[str]:
     """Find mapped files; the format is that of /proc/<pid>/maps, proc(5)."""
     device = f"{os.major(number):02x}:{os.minor(number):02x}"
-    for line in maps.split("\n"):
+    if f" {device} ".encode() not in maps:
+        return
+    for line in os.fsdecode(maps).split("\n"):
         fields = line.split(None, 5)
         if len(fields) > 5 and fields[3] == device:
             yield f"mapped {fields[5]}"

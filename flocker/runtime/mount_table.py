@@ -13,9 +13,13 @@ same place of it.
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from attrs import frozen
+
+KEPT_LINES = 4096
+"""Lines of mount tables that are kept as they were read: some megabytes."""
 
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
@@ -53,7 +57,9 @@ def _group(tags: Sequence[str], kind: str) -> int | None:
     return None
 
 
+@lru_cache(maxsize=KEPT_LINES)
 def _parse_line(line: str) -> Mount:
+    """Read a line; one that was read lately, as most of a table, is read already."""
     fields, _, rest = line.partition(" - ")
     filesystem, source, *_ = rest.split(" ")
     mount_id, parent_id, device, root, path, _options, *tags = fields.split(" ")
@@ -71,9 +77,17 @@ def _parse_line(line: str) -> Mount:
     )
 
 
-def parse_mountinfo(text: str) -> tuple[Mount, ...]:
-    """Read a mount table, in its order: of two mounts at a path the later is seen."""
-    return tuple(_parse_line(line) for line in text.split("\n") if line)
+def parse_mountinfo(text: str, device: int | None = None) -> tuple[Mount, ...]:
+    """Read a mount table, in its order: of two mounts at a path the later is seen.
+
+    With a `device` (its number), only its mounts.
+    """
+    lines = text.split("\n")
+    if device is not None:
+        field = f" {os.major(device)}:{os.minor(device)} "
+        mounts = (_parse_line(line) for line in lines if field in line)
+        return tuple(mount for mount in mounts if mount.device == device)
+    return tuple(_parse_line(line) for line in lines if line)
 
 
 def by_device(mounts: Iterable[Mount]) -> Mapping[int, tuple[Path, ...]]:

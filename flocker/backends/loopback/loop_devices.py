@@ -265,7 +265,7 @@ class LoopDevices:
         with os.scandir(self.sys_block) as entries:
             names = [entry.name for entry in entries if entry.name.startswith("loop")]
         for name in names:
-            if (self.sys_block / name / "loop").exists():
+            if os.access(f"{self.sys_block}/{name}/loop", os.F_OK):
                 device = self.dev / name
                 bound_to = self._bound_to(device)
                 if bound_to is not None:

@@ -43,6 +43,15 @@ def test_one_process_a_namespace(proc):
     assert found.mounts == parse_mountinfo(LINE)
 
 
+def test_mounts_of_a_device(proc):
+    """Asked for one device, each namespace is read for its mounts only."""
+    add(proc, "7", "mnt:[2]")
+    (there,) = other_namespaces(proc, os.makedev(7, 3))
+    assert there.mounts == parse_mountinfo(LINE)
+    (elsewhere,) = other_namespaces(proc, os.makedev(7, 4))
+    assert elsewhere.mounts == ()
+
+
 def test_process_that_ended(proc):
     """A namespace is read through another process if the first one has ended."""
     (add(proc, "7", "mnt:[2]") / "mountinfo").unlink()

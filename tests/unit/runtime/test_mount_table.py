@@ -137,3 +137,15 @@ def test_unshared_parent() -> None:
     copy = mount(8, 7, "/flocker/a")
     others = [[root(7, master=10), copy]]
     assert staying(OURS, own, others) == ((0, copy),)
+
+
+def test_mounts_of_a_device() -> None:
+    """Asked for one device, its lines are read and no others, whatever they contain."""
+    others = r"""
+32 21 0:70 / /a\0407:3\040b rw - tmpfs 7:3 rw
+40 21 17:3 / /x rw - ext4 /dev/sda rw
+""".lstrip("\n")
+    table = TABLE + others
+    found = [mount for mount in parse_mountinfo(table) if mount.device == LOOP]
+    assert parse_mountinfo(table, LOOP) == tuple(found)
+    assert len(found) == 2

@@ -15,6 +15,8 @@ from attrs import frozen
 from flocker.runtime.mount_table import Mount, parse_mountinfo
 
 PROC = Path("/proc")
+_KERNEL_THREAD = 0x0020_0000
+"""PF_KTHREAD of linux/sched.h; systemd tells them by it too."""
 SHOWN = 3
 """Holders that a message names; the others are counted."""
 
@@ -114,18 +116,28 @@ def users(number: int, proc: Path = PROC) -> tuple[Holder, ...]:
     found = []
     for pid in _pids(proc):
         process = f"{proc}/{pid}"
+        if _is_kernel_thread(process):
+            continue
         what = next(_uses(process, number), None)
         if what is not None:
             found.append(Holder(pid, _command(process), what))
     return tuple(found)
 
 
-def _uses(process: str, number: int) -> Iterator[str]:
-    """Tell how a process uses the device; nothing about one that has ended.
+def _is_kernel_thread(process: str) -> bool:
+    """Say whether it is a thread of the kernel, which has no files.
 
-    A kernel thread says nothing either, at the cost of a few calls: each mounted
-    filesystem has two or three of them.
+    Each mounted ext4 has two. The flags are the ninth field of proc(5)'s stat; the name
+    before may hold anything.
     """
+    with suppress(OSError, ValueError, IndexError):  # it has ended
+        fields = _read(f"{process}/stat").rpartition(b")")[2].split()
+        return bool(int(fields[6]) & _KERNEL_THREAD)
+    return False
+
+
+def _uses(process: str, number: int) -> Iterator[str]:
+    """Tell how a process uses the device; nothing about one that has ended."""
     for name, words in (("cwd", "its working directory"), ("root", "its root")):
         if _is_on(f"{process}/{name}", number):
             yield f"{words} {_target(f'{process}/{name}')}"

@@ -76,6 +76,23 @@ def test_users(proc, tmp_path_factory):
     )
 
 
+@pytest.mark.parametrize(
+    ("stat", "found"),
+    [
+        ("7 (jbd2/loop3-8) S 2 0 0 0 -1 2129984 0", []),
+        ("7 (a) S 2 0) S 1 7 7 0 -1 4194304 0 2129984", [7]),
+        ("7 (sh", [7]),
+        ("", [7]),
+    ],
+)
+def test_kernel_threads(proc, stat, found):
+    """A kernel thread, by its flags, has no files; whatever else there is may have."""
+    thread = add(proc, "7", "mnt:[1]")
+    (thread / "stat").write_text(stat)
+    (thread / "cwd").symlink_to(proc)
+    assert [holder.pid for holder in users(proc.stat().st_dev, proc)] == found
+
+
 def test_mapped(proc):
     """A mapped file counts though it is not open, and mappings of nothing do not."""
     maps = (

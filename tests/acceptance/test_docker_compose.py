@@ -1,14 +1,16 @@
 """Compose and Podman use volumes of Flocker as Docker does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from attrs import frozen
 
 from flocker.runtime.process import ProcessFailed
 from flocker.sandbox import images
 from flocker.sandbox.names import MachineName, address
 from flocker.sandbox.waiting import until
+from tests.acceptance.compose_programs import compose_1, compose_2
 from tests.acceptance.engines import ONE, TWO, WITHIN, Engines, engines_of
 
 PROJECT = Path(__file__).parents[2] / "docs/examples/compose/docker-compose.yml"
@@ -32,33 +34,41 @@ def engines() -> Iterator[Engines]:
         yield made
 
 
-def compose(engines: Engines, node: MachineName, *arguments: str) -> str:
-    """Run a command of Compose on the project, on a node."""
-    project = ("docker-compose", "--file", str(PROJECT), *arguments)
-    return engines.cluster.run(node, *project)
+@frozen
+class Project:
+    """The example project, and the Compose that is used."""
+
+    engines: Engines
+    compose: str
+
+    def on(self, node: MachineName, *arguments: str) -> str:
+        """Run a command of Compose on the project, on a node."""
+        command = (self.compose, "--file", str(PROJECT), *arguments)
+        return self.engines.cluster.run(node, *command)
+
+    def pages(self, node: MachineName) -> int:
+        """How many rows the project's database has."""
+        count = ("psql", "-U", "postgres", "-tAc", "SELECT count(*) FROM diary")
+        try:
+            return int(self.on(node, "exec", "-T", "db", *count))
+        except ProcessFailed:  # it has not begun
+            return 0
 
 
-def pages(engines: Engines, node: MachineName) -> int:
-    """How many rows the project's database has."""
-    count = ("psql", "-U", "postgres", "-tAc", "SELECT count(*) FROM diary")
-    try:
-        return int(compose(engines, node, "exec", "-T", "db", *count))
-    except ProcessFailed:  # it has not begun
-        return 0
-
-
-def test_project_moves(engines: Engines) -> None:
+@pytest.mark.parametrize("fetch", [compose_1, compose_2])
+def test_project_moves(engines: Engines, fetch: Callable[[], str]) -> None:
     """A project that goes down on one node goes on on another, with its rows."""
+    project = Project(engines, fetch())
     create = ("volume", "create", "--driver", "flocker", "--opt", "size=1G")
     engines.cluster.docker(ONE, *create, "diary-database")
-    compose(engines, ONE, "up", "--detach")
-    until(lambda: pages(engines, ONE) > 2, "rows on node 1", WITHIN)
-    compose(engines, ONE, "stop", "diary")
-    written = pages(engines, ONE)
-    compose(engines, ONE, "down", "--timeout", "5")
-    compose(engines, TWO, "up", "--detach")
-    until(lambda: pages(engines, TWO) > written, "more rows on node 2", WITHIN)
-    compose(engines, TWO, "down", "--volumes", "--timeout", "5")
+    project.on(ONE, "up", "--detach")
+    until(lambda: project.pages(ONE) > 2, "rows on node 1", WITHIN)
+    project.on(ONE, "stop", "diary")
+    written = project.pages(ONE)
+    project.on(ONE, "down", "--timeout", "5")
+    project.on(TWO, "up", "--detach")
+    until(lambda: project.pages(TWO) > written, "more rows on node 2", WITHIN)
+    project.on(TWO, "down", "--volumes", "--timeout", "5")
     assert "diary-database" in engines.listed(ONE)
 
 

@@ -27,7 +27,10 @@ from admin.benchmarks.figures import (
 )
 from admin.benchmarks.machine import commit, machine
 
-PARTS = ["rest", "agents", "rounds", "convergence", "idle", "cli", "pools", "docker"]
+PARTS = [
+    *("rest", "agents", "rounds", "convergence", "idle", "cli"),
+    *("pools", "moves", "docker"),
+]
 """The modules here that have a `PART`, in the order in which they are measured."""
 
 HISTORY = Path(__file__).with_name("history.jsonl")

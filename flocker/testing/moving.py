@@ -46,10 +46,10 @@ def count(notes: Path) -> int:
     return notes.read_text().count("\n")
 
 
-def await_more(notes: Path, more: int = 20) -> None:
-    """Wait until so many more records are written there."""
+def await_more(notes: Path, more: int = 20, within: float = PATIENCE) -> None:
+    """Wait until so many more records are written there, within some seconds."""
     before = count(notes)
-    until(lambda: count(notes) >= before + more, f"records in {notes}", PATIENCE)
+    until(lambda: count(notes) >= before + more, f"records in {notes}", within)
 
 
 def seen(live: LiveCluster, node: MachineName, path: Path) -> Path:

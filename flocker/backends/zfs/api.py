@@ -48,6 +48,7 @@ from flocker.backends.zfs.names import Names, is_pool_name
 from flocker.backends.zfs.opening import prepare
 from flocker.backends.zfs.parts import PoolParts
 from flocker.backends.zfs.receiving import PatientReceive
+from flocker.backends.zfs.reserving import Reserve
 from flocker.backends.zfs.streams import IncomingStream, OutgoingStream
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID, SnapshotID
@@ -73,10 +74,9 @@ def configure_zfs(pool: str) -> "ZfsPool":
 def open_zfs(zfs: Zfs) -> "ZfsPool":
     """Open the pool, making what it lacks. Raises `PoolUnavailable`."""
     names = Names(zfs.pool)
-    mounts = ZfsMounts(zfs)
-    mounts.leave_roots()
-    prepare(zfs, names)
-    return ZfsPool(zfs, names, mounts)
+    mounts, reserve = ZfsMounts(zfs), Reserve(zfs, names)
+    prepare(zfs, names, mounts, reserve)
+    return ZfsPool(zfs, names, mounts, reserve)
 
 
 @implementer(IFilesystemPool)
@@ -291,7 +291,12 @@ class ZfsPool(PoolParts):
         with self._lock:
             found, _ = self._existing(dataset)
             self._check_writable(dataset, found)
-            self.mounts.mount(found.live.name, found.live.mountpoint, path)
+
+            def place(at: Path) -> None:
+                if found.live.mountpoint != str(at):
+                    self._change("set", f"mountpoint={at}", found.live.name)
+
+            self.mounts.mount(found.live.name, path, place)
             if found.live.fresh:
                 self.mounts.open_root(path)
                 self._change("inherit", called.FRESH, found.live.name)

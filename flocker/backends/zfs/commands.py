@@ -215,6 +215,11 @@ class Zfs:
 
     def explained(self, error: ProcessFailed) -> PoolFull | PoolUnavailable:
         """Turn what a program said into an error of pools."""
+        if translate.says_missing(error.stderr):
+            try:
+                self.check_health()
+            except PoolUnavailable as gone:
+                return gone
         if translate.says_full(error.stderr):
             return PoolFull(self.pool, error.stderr)
         known = translate.explain(error.stderr)

@@ -11,12 +11,13 @@ is, before the filesystem is mounted there again.
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from uuid import uuid4
 
 from attrs import define
 
+from flocker.backends.zfs import translate
 from flocker.backends.zfs.commands import StillBusy, Zfs
 from flocker.runtime import mount_points
 from flocker.runtime.holders import (
@@ -83,17 +84,19 @@ class ZfsMounts:
                     devices.add(mount.device)
         return (*found, *_users(devices))
 
-    def mount(self, name: str, mountpoint: str, path: Path) -> None:
-        """Mount it at a directory made for it; `mountpoint` is what it has as such.
+    def mount(self, name: str, path: Path, place: Callable[[Path], None]) -> None:
+        """Mount it at a directory made for it; `place` tells ZFS where that is.
 
-        Raises `BadMountPoint`, `PoolUnavailable`.
+        ZFS is only told while it is not mounted: it would mount it anew. Raises
+        `BadMountPoint`, `PoolUnavailable`.
         """
         path = _real(path)
         table = read_mounts()
         seen = seen_at(table, path)
         if seen is not None and is_of(seen, name) and is_dead(seen):
             self._unmount(path)
-            seen = seen_at(read_mounts(), path)
+            table = read_mounts()
+            seen = seen_at(table, path)
         if seen is not None and is_of(seen, name) and seen.root == _WHOLE:
             return
         if seen is not None:
@@ -103,8 +106,7 @@ class ZfsMounts:
             raise BadMountPoint(path, why)
         mount_points.prepare(path)
         try:
-            if mountpoint != str(path):
-                self.zfs.change("set", f"mountpoint={path}", name)
+            place(path)
             self.zfs.change("mount", name)
         except StillBusy as error:
             raise BadMountPoint(path, error.said) from error
@@ -127,14 +129,23 @@ class ZfsMounts:
             self.open_root(path)
             self._unmount(path)
             self.zfs.run("rmdir", str(path))
+            self.zfs.change("inherit", "mountpoint", name)
         except ProcessFailed as error:
             raise self.zfs.explained(error) from error
 
-    def leave_roots(self) -> None:
-        """Unmount what a killed agent had mounted for `open_root_of`."""
-        for mount in read_mounts():
-            if mount.path.parent == ROOTS and mount.source.startswith(self.zfs.pool):
-                self._unmount(mount.path)
+    def leave_root_of(self, name: str, mountpoint: str) -> None:
+        """Unmount what a killed agent had, or was about to have, mounted for that."""
+        if Path(mountpoint).parent != ROOTS:
+            return
+        try:
+            self._unmount(Path(mountpoint))
+        except ProcessFailed as error:
+            if not translate.says_unmounted(error.stderr):
+                raise self.zfs.explained(error) from error
+        try:
+            self.zfs.change("inherit", "mountpoint", name)
+        except ProcessFailed as error:
+            raise self.zfs.explained(error) from error
 
     def is_at(self, name: str, path: Path) -> bool:
         """Whether it is what is mounted there, alive or dead."""

@@ -6,6 +6,7 @@
     TOP/asides/DATASET.NODE.EPOCH[.N]  copies that were set aside
     TOP/ledger                       records of datasets without a copy, a property each
     TOP/staging/UUID                 what is being made or thrown away
+    TOP/reserve                      see `reserving`
 
 Note [One rename]: a copy comes and goes by one rename; it is made whole in ``staging``
 before, and destroyed there after. What has no record is no copy.
@@ -99,6 +100,11 @@ class Names:
     def staging(self) -> str:
         """The parent of what is half made."""
         return f"{self.top}/staging"
+
+    @property
+    def reserve(self) -> str:
+        """What keeps some room."""
+        return f"{self.top}/reserve"
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -4,7 +4,9 @@ Called by `api` and `configuring`.
 """
 
 from flocker.backends.zfs.commands import Missing, Zfs
+from flocker.backends.zfs.mounting import ZfsMounts
 from flocker.backends.zfs.names import FORMAT, MADE_AS, OURS, Names
+from flocker.backends.zfs.reserving import Reserve
 from flocker.backends.zfs.translate import Filesystem
 from flocker.runtime.process import ProcessFailed
 
@@ -21,7 +23,7 @@ Without access times a filesystem that was only read is still its newest snapsho
 """
 
 
-def prepare(zfs: Zfs, names: Names) -> None:
+def prepare(zfs: Zfs, names: Names, mounts: ZfsMounts, reserve: Reserve) -> None:
     """Make the parts that are missing, and clean up. Raises `PoolUnavailable`."""
     zfs.check_health()
     try:
@@ -37,7 +39,12 @@ def prepare(zfs: Zfs, names: Names) -> None:
     for row in rows:
         if row.is_snapshot and row.last.startswith(OURS):
             _destroy(zfs, row.name)
+        elif names.dataset_of(row.name) is not None:
+            mounts.leave_root_of(row.name, row.mountpoint)
     sweep(zfs, names, rows)
+    if names.reserve in there:
+        reserve.held = there[names.reserve].reservation
+    reserve.take()
 
 
 def _check_format(zfs: Zfs, top: Filesystem, *, alone: bool) -> None:

@@ -31,14 +31,18 @@ from flocker.backends.zfs.commands import DESTROYING, Missing, StillBusy, Zfs
 from flocker.backends.zfs.mounting import ZfsMounts
 from flocker.backends.zfs.names import Names
 from flocker.backends.zfs.reading import Found
+from flocker.backends.zfs.reserving import Reserve
 from flocker.backends.zfs.streams import IncomingStream
-from flocker.backends.zfs.translate import Filesystem, says_missing
+from flocker.backends.zfs.translate import Filesystem, says_full, says_missing
 from flocker.model.ids import DatasetID, SnapshotID
 from flocker.runtime.holders import Holder
 from flocker.runtime.process import ProcessFailed
 
 SENDING: Final = "a stream that leaves"
 """The tag that a snapshot seems to have while it is sent."""
+
+
+_MAKE: Final = frozenset({"create", "clone", "snapshot"})
 
 
 @define(eq=False)
@@ -48,6 +52,7 @@ class PoolParts:
     zfs: Zfs
     names: Names
     mounts: ZfsMounts
+    reserve: Reserve
     _lock: RLock = field(factory=RLock, init=False)
     _sending: Counter[SnapshotID] = field(factory=Counter, init=False)
     _entering: dict[IncomingStream, str] = field(factory=dict, init=False)
@@ -142,11 +147,24 @@ class PoolParts:
     # Changing
 
     def _change(self, *arguments: str) -> None:
-        """Let ZFS change something. Raises `StillBusy`, `PoolFull`."""
+        """Let ZFS change something. Raises `StillBusy`, `PoolFull`.
+
+        What makes nothing that lasts may use the reserve.
+        """
+        try:
+            self.zfs.change(*arguments)
+        except ProcessFailed as error:
+            small = arguments[0] not in _MAKE and says_full(error.stderr)
+            if not small or not self.reserve.give_up():
+                raise self.zfs.explained(error) from error
+        else:
+            return
         try:
             self.zfs.change(*arguments)
         except ProcessFailed as error:
             raise self.zfs.explained(error) from error
+        finally:
+            self.reserve.take()
 
     def _settle(self) -> None:
         """Return when all that was written is on disk, and counted.
@@ -195,6 +213,8 @@ class PoolParts:
                 raise self.zfs.explained(error) from error
         except StillBusy as error:
             raise self.zfs.unavailable(error.said) from error
+        with self._lock:
+            self.reserve.take()
 
     def _limit(self, found: Found, quota: int | None) -> None:
         wanted = "none" if quota is None else str(quota)

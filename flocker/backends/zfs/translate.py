@@ -18,7 +18,7 @@ from flocker.backends.zfs.names import FRESH, HOLDS, MADE_AS, OURS, RECORD
 WRITTEN: Final = "written"
 PROPERTIES: Final = (
     "type", "guid", "used", "referenced", "available", "origin", "readonly",
-    "refquota", "userrefs", "mountpoint", MADE_AS, RECORD, HOLDS, FRESH,
+    "reservation", "refquota", "userrefs", "mountpoint", MADE_AS, RECORD, HOLDS, FRESH,
 )  # fmt: skip
 """What is asked of every filesystem and snapshot."""
 
@@ -26,7 +26,12 @@ _UNSET = "-"
 _LOCAL = "local"
 
 _NOT_RUNNING = ("failed to initialize ZFS library", "/dev/zfs and /proc/self/mounts")
-_FULL = ("out of space", "No space left on device", "quota exceeded")
+_FULL = (
+    "out of space",
+    "No space left on device",
+    "quota exceeded",
+    "size is greater than available space",
+)
 _SEND_USAGE = re.compile(r"^\s*send \[-([A-Za-z]+)\]", re.MULTILINE)
 _ESTIMATE = re.compile(rb"^size\s+(\d+)$", re.MULTILINE)
 
@@ -42,6 +47,11 @@ def says_missing(stderr: str) -> bool:
 def says_busy(stderr: str) -> bool:
     """Whether something is in use, maybe only for another moment."""
     return "is busy" in stderr or "already mounted" in stderr
+
+
+def says_unmounted(stderr: str) -> bool:
+    """Whether ``umount`` found nothing to unmount."""
+    return "not mounted" in stderr or "no mount point specified" in stderr
 
 
 def says_full(stderr: str) -> bool:
@@ -75,6 +85,7 @@ class Filesystem:
     available: int
     origin: str | None
     read_only: bool
+    reservation: int
     quota: int | None
     held: bool
     """Whether ZFS knows of a tag."""
@@ -156,6 +167,7 @@ def _filesystem(name: str, values: Mapping[str, Value]) -> Filesystem:
         available=number("available"),
         origin=None if origin in {_UNSET, ""} else origin,
         read_only=values["readonly"].text == "on",
+        reservation=number("reservation"),
         quota=number("refquota") or None,
         held=number("userrefs") > 0,
         written=None

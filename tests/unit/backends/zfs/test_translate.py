@@ -29,6 +29,7 @@ OLD = f"""\
 {COPY}	available	494059520	-
 {COPY}	origin	tank/flocker/copies/other@s1	-
 {COPY}	readonly	off	local
+{COPY}	reservation	0	default
 {COPY}	refquota	8388608	local
 {COPY}	userrefs	-	-
 {COPY}	mountpoint	none	inherited from tank/flocker
@@ -43,6 +44,7 @@ OLD = f"""\
 {COPY}@s1	available	-	-
 {COPY}@s1	origin	-	-
 {COPY}@s1	readonly	-	-
+{COPY}@s1	reservation	-	-
 {COPY}@s1	refquota	-	-
 {COPY}@s1	userrefs	1	-
 {COPY}@s1	mountpoint	-	-

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ from uuid import uuid4
 from attrs import frozen
 
 from admin.benchmarks.figures import Bench, Notes, Part, at_least, at_most
+from admin.benchmarks.pieces import checksum, loopback
+from admin.benchmarks.pieces import tls as pieces_tls
 from flocker.backends.btrfs.api import make_btrfs
 from flocker.backends.pool_interface import IFilesystemPool, PoolSnapshot
 from flocker.ca.authority import Authority
 from flocker.ca.credentials import KeyType
 from flocker.ca.files import write_credential
+from flocker.ca.services import load_service_directory
 from flocker.model.ids import ClusterID, DatasetID, NodeID
 from flocker.model.sizes import GIBIBYTE, MEBIBYTE
 from flocker.testing.btrfs_pools import btrfs_filesystem
@@ -32,6 +36,7 @@ ROUNDS = 3
 PEER = (sys.executable, "-m", "flocker.testing.transfer_peer")
 RECORD = b"{}"
 RATE = "stream rate: ours / plain socket pair"
+BUSY = "stream: how much of all CPUs ours uses"
 CLONE = "clone of a full dataset"
 
 WANTED = {
@@ -63,11 +68,19 @@ class _Pools:
 
 @frozen
 class _Sent:
-    """How long it took, and the CPU of each side with the program that it runs."""
+    """How long it took, and the CPU of each side with the program that it runs.
+
+    That is without the start of our programs.
+    """
 
     seconds: float
     source: float
     target: float
+
+    @property
+    def cpu(self) -> float:
+        """Give the CPU of both."""
+        return self.source + self.target
 
 
 def measure(bench: Bench, notes: Notes) -> None:
@@ -76,25 +89,75 @@ def measure(bench: Bench, notes: Notes) -> None:
     with scratch_directory() as scratch:
         bench.say(f"a dataset of {size // MEBIBYTE} MiB")
         pools = _prepare(scratch, size)
-        best: dict[str, float] = {}
+        best: dict[str, _Sent] = {}
         for number in range(ROUNDS):
-            for name, way in (("ours", _ours), ("plain", _plain)):
+            for name, way in WAYS.items():
                 bench.say(f"round {number + 1}: {name}")
-                sent = way(pools)
-                rate = size / MEBIBYTE / sent.seconds
-                best[name] = max(rate, best.get(name, 0.0))
+                sent = way(pools, size)
+                if name not in best or sent.seconds < best[name].seconds:
+                    best[name] = sent
                 cells = {
                     "way": name,
                     "round": number + 1,
-                    "MiB/s": round(rate, 1),
+                    "MiB/s": round(size / MEBIBYTE / sent.seconds, 1),
                     "CPU of the source, s": round(sent.source, 2),
                     "CPU of the target, s": round(sent.target, 2),
                 }
                 notes.row("streams; CPU with that of btrfs send and receive", cells)
-        for name, rate in best.items():
-            notes.figure(f"stream rate: {name}", rate, "MiB/s")
-        notes.figure(RATE, best["ours"] / best["plain"], "x")
+        for name, sent in best.items():
+            notes.figure(
+                f"stream rate: {name}", size / MEBIBYTE / sent.seconds, "MiB/s"
+            )
+        ours, plain = best["ours"], best["plain"]
+        notes.figure(RATE, plain.seconds / ours.seconds, "x")
+        cores = os.cpu_count() or 1
+        notes.figure(BUSY, ours.cpu / (cores * ours.seconds), "x")
+        _note_pieces(pools, notes, best, size)
         notes.figure(CLONE, _clone(pools), "s")
+
+
+def _note_pieces(
+    pools: _Pools, notes: Notes, best: Mapping[str, _Sent], size: int
+) -> None:
+    """Say where the time goes: what each piece costs alone."""
+    source, target = (
+        load_service_directory(pools.scratch / name, "node", now=datetime.now(UTC))
+        for name in ("source", "target")
+    )
+    ours, plain, nowhere = (best[name] for name in ("ours", "plain", "without pools"))
+    a_gibibyte = GIBIBYTE / size
+    rows = {
+        "btrfs send, btrfs receive": (plain.source, plain.target),
+        "ours": (ours.source, ours.target),
+        "ours without pools": (nowhere.source, nowhere.target),
+    }
+    pieces = {
+        "of that, TLS": pieces_tls(source, target, pools.nodes[1]),
+        "of that, the connection": loopback(),
+        "of that, the checksum": [checksum()] * 2,
+    }
+    table = {name: [each * a_gibibyte for each in row] for name, row in rows.items()}
+    for name, row in (table | pieces).items():
+        cells = {
+            "what": name,
+            "source": round(row[0], 2),
+            "target": round(row[1], 2),
+            "both": round(sum(row), 2),
+        }
+        notes.row("where the time goes: CPU seconds a GiB", cells)
+    cores = os.cpu_count() or 1
+    least = {
+        "both sides on this machine": ours.cpu / cores,
+        "a side on a machine like this": max(ours.source, ours.target) / cores,
+    }
+    for name, seconds in least.items():
+        cells = {
+            "where": name,
+            "s a GiB by CPU": round(seconds * a_gibibyte, 2),
+            "ours took": round(ours.seconds * a_gibibyte, 2),
+            "plain took": round(plain.seconds * a_gibibyte, 2),
+        }
+        notes.row("no faster than its CPUs allow", cells)
 
 
 PART = Part("pools", "streams between two Btrfs pools", WANTED, measure)
@@ -123,27 +186,48 @@ def _prepare(scratch: Path, size: int) -> _Pools:
     return _Pools(scratch, roots, dataset, snapshot, nodes)
 
 
-def _ours(pools: _Pools) -> _Sent:
+def _ours(pools: _Pools, size: int) -> _Sent:
     """Send over TLS between two agents."""
-    directory, root = str(pools.scratch / "target"), str(pools.roots[1])
+    del size
+    sent = _send(pools, pools.roots, pools.snapshot.identity)
+    pools.target.destroy(pools.dataset, RECORD)
+    return sent
+
+
+def _nowhere(pools: _Pools, size: int) -> _Sent:
+    """Send as much that comes from no disk and goes to none."""
+    return _send(pools, (f"nowhere:{size}", "nowhere:0"), "sent")
+
+
+def _send(pools: _Pools, roots: Sequence[object], snapshot: str) -> _Sent:
+    directory, root = str(pools.scratch / "target"), str(roots[1])
     target = _start([*PEER, "receive", directory, root])
     port = target.stdout.readline().strip() if target.stdout else ""
-    what = (port, str(pools.nodes[1]), str(pools.dataset), pools.snapshot.identity)
-    directory, root = str(pools.scratch / "source"), str(pools.roots[0])
+    target_start = _cpu(target)
+    what = (port, str(pools.nodes[1]), str(pools.dataset), snapshot)
+    directory, root = str(pools.scratch / "source"), str(roots[0])
     source = _start([*PEER, "send", directory, root, *what])
-    said = source.stdout.read() if source.stdout else ""
-    source_cpu = _ended(source)
+    connected = source.stdout.readline() if source.stdout else ""
+    source_start = _cpu(source)
+    said = connected + (source.stdout.read() if source.stdout else "")
+    source_cpu = _ended(source) - source_start
     target.kill()
-    target_cpu = _ended(target)
+    target_cpu = _ended(target) - target_start
     found = re.search(r"arrived after ([0-9.]+) s", said)
     if found is None:
         raise RuntimeError(said)
-    pools.target.destroy(pools.dataset, RECORD)
     return _Sent(float(found[1]), source_cpu, target_cpu)
 
 
-def _plain(pools: _Pools) -> _Sent:
+def _cpu(process: subprocess.Popen[Any]) -> float:
+    """Give the CPU seconds of a program that runs (proc(5), `utime` and `stime`)."""
+    stat = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _plain(pools: _Pools, size: int) -> _Sent:
     """Let the programs that ours run talk over a socket pair."""
+    del size
     folder = make_btrfs(pools.roots[0]).layout.copy(pools.dataset)
     tree = folder.snapshot(pools.snapshot.name).data
     into = pools.roots[1] / "plain"
@@ -161,6 +245,9 @@ def _plain(pools: _Pools) -> _Sent:
     _ = subprocess.run(argv, check=True)
     into.rmdir()
     return _Sent(taken, *cpu)
+
+
+WAYS = {"ours": _ours, "plain": _plain, "without pools": _nowhere}
 
 
 def _start(argv: list[str]) -> subprocess.Popen[str]:

@@ -1,6 +1,7 @@
 """flocker-dataset-agent: keeps the storage of this node as control wants it."""
 
 import os
+from functools import partial
 from pathlib import Path
 from secrets import SystemRandom
 from typing import Final, NoReturn
@@ -204,8 +205,9 @@ async def _take_visits(
     if not rig.pools:
         return None
 
-    def refused(sentence: str) -> None:
-        message("flocker:transfer:turned-away", why=sentence)
+    def refused(sentence: str) -> None:  # called in the thread of a handshake
+        event = "flocker:transfer:turned-away"
+        reactor.callFromThread(partial(message, event, why=sentence))
 
     tls = server_context(
         certificates.authority, certificates.own, accepts=CaRole.NODE, refused=refused

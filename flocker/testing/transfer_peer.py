@@ -2,25 +2,35 @@
 
 For tests and benchmarks. `receive DIRECTORY POOL` takes what comes, on a free port of
 loopback: its first line of output; the others say what was offered or whom it refused.
-`send DIRECTORY POOL PORT NODE DATASET SNAPSHOT [BASE]` sends one to the node, asks what
-it holds, and says how that ended, after how many seconds. `move` is the same, but what
-the snapshot is sent as follows from what the target says that it has.
+`send DIRECTORY POOL PORT NODE DATASET SNAPSHOT [BASE [RATE]]` sends one to the node, at
+so many bytes a second, asks what it holds, and says how that ended, after how many
+seconds; a BASE of - is none. `move` is the same, but what the snapshot is sent as
+follows from what the target says that it has. A POOL `nowhere:BYTES` has one snapshot
+of that size in memory, and forgets what it gets.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
-from attrs import frozen
+from attrs import define, field, frozen
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 
 from flocker.backends.btrfs.api import make_btrfs
 from flocker.backends.pool_errors import NoSuchFilesystem
-from flocker.backends.pool_interface import Announced, IFilesystemPool
+from flocker.backends.pool_interface import (
+    Announced,
+    Copy,
+    IFilesystemPool,
+    PoolSnapshot,
+)
 from flocker.ca.contexts import node_context, server_context
 from flocker.ca.handshake import explain
 from flocker.ca.names import Role
@@ -33,6 +43,7 @@ from flocker.dataset_agent.transfer.frames import (
     Offer,
 )
 from flocker.dataset_agent.transfer.hosting import Welcome
+from flocker.dataset_agent.transfer.pacing import Pace
 from flocker.dataset_agent.transfer.receiving import Receiver
 from flocker.dataset_agent.transfer.sending import Sender
 from flocker.model.errors import FlockerError
@@ -41,6 +52,7 @@ from flocker.runtime.reactor import IReactor
 from flocker.runtime.threads import Threads
 
 EPOCH, MOVE = Epoch(1), MoveNumber(1)
+NOWHERE = "nowhere:"
 
 
 def say(words: object) -> None:
@@ -60,6 +72,7 @@ class Peer:
         self.pool = pool
         self.threads = Threads(reactor, "pool", 4)
         self.threads.start()
+        self.pace = Pace()
 
     async def receive(self) -> None:
         """Take what comes, for ever; the record says from whom it came."""
@@ -76,10 +89,12 @@ class Peer:
         node: str,
         dataset: str,
         snapshot: str,
-        base: str | None = None,
+        base: str = "-",
+        rate: str | None = None,
     ) -> None:
         """Send a snapshot."""
-        given = None if base is None else SnapshotID(base)
+        given = None if base == "-" else SnapshotID(base)
+        self.pace = Pace(None if rate is None else int(rate))
         await self._converse(port, node, dataset, snapshot, lambda _: given)
 
     async def move(self, port: str, node: str, dataset: str, snapshot: str) -> None:
@@ -97,7 +112,7 @@ class Peer:
         tls = node_context(
             self.files.authority, self.files.own, node=NodeID(UUID(node))
         )
-        sender = Sender(self.reactor, self.threads)
+        sender = Sender(self.reactor, self.threads, self.pace)
         offer, name = self._offer(DatasetID(UUID(dataset)), snapshot)
 
         def why(error: BaseException) -> str | None:
@@ -164,12 +179,63 @@ class Reception:
         """Do nothing."""
 
 
+@frozen
+class Nowhere:
+    """A pool that is not there, for what agents need without one."""
+
+    size: int
+
+    def look(self, dataset: DatasetID) -> Copy:
+        """Give a copy with one snapshot."""
+        taken = PoolSnapshot("sent", SnapshotID("sent"))
+        return Copy(dataset, b"{}", (taken,), writable=False, written=False)
+
+    def send(self, dataset: DatasetID, snapshot: str, base: str | None) -> "Void":
+        """Give so many bytes."""
+        del dataset, snapshot, base
+        return Void(self.size)
+
+    def receive(self, dataset: DatasetID, announced: Announced) -> "Void":
+        """Forget what comes."""
+        del dataset, announced
+        return Void(0)
+
+
+@define
+class Void:
+    """A stream from nowhere, or into it."""
+
+    left: int
+    part: bytes = field(factory=partial(os.urandom, 64 * 1024), repr=False)
+
+    def read(self, most: int) -> bytes:
+        """Give more of the same."""
+        part = self.part[: min(most, self.left)]
+        self.left -= len(part)
+        return part
+
+    def write(self, part: bytes) -> None:
+        """Forget it."""
+
+    def finish(self, record: bytes) -> SnapshotID:
+        """Confirm."""
+        del record
+        return SnapshotID("sent")
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    abort = close
+
+
 def main(
     reactor: IReactor, what: str, directory: str, root: str, *more: str
 ) -> Deferred[None]:
     """Do what the command line says."""
     files = load_service_directory(Path(directory), "node", now=datetime.now(UTC))
-    peer = Peer(reactor, files, make_btrfs(Path(root)))
+    kind, _, size = root.partition(NOWHERE)
+    pool = make_btrfs(Path(root)) if kind else Nowhere(int(size))
+    peer = Peer(reactor, files, cast(IFilesystemPool, pool))
     does: dict[str, Callable[..., object]] = {
         "receive": peer.receive,
         "send": peer.send,

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -206,6 +207,34 @@ def test_killed(peers, victim):
         if victim == "target":
             assert "TransferCut" in out
         else:
+            until(lambda: not list(staging.iterdir()), "all thrown away", PATIENCE)
+            assert dict(peers.two.pool.list().copies) == {}
+            assert arrived(peers.send(dataset, first))
+    peers.two.restart()
+    if victim == "target":
+        assert dict(peers.two.pool.list().copies) == {}
+        with peers.receiving():
+            assert arrived(peers.send(dataset, first))
+    assert peers.two.read_replica(dataset, "file") == content
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tenth", range(10))
+@pytest.mark.parametrize("victim", ["target", "source"])
+def test_killed_at_each_tenth(peers, victim, tenth):
+    """The same at about each tenth of a stream that takes a second."""
+    dataset = peers.one.create()
+    content = os.urandom(32 * MEBIBYTE)
+    first = peers.one.save(dataset, "file", content)
+    with peers.receiving() as target:
+        source = peers.sending(dataset, first, "-", 32 * MEBIBYTE)
+        until(lambda: f"offered by {ONE}" in peers.lines(), "an offer", PATIENCE)
+        time.sleep(tenth / 10)
+        (target if victim == "target" else source).send_signal(signal.SIGKILL)
+        out, _ = source.communicate(timeout=PATIENCE)
+        assert "arrived" not in out
+        if victim == "source":
+            staging = peers.bench.disks[2] / ".flocker" / "staging"
             until(lambda: not list(staging.iterdir()), "all thrown away", PATIENCE)
             assert dict(peers.two.pool.list().copies) == {}
             assert arrived(peers.send(dataset, first))

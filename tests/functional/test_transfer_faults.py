@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from attrs import evolve
@@ -26,6 +27,7 @@ from flocker.dataset_agent.transfer.frames import (
 )
 from flocker.dataset_agent.transfer.pacing import Pace
 from flocker.dataset_agent.transfer.sending import NotWhatWasSent, TargetRefused
+from flocker.model.ids import DatasetID
 from flocker.sandbox.waiting import until
 from tests.functional.transfer_rig import HASTY, ONE, THREE, Loop, Rig, open_files
 
@@ -263,7 +265,10 @@ def test_bad_source(rigs):
         answer = talk(rig, *said)
         assert answer.kind is Kind.REFUSED
         assert understand(Refused, answer).code == code
-    assert understand(Refused, talk(rig, begin, begin)).code == "Garbage"
+    other = (Kind.BEGIN, evolve(rig.begin(), dataset=DatasetID(uuid4())))
+    later = (Kind.BEGIN, evolve(rig.begin(), epoch=2))
+    for said in ([begin, begin], [other], [later]):
+        assert understand(Refused, talk(rig, *said)).code == "Garbage"
     assert rig.untouched()
 
 

@@ -101,7 +101,7 @@ class Receiver:
             host = partial(self.host.visit, source, offer)
             visit = self._ask_host(channel, host, self._end)
             try:
-                self._receive(channel, source, visit)
+                self._receive(channel, source, offer, visit)
             finally:
                 self._end(visit)
         except TransferCut:
@@ -113,7 +113,9 @@ class Receiver:
     def _end(self, visit: Visit) -> None:
         self.reactor.callFromThread(visit.ended)
 
-    def _receive(self, channel: Channel, source: NodeID, visit: Visit) -> None:
+    def _receive(
+        self, channel: Channel, source: NodeID, offer: Offer, visit: Visit
+    ) -> None:
         """Answer what comes in a visit. Raises what it is to end with."""
         channel.say(Kind.HAVE, Have(visit.since))
         while True:
@@ -121,7 +123,11 @@ class Receiver:
             if frame.kind is Kind.ASK:
                 self._answer(channel, source, visit)
             else:
-                self._begun(channel, visit, _only(Kind.BEGIN, frame))
+                begin = understand(Begin, _only(Kind.BEGIN, frame))
+                _check_protocol(begin.protocol)
+                if (begin.dataset, begin.epoch) != (offer.dataset, offer.epoch):
+                    raise Garbage("it began another dataset, or epoch, than it offered")
+                self._begun(channel, visit, begin)
 
     def _answer(self, channel: Channel, source: NodeID, visit: Visit) -> None:
         try:
@@ -133,9 +139,7 @@ class Receiver:
         else:
             channel.say(Kind.HELD, Held(held))
 
-    def _begun(self, channel: Channel, visit: Visit, frame: Frame) -> None:
-        begin = understand(Begin, frame)
-        _check_protocol(begin.protocol)
+    def _begun(self, channel: Channel, visit: Visit, begin: Begin) -> None:
         admit = partial(visit.admit, begin)
         welcome = self._ask_host(channel, admit, lambda late: late.stream.abort())
         try:

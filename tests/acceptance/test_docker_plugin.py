@@ -17,6 +17,7 @@ from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
 from tests.acceptance.plugin_socket import PluginSocket, socket_of, with_plugins
 
+MOUNTS = "/proc/self/mounts"
 ONE, TWO, THREE = node_name(1), node_name(2), node_name(3)
 
 
@@ -61,6 +62,39 @@ def test_volume_follows(cluster: LiveCluster) -> None:
     path = two.mount("follows", mounts[1])
     assert cluster.read(TWO, path / "greeting") == "hello"
     two.unmount("follows", mounts[1])
+
+
+def test_first_mount_decides(cluster: LiveCluster) -> None:
+    """A volume takes no storage before it is mounted, and is made where it is first."""
+    one, two, mount = plugin(cluster, ONE), plugin(cluster, TWO), an_id()
+    two.create("lazy", size="400M", filesystem="xfs")
+    got = two.call("Get", Name="lazy")["Volume"]
+    assert (got["Mountpoint"], got["Status"]["phase"]) == ("", "waiting")
+    path = one.mount("lazy", mount)
+    mounts = [line.split() for line in cluster.run(ONE, "cat", MOUNTS).splitlines()]
+    assert [line[2] for line in mounts if line[1] == str(path)] == ["xfs"]
+    assert str(path) not in cluster.run(TWO, "cat", MOUNTS)
+    one.unmount("lazy", mount)
+
+
+def test_new_volume_is_for_anybody(cluster: LiveCluster) -> None:
+    """Whoever a container runs as can write, and finds an empty directory."""
+    one, mount = plugin(cluster, ONE), an_id()
+    one.create("fresh")
+    path = one.mount("fresh", mount)
+    assert cluster.run(ONE, "stat", "--format=%a", str(path)).strip() == "777"
+    assert cluster.run(ONE, "ls", "-A", str(path)).strip() == ""
+    one.unmount("fresh", mount)
+
+
+def test_backend_that_no_node_has(cluster: LiveCluster) -> None:
+    """A volume of a backend that is not there is not mounted, with the reason."""
+    one = plugin(cluster, ONE)
+    one.create("homeless", backend="fast")
+    why = one.call("Mount", Name="homeless", ID=an_id())["Err"]
+    assert "volume homeless is not mounted here" in why
+    assert "fast" in why
+    assert holders(cluster, "homeless") == []
 
 
 def test_in_use_elsewhere(cluster: LiveCluster) -> None:

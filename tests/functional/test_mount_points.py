@@ -31,6 +31,15 @@ def test_prepared(path):
     assert modes == [0, 0o700]
 
 
+def test_nothing_can_be_written(path):
+    """Not even root writes where nothing is mounted: it would be hidden, or lost."""
+    prepare(path)
+    with pytest.raises(PermissionError):
+        (path / "lost").touch()
+    with pytest.raises(PermissionError):
+        (path / "lost").mkdir()
+
+
 def test_prepared_twice(path):
     """What an earlier try left is taken as it is."""
     prepare(path)

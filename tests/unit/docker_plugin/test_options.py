@@ -109,6 +109,39 @@ def test_bad_option(option: str, value: str, complaint: str) -> None:
         read_options({option: value})
 
 
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("10G", 10 * GIBIBYTE),
+        ("10GB", 10 * GIBIBYTE),
+        ("10GiB", 10 * GIBIBYTE),
+        ("10gib", 10 * GIBIBYTE),
+        ("10Gi", 10 * GIBIBYTE),
+        ("512m", 512 * MEBIBYTE),
+        ("1073741824", GIBIBYTE),
+        ("1073741825", GIBIBYTE + 1024),
+        ("10.5G", 10752 * MEBIBYTE),
+        ("", None),
+    ],
+)
+def test_sizes(text: str, size: int | None) -> None:
+    """What Flocker 1.15 took is taken, and what it misread; see `parse_size`."""
+    assert read_options({"size": text}).size == size
+
+
+@pytest.mark.parametrize("text", ["abc", "-5G", "10X", "10 G", "10m10", "1M", "0"])
+def test_bad_sizes(text: str) -> None:
+    """What 1.15 took for the default, or for something else, is an error now."""
+    with pytest.raises(BadOption, match=r"-o size=10G$"):
+        read_options({"size": text})
+
+
+def test_size_of_1_15() -> None:
+    """A volume for which no size is given has 75 GiB, as ever."""
+    new = new_dataset("pg", VolumeOptions(), DockerConfig(), PLACE, NOW)
+    assert new.maximum_size == 80_530_636_800
+
+
 def test_new_volume() -> None:
     """A volume is mounted where it is used, and carries what it was asked for."""
     options = read_options({"size": "1G", "profile": "gold"})

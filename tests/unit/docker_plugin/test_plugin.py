@@ -1,10 +1,14 @@
 """Tests of what each call does, against the real REST API and a clock."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import eliot
 import pytest
 
 from flocker.client.interface import NewDataset, NewLease, Unreachable
+from flocker.docker_plugin.creating import TooBusy
 from flocker.docker_plugin.mounting import NotMounted
 from flocker.docker_plugin.options import BadOption
 from flocker.docker_plugin.plugin import NotHere
@@ -54,6 +58,44 @@ def test_create_meets_another(rig: Rig) -> None:
     assert done
 
 
+def test_create_never_comes_through(rig: Rig) -> None:
+    """Where others change datasets all the time the end is an error, in time."""
+    client = rig.control.client()
+
+    def meanwhile() -> None:
+        rig.control.acts.clear()
+        other = NewDataset(next_id(rig), OTHER)
+        _ = rig.begin_work(client.create(other)).addBoth(again)
+
+    def again(_result: object) -> None:
+        rig.control.before("POST", meanwhile)
+
+    again(None)
+    began = rig.control.clock.seconds()
+    with pytest.raises(TooBusy, match="volume pg could not be created"):
+        rig.call("create", Name="pg")
+    assert 90 < rig.control.clock.seconds() - began < 105
+
+
+def test_old_dockers(rig: Rig, volume: Path) -> None:
+    """Before 1.8 there were no options, before 1.11 no ids; new keys may come."""
+    assert rig.call("create", Name="old") == {}
+    assert rig.call("mount", Name="pg", Future={"a": 1}) == {"Mountpoint": str(volume)}
+    assert rig.call("unmount", Name="pg", Future=[]) == {}
+    assert rig.holders() == ()
+
+
+def test_unmount_of_what_is_not_mounted(rig: Rig, volume: Path) -> None:
+    """An Unmount is never refused: of no volume, of no mount, a second time."""
+    rig.call("mount", Name="pg", ID="m1")
+    assert rig.call("unmount", Name="nosuch", ID="m1") == {}
+    assert rig.call("unmount", Name="pg", ID="m2") == {}
+    assert rig.holders() == ("docker:m1",)
+    for _ in range(2):
+        assert rig.call("unmount", Name="pg", ID="m1") == {}
+    assert rig.holders() == ()
+
+
 def test_unknown_volume(rig: Rig) -> None:
     """A name that no dataset of the cluster has is no volume."""
     for call in ("get", "path", "mount"):
@@ -90,6 +132,41 @@ def test_list(rig: Rig, volume: Path) -> None:
         {"Name": "abc", "Mountpoint": ""},
         {"Name": "pg", "Mountpoint": str(volume)},
     ]
+
+
+@pytest.fixture
+def logged() -> Iterator[list[dict[str, Any]]]:
+    """What is logged."""
+    found: list[dict[str, Any]] = []
+    eliot.add_destinations(found.append)
+    found.clear()  # the first destination is given what was logged before
+    yield found
+    eliot.remove_destination(found.append)
+
+
+def test_ignored_options(rig: Rig, logged: list[dict[str, Any]]) -> None:
+    """Options that nobody knows are ignored, as they always were, and logged."""
+    rig.call("create", Name="pg", Opts={"size": "1G", "colour": "red"})
+    (told,) = [m for m in logged if m.get("message_type", "").endswith(":ignored")]
+    assert (told["name"], told["options"]) == ("pg", ["colour"])
+
+
+def test_several_of_a_name(
+    rig: Rig, volume: Path, logged: list[dict[str, Any]]
+) -> None:
+    """Each is listed, but for deleted ones; the one that is mounted here is used."""
+    client, twins = rig.control.client(), [next_id(rig) for _ in range(3)]
+    for twin in twins:
+        new = NewDataset(twin, OTHER, metadata={"name": "pg"})
+        rig.control.run(client.create(new))
+    rig.control.run(client.destroy(twins[2]))
+    listed = rig.call("list")["Volumes"]
+    assert {each["Name"] for each in listed} == {"pg"}
+    assert sorted(each["Mountpoint"] for each in listed) == ["", "", str(volume)]
+    assert rig.call("mount", Name="pg", ID="m1") == {"Mountpoint": str(volume)}
+    kind = "flocker:docker-plugin:several-of-a-name"
+    (told,) = [m for m in logged if m.get("message_type") == kind]
+    assert str(told["taken"]) == str(DATASET)
 
 
 def next_id(rig: Rig):
@@ -243,6 +320,20 @@ def test_moved_away_meanwhile(rig: Rig) -> None:
     assert rig.holders() == ()
 
 
+def test_deleted_meanwhile(rig: Rig, volume: Path) -> None:
+    """What is deleted between look and lease is not mounted, and not leased."""
+    client = rig.control.client()
+
+    def meanwhile() -> None:
+        rig.control.acts.clear()
+        _ = rig.begin_work(client.destroy(DATASET))
+
+    rig.control.before("POST", meanwhile)
+    with pytest.raises(NotMounted, match="it was deleted meanwhile"):
+        rig.call("mount", Name="pg", ID="m1")
+    assert rig.holders() == ()
+
+
 def test_node_not_known(rig: Rig) -> None:
     """A call before the node knows itself waits, then says why."""
     rig.control.disconnected(NODE)
@@ -306,6 +397,16 @@ def test_remove_keeps(rig: Rig, volume: Path) -> None:
     assert rig.call("remove", Name="pg") == {}
     assert rig.call("remove", Name="nosuch") == {}
     assert not rig.control.operations.configuration.datasets[DATASET].deleted
+
+
+def test_remove_while_control_is_away(rig: Rig, volume: Path) -> None:
+    """What only keeps needs nobody; what deletes needs control, and says so."""
+    rig.call("create", Name="tmp", Opts={"on_remove": "delete"})
+    rig.call("list")
+    rig.control.reachable = False
+    assert rig.call("remove", Name="pg") == {}
+    with pytest.raises(Unreachable):
+        rig.call("remove", Name="tmp")
 
 
 def test_remove_deletes(rig: Rig) -> None:

@@ -1,4 +1,4 @@
-"""A program whose output we read, or whose input we write, part by part, in a thread.
+"""A program whose output we read, or whose input we write, part by part, in threads.
 
 For streams that do not fit into memory; everything else is for `process`. What waits in
 one thread ends when another calls `close`.
@@ -100,6 +100,37 @@ class Writing(_Piped):
         self._end()
 
 
+@define(eq=False)
+class Filtering(Reading):
+    """A program that one thread writes to and another one reads from."""
+
+    _input: IO[bytes]
+
+    def write(self, part: bytes) -> None:
+        """Wait until all of it is taken. Raises `ProcessFailed` if it has ended."""
+        left = memoryview(part)
+        try:
+            while left:
+                left = left[os.write(self._input.fileno(), left) :]
+        except BrokenPipeError:
+            self._end()
+            why = "it ended before it had read everything"
+            raise ProcessFailed(self.argv, 0, self.stderr or why) from None
+
+    def end_input(self) -> None:
+        """Say that nothing more is written."""
+        self._input.close()
+
+    def kill(self) -> None:
+        """End the program: whoever reads is told."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Kill the program if it runs; for when nobody writes any more."""
+        super().close()
+        self._input.close()
+
+
 def _start(
     argv: Sequence[str], stdin: int, stdout: int
 ) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
@@ -135,3 +166,13 @@ def writing(argv: Sequence[str]) -> Writing:
         raise AssertionError(argv)
     _enlarge(pipe)
     return Writing(tuple(argv), process, pipe, errors)
+
+
+def filtering(argv: Sequence[str]) -> Filtering:
+    """Start a program to write to and read from. Raises `ProgramMissing`."""
+    process, errors = _start(argv, subprocess.PIPE, subprocess.PIPE)
+    if process.stdout is None or process.stdin is None:
+        raise AssertionError(argv)
+    _enlarge(process.stdout)
+    _enlarge(process.stdin)
+    return Filtering(tuple(argv), process, process.stdout, errors, process.stdin)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from flocker.runtime.piping import reading, writing
+from flocker.runtime.piping import filtering, reading, writing
 from flocker.runtime.process import ProcessFailed, ProgramMissing
 
 LARGE = 3 * 1024 * 1024
@@ -83,3 +83,38 @@ def test_no_such_program():
     """A program that is not there is named."""
     with pytest.raises(ProgramMissing, match="there-is-none"):
         reading(["there-is-none"])
+
+
+def test_filter():
+    """What one thread writes to a program another one reads, however much it is."""
+    program = filtering(["cat"])
+
+    def write():
+        for _ in range(3):
+            program.write(bytes(LARGE // 3))
+        program.end_input()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert read_all(program) == bytes(LARGE)
+    writer.join()
+    program.close()
+
+
+def test_filter_that_fails():
+    """Both who reads and who writes are told why."""
+    program = filtering(["sh", "-c", "exec 0<&-; echo trouble >&2; exit 3"])
+    with pytest.raises(ProcessFailed, match="trouble"):
+        program.read(100)
+    with pytest.raises(ProcessFailed, match="trouble"):
+        program.write(bytes(LARGE))
+    program.close()
+
+
+def test_filter_is_killed():
+    """Who waits for a program that is killed waits no longer."""
+    program = filtering(["sleep", "60"])
+    threading.Timer(0.1, program.kill).start()
+    with pytest.raises(ProcessFailed, match="signal 9"):
+        program.read(100)
+    program.close()

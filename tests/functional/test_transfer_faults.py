@@ -21,6 +21,7 @@ from flocker.dataset_agent.transfer.frames import (
     LONGEST_DATA,
     PROTOCOL,
     Kind,
+    Packing,
     Refused,
     Whole,
     head,
@@ -395,6 +396,73 @@ def test_stopped_target(rigs):
     assert time.monotonic() - started < 1
     assert isinstance(going.outcome(), TransferCut)
     assert rig.untouched()
+
+
+# Packed
+
+
+def test_packed(rigs):
+    """What is packed is less on the wire, and arrives as it was."""
+    content = bytes(range(256)) * 4096 * 16
+    rig = rigs(content, plain=True)
+    rig.packing = Packing.ZSTD
+    wire = rig.wire(cut_after=10**9)
+    assert rig.run() == rig.snapshot.identity
+    assert rig.target_is(content)
+    assert wire.passed < len(content) // 10
+    assert rig.progress[-1].done == rig.received[-1].done == len(content)
+
+
+@pytest.mark.parametrize("lacks", ["receiving", "sending"])
+def test_only_one_can_pack(rigs, monkeypatch, lacks):
+    """Nothing is packed where one side has no program for it."""
+    monkeypatch.setattr(f"flocker.dataset_agent.transfer.{lacks}.packings", lambda: ())
+    content = bytes(MEBIBYTE)
+    rig = rigs(content, plain=True)
+    rig.packing = Packing.ZSTD
+    wire = rig.wire(cut_after=10**9)
+    assert rig.run() == rig.snapshot.identity
+    assert rig.target_is(content)
+    assert wire.passed > len(content)
+
+
+def test_packed_and_full(rigs):
+    """A target that gets full says so of what is packed, too."""
+    rig = rigs(LARGE, plain=True)
+    rig.packing = Packing.ZSTD
+    rig.host.gate.full_after = MEBIBYTE
+    error = rig.run()
+    assert (type(error), error.code) == (TargetRefused, "PoolFull")
+    until(lambda: not threads_of_transfers(), "the ends of the threads", 5)
+
+
+@pytest.mark.parametrize("data", [b"no zstd at all", b"\x28\xb5\x2f\xfd", b""])
+def test_badly_packed(rigs, data):
+    """What cannot be unpacked, or ends too early, is damaged."""
+    rig = rigs(plain=True)
+    begin = (Kind.BEGIN, evolve(rig.begin(), packing=Packing.ZSTD))
+    parts = [(Kind.DATA, data)] if data else []
+    answer = talk(rig, begin, *parts, (Kind.WHOLE, Whole(4, "0" * 32)))
+    assert understand(Refused, answer).code == "Damaged"
+    until(lambda: not threads_of_transfers(), "the ends of the threads", 5)
+
+
+@pytest.mark.parametrize("where", ["write", "read"])
+def test_packed_and_cancelled(rigs, where):
+    """It is cancelled at once, and its programs end."""
+    rig = rigs(LARGE, plain=True)
+    rig.packing = Packing.ZSTD
+    files = open_files()
+    (rig.host.gate if where == "write" else rig.gate).hang()
+    going = rig.loop.begin(rig.move())
+    until(lambda: rig.host.streams, "a stream", 5)
+    time.sleep(0.3)
+    started = time.monotonic()
+    going.cancel()
+    assert isinstance(going.outcome(), CancelledError)
+    assert time.monotonic() - started < 0.5
+    until(lambda: not threads_of_transfers(), "the ends of the threads", 5)
+    until(lambda: open_files() <= files, "all files closed", 5)
 
 
 # Who may speak

@@ -265,6 +265,7 @@ class Rig:
         self.source.mount(self.dataset, Path("/flocker/dataset"))
         self.snapshot = self.save(b"" if plain else content)
         self.threads = Threads(loop.reactor, "sources", 20)
+        self.packing = None
         self.wires = []
         receiver = Receiver(
             loop.reactor, self.host, lambda _, progress: self.received.append(progress)
@@ -326,7 +327,11 @@ class Rig:
 
     def sender(self, pace=None):
         return Sender(
-            self.loop.reactor, self.threads, pace or Pace(), self.progress.append
+            self.loop.reactor,
+            self.threads,
+            pace or Pace(),
+            self.progress.append,
+            self.packing,
         )
 
     async def move(self, pace=None, alter=lambda _: None, **dialled):

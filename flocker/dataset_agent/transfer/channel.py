@@ -24,6 +24,7 @@ from flocker.dataset_agent.transfer.frames import (
     Frame,
     Garbage,
     Kind,
+    Packing,
     head,
     parse_head,
 )
@@ -87,6 +88,8 @@ class Channel:
         self.changed = Condition()
         """Whoever changes what a thread waits for in `wait_for` notifies it."""
         self.patience = patience
+        self.packings: tuple[Packing, ...] = ()
+        """What the other side can unpack, as far as it has said."""
         self._wire = wire
         self._why: str | None = None
         self._users = 0

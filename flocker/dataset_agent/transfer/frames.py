@@ -3,7 +3,7 @@
     source                         target
                              <-    ALIVE: your certificate is admitted
     OFFER what is offered    ->
-                             <-    HAVE since | REFUSED why
+                             <-    HAVE since, packings | REFUSED why
     BEGIN what is sent       ->
                              <-    READY | REFUSED why
     DATA ...                 ->
@@ -59,6 +59,12 @@ class Kind(Enum):
 _LONGEST = {Kind.DATA: LONGEST_DATA, Kind.OFFER: LONGEST_OFFER}
 
 
+class Packing(Enum):
+    """How data may be packed on its way; nothing is packed unless both sides can."""
+
+    ZSTD = "zstd"
+
+
 @frozen
 class Garbage(FlockerError):
     """The other side does not speak as it should."""
@@ -89,25 +95,33 @@ class Offer:
 
 @frozen
 class Have:
-    """The target would take it, as what follows `since`; the whole of it if None."""
+    """The target would take it, as what follows `since`; the whole of it if None.
+
+    `packings` are those that it can unpack.
+    """
 
     since: SnapshotID | None
+    packings: tuple[Packing, ...] = ()
 
 
 @frozen
 class Begin:
-    """The source begins to send; `size` is about how many bytes, if it knows."""
+    """The source begins to send; `size` is about how many bytes, if it knows.
+
+    That is before they are packed.
+    """
 
     protocol: int
     dataset: DatasetID
     epoch: int
     announced: Announced
     size: int | None = None
+    packing: Packing | None = None
 
 
 @frozen
 class Whole:
-    """All was sent: so many bytes, with this checksum (`checksums`)."""
+    """All was sent: so many bytes, unpacked, with this checksum."""
 
     size: int
     checksum: str

@@ -11,10 +11,8 @@ from typing import Any, TypeVar
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorFromThreads
 
-from flocker.backends.pool_interface import IIncoming
 from flocker.dataset_agent.transfer.belts import Belt, Work
 from flocker.dataset_agent.transfer.channel import Channel, TransferCut, understand
-from flocker.dataset_agent.transfer.checksums import Checksum
 from flocker.dataset_agent.transfer.frames import (
     PROTOCOL,
     Arrived,
@@ -25,15 +23,18 @@ from flocker.dataset_agent.transfer.frames import (
     Held,
     Kind,
     Offer,
+    Packing,
     Refused,
     Whole,
 )
 from flocker.dataset_agent.transfer.hosting import Host, Visit, Welcome, ask
 from flocker.dataset_agent.transfer.pacing import Progress
+from flocker.dataset_agent.transfer.packing import CountedIn, packings, unpack
 from flocker.dataset_agent.transfer.telling import Teller
 from flocker.model.errors import FlockerError
 from flocker.model.ids import NodeID
 from flocker.runtime import logging
+from flocker.runtime.process import ProcessFailed
 
 T = TypeVar("T")
 
@@ -117,7 +118,7 @@ class Receiver:
         self, channel: Channel, source: NodeID, offer: Offer, visit: Visit
     ) -> None:
         """Answer what comes in a visit. Raises what it is to end with."""
-        channel.say(Kind.HAVE, Have(visit.since))
+        channel.say(Kind.HAVE, Have(visit.since, packings()))
         while True:
             frame = channel.receive_next()
             if frame.kind is Kind.ASK:
@@ -151,7 +152,8 @@ class Receiver:
     def _take(self, channel: Channel, begin: Begin, welcome: Welcome) -> None:
         belt = Belt(channel.changed)
         teller = Teller(self.reactor, partial(self.progress, begin), begin.size)
-        store = partial(_store, belt, welcome.stream)
+        counted = CountedIn(welcome.stream)
+        store = partial(_store, belt, counted, begin.packing)
         storing = Work(channel.changed, "transfer-storing", store)
         try:
             while (frame := channel.receive()).kind is Kind.DATA:
@@ -159,12 +161,13 @@ class Receiver:
                 if storing.is_done():
                     _ = storing.result()
                 belt.put(frame.payload)
-                teller.add(len(frame.payload))
+                teller.reach(counted.size)
             if frame.kind is not Kind.WHOLE:
                 raise Garbage(f"it said {frame.kind.name} in the middle")
             belt.end()
             channel.wait_until(storing.is_done)
             _check_whole(storing.result(), understand(Whole, frame))
+            teller.reach(counted.size)
             teller.say()
             finish = partial(welcome.stream.finish, welcome.record)
             finishing = Work(channel.changed, "transfer-finishing", finish)
@@ -202,15 +205,18 @@ class Receiver:
         channel.say(Kind.REFUSED, Refused(code, words[:2000]))
 
 
-def _store(belt: Belt, stream: IIncoming) -> Whole:
+def _store(belt: Belt, counted: CountedIn, packing: Packing | None) -> Whole:
     """Write what is on the belt until it ends."""
-    checksum, size = Checksum(), 0
-    while load := belt.take():
-        for part in load:
-            checksum.add(part)
-            stream.write(bytes(part))
-            size += len(part)
-    return Whole(size, checksum.text())
+    if packing is not None:
+        try:
+            unpack(belt.take, counted, packing)
+        except ProcessFailed as error:
+            raise Damaged(f"it cannot be unpacked: {error}") from error
+    else:
+        while load := belt.take():
+            for part in load:
+                counted.write(part)
+    return counted.whole()
 
 
 def _check_whole(came: Whole, sent: Whole) -> None:

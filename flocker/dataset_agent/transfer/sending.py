@@ -4,13 +4,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.internet.interfaces import IReactorFromThreads
 
 from flocker.backends.pool_interface import IOutgoing
 from flocker.dataset_agent.transfer.belts import Belt, Part, Work
 from flocker.dataset_agent.transfer.channel import Channel, Interrupted, understand
-from flocker.dataset_agent.transfer.checksums import Checksum
 from flocker.dataset_agent.transfer.frames import (
     LONGEST_DATA,
     Arrived,
@@ -21,10 +20,12 @@ from flocker.dataset_agent.transfer.frames import (
     Held,
     Kind,
     Offer,
+    Packing,
     Refused,
     Whole,
 )
 from flocker.dataset_agent.transfer.pacing import Pace, Progress
+from flocker.dataset_agent.transfer.packing import CountedOut, packed, packings
 from flocker.dataset_agent.transfer.telling import Teller
 from flocker.model.errors import FlockerError
 from flocker.model.ids import SnapshotID
@@ -70,14 +71,16 @@ class Sender:
     """What the source sends with.
 
     `threads` are only for this: each conversation takes one for as long as it lasts.
-    `progress` is called in the reactor's thread. Whoever cancels what is awaited here
-    ends the connection at once.
+    `progress` is called in the reactor's thread. `packing` is for slow lines, and used
+    where both sides have its program; `pace` is of what is sent then. Whoever cancels
+    what is awaited here ends the connection at once.
     """
 
     reactor: IReactorFromThreads
     threads: Threads
     pace: Pace = field(factory=Pace)
     progress: Callable[[Progress], None] = _unheard
+    packing: Packing | None = None
 
     async def open_visit(self, channel: Channel, offer: Offer) -> SnapshotID | None:
         """Offer; give the snapshot that what is sent should follow, None for all.
@@ -123,6 +126,8 @@ class Sender:
             raise
 
     def _send(self, channel: Channel, begin: Begin, stream: IOutgoing) -> None:
+        if self.packing in packings() and self.packing in channel.packings:
+            begin = evolve(begin, packing=self.packing)
         channel.say(Kind.BEGIN, begin)
         _ = _expect(Kind.READY, channel.receive())
         try:
@@ -134,18 +139,20 @@ class Sender:
 
     def _pass_on(self, channel: Channel, begin: Begin, stream: IOutgoing) -> Whole:
         """Send all, while the disk's thread reads ahead. Raises what that raises."""
-        belt = Belt(channel.changed)
-        read = partial(_read_ahead, stream, belt)
+        belt, counted = Belt(channel.changed), CountedOut(stream)
+        read = partial(_read_ahead, counted, begin.packing, belt)
         reading = Work(channel.changed, "transfer-reading", read)
-        teller = Teller(self.reactor, self.progress, begin.size)
+        teller, sent = Teller(self.reactor, self.progress, begin.size), 0
         try:
             while load := self._next_load(channel, belt, reading):
                 channel.send(Kind.DATA, *load)
-                teller.add(sum(map(len, load)))
-                channel.pause(self.pace.wait(teller.done, teller.seconds))
+                sent += sum(map(len, load))
+                teller.reach(counted.size)
+                channel.pause(self.pace.wait(sent, teller.seconds))
             channel.wait_for(reading.is_done)
         finally:
             belt.drop()
+        teller.reach(counted.size)
         teller.say()
         return reading.result()
 
@@ -162,27 +169,39 @@ class Sender:
         return belt.take()
 
 
-def _read_ahead(stream: IOutgoing, belt: Belt) -> Whole:
+def _read_ahead(counted: CountedOut, packing: Packing | None, belt: Belt) -> Whole:
     """Read all of a stream onto the belt."""
-    checksum, size = Checksum(), 0
+    if packing is None:
+        _load(counted.read, belt)
+    else:
+        source = packed(counted, packing)
+        try:
+            _load(source.read, belt)
+        finally:
+            source.close()
+    belt.end()
+    return counted.whole()
+
+
+def _load(read: Callable[[int], bytes], belt: Belt) -> None:
+    """Put all that is read onto the belt."""
     load: list[bytes] = []
     weight = 0
-    while part := stream.read(LONGEST_DATA - weight):
-        checksum.add(part)
+    while part := read(LONGEST_DATA - weight):
         load.append(part)
         weight += len(part)
         if weight >= LOAD:
             belt.put(*load)
-            load, size, weight = [], size + weight, 0
+            load, weight = [], 0
     if load:
         belt.put(*load)
-    belt.end()
-    return Whole(size + weight, checksum.text())
 
 
 def _open(channel: Channel, offer: Offer) -> SnapshotID | None:
     channel.say(Kind.OFFER, offer)
-    return understand(Have, _expect(Kind.HAVE, channel.receive())).since
+    have = understand(Have, _expect(Kind.HAVE, channel.receive()))
+    channel.packings = have.packings
+    return have.since
 
 
 def _ask(channel: Channel) -> Held | TargetRefused:

@@ -32,9 +32,9 @@ class Teller:
         """Give for how long it has gone on."""
         return monotonic() - self._started
 
-    def add(self, size: int) -> None:
-        """Count bytes."""
-        self.done += size
+    def reach(self, done: int) -> None:
+        """Count bytes: so many are done in all."""
+        self.done = done
         now = monotonic()
         if now - self._told >= TOLD_EVERY:
             self._told = now

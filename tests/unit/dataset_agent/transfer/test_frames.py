@@ -20,6 +20,7 @@ from flocker.dataset_agent.transfer.frames import (
     Held,
     Kind,
     Offer,
+    Packing,
     Refused,
     Whole,
     head,
@@ -39,13 +40,13 @@ SAID = [
             b'"snapshot":"s2","lineage":["s1","s2"],"released":false,"protocol":2}'
         ),
     ),
-    (Have(BEFORE), b'{"since":"s1"}'),
-    (Have(None), b'{"since":null}'),
+    (Have(BEFORE, (Packing.ZSTD,)), b'{"since":"s1","packings":["zstd"]}'),
+    (Have(None), b'{"since":null,"packings":[]}'),
     (
         Begin(PROTOCOL, DATASET, 3, Announced("name", SNAPSHOT, BEFORE), 10),
         (
             b'{"protocol":2,"dataset":"00000000-0000-0000-0000-000000000001","epoch":3,'
-            b'"announced":{"name":"name","identity":"s2","base":"s1"},"size":10}'
+            b'"announced":{"name":"name","identity":"s2","base":"s1"},"size":10,"packing":null}'
         ),
     ),
     (Whole(10, "ab"), b'{"size":10,"checksum":"ab"}'),

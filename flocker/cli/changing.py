@@ -6,7 +6,7 @@ Called by `flocker.cli.flockerctl` through `Session.perform`.
 from collections.abc import Callable, Mapping
 from uuid import uuid4
 
-from attrs import evolve, frozen
+from attrs import frozen
 from pyrsistent import PMap
 from twisted.internet.defer import CancelledError
 
@@ -33,7 +33,6 @@ from flocker.client.waiting import (
     wait,
 )
 from flocker.model.errors import FlockerError
-from flocker.model.holders import describe_all
 from flocker.model.ids import BackendName, DatasetID, NodeID
 from flocker.model.sizes import humanize
 from flocker.wire.answers import ConfiguredAnswer, DatasetAnswer, NodeAnswer
@@ -83,7 +82,7 @@ class Found:
 
 
 @frozen
-class _Change:
+class Asked:
     """A change that has been asked for, and what it should lead to."""
 
     dataset: DatasetID
@@ -110,7 +109,7 @@ async def create(work: Work, new: New, after: After) -> None:
     sentence = f"Created dataset {dataset} for node {name_node(node, nodes)}."
     if new.mount == ON_USE:
         sentence += " It is mounted where it is leased."
-    await _follow(work, _Change(dataset, sentence, Mounted(node), nodes), after)
+    await follow(work, Asked(dataset, sentence, Mounted(node), nodes), after)
 
 
 async def adopt(work: Work, wanted: Found, after: After) -> None:
@@ -137,7 +136,7 @@ async def adopt(work: Work, wanted: Found, after: After) -> None:
         )
     )
     sentence = f"Adopted dataset {dataset} for node {name_node(node, nodes)}."
-    await _follow(work, _Change(dataset, sentence, Mounted(node), nodes), after)
+    await follow(work, Asked(dataset, sentence, Mounted(node), nodes), after)
 
 
 async def resize(work: Work, text: str, size: int, after: After) -> None:
@@ -147,7 +146,7 @@ async def resize(work: Work, text: str, size: int, after: After) -> None:
     dataset = found.dataset_id
     _ = await work.client.update(dataset, Wishes(maximum_size=size))
     sentence = f"Making dataset {dataset} {humanize(size)} large."
-    await _follow(work, _Change(dataset, sentence, Grown(size), nodes), after)
+    await follow(work, Asked(dataset, sentence, Grown(size), nodes), after)
 
 
 async def edit_metadata(work: Work, text: str, edit: Edit, after: After) -> None:
@@ -188,49 +187,13 @@ async def purge(work: Work, text: str, after: After) -> None:
     )
 
 
-async def move(work: Work, text: str, to: str, after: After) -> None:
-    """Want a dataset on another node."""
-    nodes = by_id(await work.client.nodes())
-    node = choose_node(to, nodes.values()).uuid
-    found = choose_dataset(text, await work.client.datasets())
-    dataset, where = found.dataset_id, name_node(node, nodes)
-    _ = await work.client.move(dataset, node)
-    sentence = f"Moving dataset {dataset} to node {where}."
-    if found.mount == ON_USE and not _travels(found, nodes[node]):
-        used = await _used(work, dataset, nodes)
-        sentence = (
-            f"Dataset {dataset} is mounted where it is used: it comes to node {where}"
-            f" when it is used there, and not before.{used}"
-        )
-        after = evolve(after, within=None)
-    await _follow(work, _Change(dataset, sentence, Mounted(node), nodes), after)
-
-
-def _travels(dataset: DatasetAnswer, to: NodeAnswer) -> bool:
-    """Say whether its data are on a node's own disks, and so are copied when it moves.
-
-    What is on block storage is only attached.
-    """
-    kinds = {each.kind for each in to.backends if each.name == dataset.backend}
-    return "pool" in kinds
-
-
-async def _used(work: Work, dataset: DatasetID, nodes: Nodes) -> str:
-    lease = (await work.client.dataset(dataset)).lease
-    if lease is None:
-        return ""
-    by = describe_all(each.holder for each in lease.holders) or "somebody"
-    where = name_node(lease.node_uuid, nodes)
-    return f" Now it is used on node {where} by {by}, and stays there until that ends."
-
-
 async def destroy(work: Work, text: str, after: After) -> None:
     """Want a dataset and its data destroyed."""
     nodes = by_id(await work.client.nodes())
     found = choose_dataset(text, await work.client.datasets())
     _ = await work.client.destroy(found.dataset_id)
     sentence = f"Destroying dataset {found.dataset_id} and its data."
-    await _follow(work, _Change(found.dataset_id, sentence, Destroyed(), nodes), after)
+    await follow(work, Asked(found.dataset_id, sentence, Destroyed(), nodes), after)
 
 
 def by_id(nodes: tuple[NodeAnswer, ...]) -> Mapping[NodeID, NodeAnswer]:
@@ -238,7 +201,8 @@ def by_id(nodes: tuple[NodeAnswer, ...]) -> Mapping[NodeID, NodeAnswer]:
     return {node.uuid: node for node in nodes}
 
 
-async def _follow(work: Work, change: _Change, after: After) -> None:
+async def follow(work: Work, change: Asked, after: After) -> None:
+    """Say what was asked for, and wait for it if that is wanted."""
     if not after.json:
         print_sentence(change.sentence, screen())
     if after.within is not None:
@@ -247,7 +211,7 @@ async def _follow(work: Work, change: _Change, after: After) -> None:
         print_json(await work.client.dataset(change.dataset), screen())
 
 
-async def _wait(work: Work, change: _Change, within: float, after: After) -> None:
+async def _wait(work: Work, change: Asked, within: float, after: After) -> None:
     started = work.clock.seconds()
     last: list[Seen] = []
     wish = Wait(change.dataset, change.goal, within)
@@ -276,11 +240,13 @@ def _noting(last: list[Seen], show: Observer) -> Observer:
     return observe
 
 
-def _there(seen: DatasetAnswer | None, change: _Change) -> str:
+def _there(seen: DatasetAnswer | None, change: Asked) -> str:
     if seen is None or isinstance(change.goal, Destroyed):
         return "Destroyed"
     if isinstance(change.goal, Grown):
         return f"It is {humanize(seen.size or 0)} large"
+    if seen.path is None:
+        return f"It is on node {name_node(seen.node or seen.primary, change.nodes)}"
     where = (
         "" if seen.node is None else f" on node {name_node(seen.node, change.nodes)}"
     )

@@ -16,7 +16,6 @@ from flocker.cli.changing import (
     create,
     destroy,
     edit_metadata,
-    move,
     purge,
     resize,
 )
@@ -139,16 +138,6 @@ def create_dataset(
         raise click.UsageError(f"nobody mounts it with --mount {ON_USE}: leave --wait")
     new = New(node, size, metadata, id=identifier, **placing)
     session.perform(lambda work: create(work, new, after))
-
-
-@click.command("move")
-@dataset_option
-@node_option("-t", "--to", what="Where to")
-@after_change
-@pass_session
-def move_dataset(session: Session, *, dataset: str, to: str, after: After) -> None:
-    """Move a dataset, with its data, to another node."""
-    session.perform(lambda work: move(work, dataset, to, after))
 
 
 @click.command("resize")

@@ -10,6 +10,7 @@ from flocker.model.ids import NodeID
 from flocker.model.sizes import humanize
 from flocker.wire.answers import (
     CauseAnswer,
+    CopyAnswer,
     DatasetInFull,
     FactAnswer,
     LeaseAnswer,
@@ -87,7 +88,7 @@ def why(dataset: DatasetInFull, nodes: Nodes) -> list[str]:
         _happening(dataset, nodes),
         *_cause(dataset.cause),
         *_used(dataset.lease, nodes),
-        _volume(dataset),
+        _volume(dataset, nodes),
         *_reports(dataset, nodes),
     ]
 
@@ -127,7 +128,13 @@ def _used(lease: LeaseAnswer | None, nodes: Nodes) -> Iterator[str]:
         yield f"It is leased to node {name_node(lease.node_uuid, nodes)} by {by}."
 
 
-def _volume(dataset: DatasetInFull) -> str:
+def _volume(dataset: DatasetInFull, nodes: Nodes) -> str:
+    if dataset.pool is not None:
+        size = "" if dataset.size is None else f", of at most {humanize(dataset.size)}"
+        return (
+            f"It is in the pool {dataset.backend!r} of node"
+            f" {name_node(dataset.pool.owner, nodes)}{size}."
+        )
     if dataset.volume is None:
         return f"No volume of backend {dataset.backend!r} is recorded as its own."
     size = "" if dataset.size is None else f", {humanize(dataset.size)}"
@@ -148,6 +155,26 @@ def _reports(dataset: DatasetInFull, nodes: Nodes) -> Iterable[str]:
     return [_report(node, fact, nodes) for node, fact in ordered]
 
 
+_OF_COPIES: Mapping[str, str] = {
+    Want.MOUNTED.value: "told that it owns it",
+    Want.AWAY.value: "told that another node owns it",
+}
+"""What a node with a pool is told, of which each may have a copy."""
+
+
+def _says_of_copy(fact: FactAnswer, copy: CopyAnswer) -> str:
+    """Say what a node with a pool has of a dataset."""
+    if fact.condition == Condition.MISSING.value or not copy.exists:
+        found = "that it has no copy"
+    elif fact.condition == Condition.DETACHED.value:
+        found = "that it has a copy, which is not mounted"
+    else:
+        found = CONDITIONS.get(fact.condition, f"{fact.condition!r}")
+    if copy.asides:
+        found += f", and copies that were set aside ({', '.join(copy.asides)})"
+    return found
+
+
 def _report(node: NodeID, fact: FactAnswer, nodes: Nodes) -> str:
     seen = nodes.get(node)
     silent = ""
@@ -159,6 +186,9 @@ def _report(node: NodeID, fact: FactAnswer, nodes: Nodes) -> str:
     told = WANTS.get(fact.wants, f"told {fact.wants!r}")
     doing = f" It is {fact.doing}." if fact.doing else ""
     because = f" It adds: {fact.cause.words}." if fact.cause else ""
+    if fact.copy is not None:
+        says = _says_of_copy(fact, fact.copy)
+        told = _OF_COPIES.get(fact.wants, told)
     return (
         f"Node {name_node(node, nodes)}{silent} says for {duration(fact.seconds)} "
         f"{says}{where}{device}; it is {told}.{doing}{because}"

@@ -102,6 +102,11 @@ _COMMANDS = (
         "Print the script that lets SHELL complete flockerctl's command lines.",
     ),
     LaterCommand(
+        "copies",
+        "flocker.cli.moving_commands:list_copies",
+        "List which node has which copy of DATASET, if it is in a pool.",
+    ),
+    LaterCommand(
         "create",
         "flocker.cli.dataset_commands:create_dataset",
         "Create a dataset on a node.",
@@ -115,6 +120,11 @@ _COMMANDS = (
         "doctor",
         "flocker.cli.doctor_command:doctor",
         "Look for what is wrong, from this machine, and say what to do.",
+    ),
+    LaterCommand(
+        "drop-copy",
+        "flocker.cli.moving_commands:drop",
+        "Destroy the copy that a node has kept of a dataset.",
     ),
     LaterCommand(
         "events",
@@ -148,7 +158,7 @@ _COMMANDS = (
     ),
     LaterCommand(
         "move",
-        "flocker.cli.dataset_commands:move_dataset",
+        "flocker.cli.moving_commands:move_dataset",
         "Move a dataset, with its data, to another node.",
     ),
     LaterCommand(

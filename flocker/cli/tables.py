@@ -16,7 +16,9 @@ from flocker.model.holders import describe
 from flocker.model.ids import NodeID
 from flocker.model.sizes import GIBIBYTE, humanize
 from flocker.wire.answers import (
+    CopyAnswer,
     DatasetAnswer,
+    DatasetInFull,
     HolderAnswer,
     LeaseAnswer,
     NodeAnswer,
@@ -47,6 +49,12 @@ _VOLUME_COLUMNS = (
     Column("NODE"),
 )
 _WHY = Column("WHY", folds=True)
+COPY_COLUMNS = (
+    Column("NODE"),
+    Column("COPY"),
+    Column("SNAPSHOT"),
+    Column("SET ASIDE", folds=True),
+)
 HEALTH_COLUMNS = (Column("PART"), Column("STATE", folds=True))
 
 OK = "ok"
@@ -131,6 +139,28 @@ def volume_row(volume: VolumeAnswer, look: Look) -> list[str | Text]:
         *((volume.volume,) if look.long else ()),
         volume.cause.words,
     ]
+
+
+def copy_rows(dataset: DatasetInFull, look: Look) -> Iterable[Sequence[str | Text]]:
+    """Write what each node has of a dataset of a pool."""
+    for node, fact in sorted(dataset.nodes.items()):
+        if fact.copy is None:
+            continue
+        yield [
+            _server(node, look),
+            _copy_of(node, dataset, fact.copy),
+            fact.copy.snapshot or _NO_SIZE,
+            ", ".join(fact.copy.asides) or _NO_SIZE,
+        ]
+
+
+def _copy_of(node: NodeID, dataset: DatasetInFull, copy: CopyAnswer) -> str:
+    if not copy.exists:
+        return "none"
+    pool = dataset.pool
+    if pool is not None and node in pool.dropping:
+        return "being destroyed"
+    return "the dataset" if pool is not None and pool.owner == node else "replica"
 
 
 def health_row(part: str, state: str) -> list[str | Text]:

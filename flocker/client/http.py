@@ -17,11 +17,13 @@ from zope.interface import implementer
 from flocker.ca.contexts import client_context
 from flocker.ca.credentials import Credential
 from flocker.client.interface import (
+    ANY_TERMS,
     Adoption,
     Configured,
     Greeting,
     IEventStream,
     IFlockerClient,
+    MoveTerms,
     NewDataset,
     NewLease,
     NotFlocker,
@@ -48,6 +50,7 @@ from flocker.wire.answers import (
     EraAnswer,
     LeaseAnswer,
     NodeAnswer,
+    PlanAnswer,
     RefusalAnswer,
     VersionAnswer,
     VolumesAnswer,
@@ -169,10 +172,28 @@ class HTTPFlockerClient:
         body = _given(maximum_size=wishes.maximum_size, metadata=metadata)
         return await self._change("POST", path, body, tag)
 
-    async def move(self, dataset: DatasetID, to: NodeID) -> ConfiguredAnswer:
+    async def move(
+        self, dataset: DatasetID, to: NodeID, terms: MoveTerms = ANY_TERMS
+    ) -> ConfiguredAnswer:
         """Want a dataset on another node."""
         path = f"/v1/configuration/datasets/{dataset}"
-        return await self._change("POST", path, {"primary": str(to)})
+        more = _given(force=terms.force or None, max_downtime=terms.max_downtime)
+        return await self._change("POST", path, {"primary": str(to), **more})
+
+    async def cancel_move(self, dataset: DatasetID) -> ConfiguredAnswer:
+        """Want a dataset of a pool where it is."""
+        path = f"/v1/configuration/datasets/{dataset}/move"
+        return await self._change("DELETE", path, None)
+
+    async def plan(self, dataset: DatasetID, to: NodeID) -> PlanAnswer:
+        """Ask what moving a dataset of a pool would take."""
+        path = f"/v1/status/datasets/{dataset}/plan?to={to}"
+        return await self._get(path, PlanAnswer)
+
+    async def drop_copy(self, dataset: DatasetID, node: NodeID) -> ConfiguredAnswer:
+        """Want a copy destroyed that a node has kept of a dataset of a pool."""
+        path = f"/v1/configuration/datasets/{dataset}/copies/{node}"
+        return await self._change("DELETE", path, None)
 
     async def destroy(
         self, dataset: DatasetID, *, if_unleased: bool = False

@@ -20,6 +20,7 @@ from flocker.wire.answers import (
     DatasetInFull,
     LeaseAnswer,
     NodeAnswer,
+    PlanAnswer,
     VolumesAnswer,
 )
 
@@ -136,6 +137,21 @@ class Wishes:
 
 
 @frozen
+class MoveTerms:
+    """How a dataset of a pool is to be moved; those of volumes have no terms.
+
+    With `force` it is taken from who leases it; with `max_downtime` (seconds) it stays
+    rather than be served by nobody for longer.
+    """
+
+    force: bool = False
+    max_downtime: float | None = None
+
+
+ANY_TERMS = MoveTerms()
+
+
+@frozen
 class NewLease:
     """A lease to acquire, for `seconds` from now, None for ever.
 
@@ -237,8 +253,19 @@ class IFlockerClient(Interface):
         With a `tag` only while that is the configuration's: 412 otherwise.
         """
 
-    def move(dataset: DatasetID, to: NodeID) -> Awaitable[ConfiguredAnswer]:
+    def move(
+        dataset: DatasetID, to: NodeID, terms: MoveTerms = ANY_TERMS
+    ) -> Awaitable[ConfiguredAnswer]:
         """Want a dataset on another node."""
+
+    def cancel_move(dataset: DatasetID) -> Awaitable[ConfiguredAnswer]:
+        """Want a dataset of a pool where it is."""
+
+    def plan(dataset: DatasetID, to: NodeID) -> Awaitable[PlanAnswer]:
+        """Ask what moving a dataset of a pool would take."""
+
+    def drop_copy(dataset: DatasetID, node: NodeID) -> Awaitable[ConfiguredAnswer]:
+        """Want a copy destroyed that a node has kept of a dataset of a pool."""
 
     def tag() -> Awaitable[str]:
         """Ask for the configuration's tag: it changes with every dataset's change."""

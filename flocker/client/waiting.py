@@ -18,13 +18,17 @@ from flocker.model.cluster import Phase
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID
 from flocker.model.sizes import humanize
+from flocker.model.status import NOT_IN_USE
 from flocker.wire.answers import CauseAnswer, DatasetAnswer
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 1.0
 """Seconds between questions; each waits half as long again as the one before."""
 LOOK_ANYWAY = 30.0
-"""Seconds between questions while events come; they should say it all."""
+"""Seconds between questions while events come; they should say it all.
+
+But not how far a dataset of a pool is copied: that is asked for each second.
+"""
 SETTLE = 1.0
 """Seconds after a volume has grown in which its filesystem has followed, or has failed
 to: nothing tells of that in between."""
@@ -89,6 +93,13 @@ class Mounted:
 
 
 @frozen
+class Arrived:
+    """The dataset of a pool is on this node for good, mounted or not in use there."""
+
+    node: NodeID
+
+
+@frozen
 class Destroyed:
     """The dataset's volume is gone."""
 
@@ -100,7 +111,7 @@ class Grown:
     size: int
 
 
-Goal = Mounted | Destroyed | Grown
+Goal = Mounted | Arrived | Destroyed | Grown
 Seen = DatasetAnswer | Unreachable
 Observer = Callable[[Seen, float], None]
 """Is told what was seen at every look, and how long it has been waited, in seconds."""
@@ -120,6 +131,8 @@ def describe(goal: Goal) -> str:
     match goal:
         case Mounted(node):
             return f"mounted on node {node}"
+        case Arrived(node):
+            return f"moved to node {node}"
         case Destroyed():
             return "destroyed"
         case Grown(size):
@@ -133,6 +146,10 @@ def reached(goal: Goal, seen: DatasetAnswer) -> bool:
     match goal:
         case Mounted(node):
             return seen.phase == Phase.MOUNTED.value and seen.node == node
+        case Arrived(node):
+            rests = seen.cause is not None and seen.cause.code == NOT_IN_USE.code
+            there = seen.node == node and seen.move is None
+            return there and (rests or seen.phase == Phase.MOUNTED.value)
         case Destroyed():
             return seen.phase == Phase.DESTROYED.value
         case Grown(size):
@@ -148,7 +165,7 @@ def overtaken(goal: Goal, seen: DatasetAnswer) -> str | None:
         return None
     if seen.deleted:
         return "it was deleted"
-    if isinstance(goal, Mounted) and seen.primary != goal.node:
+    if isinstance(goal, Mounted | Arrived) and seen.primary != goal.node:
         return f"it was moved to node {seen.primary}"
     return None
 
@@ -221,7 +238,9 @@ class _Waiting:
             waited = self._elapsed() - began
             events_come = self._bells.listening and isinstance(seen, DatasetAnswer)
             last_look = self._elapsed() >= wish.within
-            if last_look or not events_come or waited >= LOOK_ANYWAY:
+            moves = isinstance(seen, DatasetAnswer) and seen.move is not None
+            anyway = LONGEST_DELAY if moves else LOOK_ANYWAY
+            if last_look or not events_come or waited >= anyway:
                 return
             delay = LONGEST_DELAY
             self._observe(seen, self._elapsed())
@@ -245,11 +264,19 @@ def _there(wish: Wait, seen: DatasetAnswer) -> bool:
     if reached(wish.goal, seen):
         return True
     how = overtaken(wish.goal, seen)
+    if how is not None and _was_given_up(wish.goal, seen):
+        raise WentWrong(wish.dataset, wish.goal, seen.cause)
     if how is not None:
         raise Overtaken(wish.dataset, wish.goal, how)
     if seen.phase == Phase.FAILED.value:
         raise WentWrong(wish.dataset, wish.goal, seen.cause)
     return False
+
+
+def _was_given_up(goal: Goal, seen: DatasetAnswer) -> bool:
+    """Whether control itself has set back where the dataset is wanted."""
+    given_up = seen.cause is not None and seen.cause.code == "move-given-up"
+    return given_up and isinstance(goal, Mounted | Arrived)
 
 
 def _last_seen(last: Seen) -> str:

@@ -8,7 +8,7 @@ from flocker.dataset_agent.pool_states import Here, Idle, NoFilesystem, Served
 from flocker.dataset_agent.pool_transitions import move_asked
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Assignment, Cause, Condition, Fact, Phase, Want
-from flocker.model.ids import BackendName, DatasetID
+from flocker.model.ids import BackendName, DatasetID, SnapshotID
 from flocker.model.pools import Copying, PoolFact, Stage
 
 
@@ -85,7 +85,14 @@ def _of_pool(here: Here, seen: Seen, noted: Noted) -> PoolFact:
         head=None if isinstance(found, NoFilesystem) else found.head,
         copying=_copying(here, noted),
         asides=seen.asides,
+        snapshots=_snapshots(seen),
     )
+
+
+def _snapshots(seen: Seen) -> tuple[SnapshotID, ...]:
+    if seen.copy is None:
+        return ()
+    return tuple(snapshot.identity for snapshot in seen.copy.snapshots)
 
 
 def _copying(here: Here, noted: Noted) -> Copying | None:

@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 
 from flocker.model.cluster import Cause, Condition, Fact, NodeSight, Observed, Phase
 from flocker.model.datasets import Dataset, Mounting
+from flocker.model.holders import describe_all
 from flocker.model.ids import NodeID
 from flocker.model.leases import Lease
 from flocker.model.nodes import Node
@@ -24,7 +25,6 @@ from flocker.model.pools import (
 )
 from flocker.model.sizes import humanize
 from flocker.model.status import (
-    BEING_DELETED,
     NEXT_PHASE,
     NOT_IN_USE,
     NOT_LOOKED_YET,
@@ -33,6 +33,7 @@ from flocker.model.status import (
     Status,
 )
 
+DELETED = Cause("deleting", "it is deleted; its copies are destroyed on every node")
 UNMADE = Cause("no-owner", "no node has been told yet to make it")
 COPY_MISSING = Cause(
     "copy-missing",
@@ -174,6 +175,8 @@ def progress(copying: Copying) -> str:
     """Say how far the copying is: how much, how fast, how long it takes yet."""
     if copying.ready:
         return "the new node has all of it but what is written now"
+    if not copying.done and copying.total is None:
+        return "it is about to be copied"
     done = f"{humanize(copying.done)} is copied"
     if copying.total:
         part = min(100, 100 * copying.done // copying.total)
@@ -292,7 +295,7 @@ def _given_up(row: PoolOwnership) -> Cause | None:
 
 def _ending(dataset: Dataset, row: PoolOwnership | None, known: Known) -> Status:
     if row is None:
-        return Status(Phase.DESTROYING, dataset.asked, dataset.primary, BEING_DELETED)
+        return Status(Phase.DESTROYING, dataset.asked, dataset.primary, DELETED)
     if not row.deleted:
         return _used_or_next(dataset, row, known)
     left = [node for node in sorted(row.holders) if _may_have_it(node, known)]
@@ -301,7 +304,7 @@ def _ending(dataset: Dataset, row: PoolOwnership | None, known: Known) -> Status
         if known.connected(node):
             return _destroying(dataset, node, observed)
     if not left:
-        return Status(Phase.DESTROYING, dataset.asked, dataset.primary, BEING_DELETED)
+        return Status(Phase.DESTROYING, dataset.asked, dataset.primary, DELETED)
     sight = known.nodes.get(left[0])
     since = dataset.asked if sight is None else sight.since
     return Status(Phase.WAITING, since, left[0], _copy_away(left[0], known))
@@ -310,7 +313,7 @@ def _ending(dataset: Dataset, row: PoolOwnership | None, known: Known) -> Status
 def _used_or_next(dataset: Dataset, row: PoolOwnership, known: Known) -> Status:
     observed = known.facts.get(row.owner)
     if known.lease is None:
-        return Status(Phase.DESTROYING, dataset.asked, row.owner, BEING_DELETED)
+        return Status(Phase.DESTROYING, dataset.asked, row.owner, DELETED)
     cause = _in_use(known.lease, moves=False)
     if observed is None:
         return Status(Phase.WAITING, dataset.asked, row.owner, cause)
@@ -329,14 +332,14 @@ def _may_have_it(node: NodeID, known: Known) -> bool:
 
 def _destroying(dataset: Dataset, node: NodeID, observed: Observed | None) -> Status:
     if observed is None:
-        return Status(Phase.DESTROYING, dataset.asked, node, BEING_DELETED)
+        return Status(Phase.DESTROYING, dataset.asked, node, DELETED)
     fact = observed.fact
     phase = fact.doing or Phase.DESTROYING
     return Status(
         _or_failed(phase, fact.cause),
         observed.since,
         node,
-        fact.cause or BEING_DELETED,
+        fact.cause or DELETED,
         fact.path,
         fact.size,
     )
@@ -378,7 +381,7 @@ def _or_failed(phase: Phase, cause: Cause | None) -> Phase:
 
 
 def _in_use(lease: Lease, *, moves: bool) -> Cause:
-    holders = ", ".join(holder.name for holder in lease.holders)
+    holders = describe_all(holder.name for holder in lease.holders) or "somebody"
     by_force = ", or move it with force" if moves else ""
     return Cause(
         "leased",

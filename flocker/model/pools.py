@@ -208,8 +208,9 @@ class Copying:
 class PoolFact:
     """What a node says of a pool dataset: its record, and the copy that it has.
 
-    `head` is its newest snapshot, None where there is none or no copy at all.
-    `asides` are the names of copies that continued nothing and were set aside.
+    `head` is its newest snapshot, None where there is none or no copy at all, and
+    `snapshots` are all that the copy contains, oldest first. `asides` are the names of
+    copies that continued nothing and were set aside.
     """
 
     record: Record
@@ -217,3 +218,4 @@ class PoolFact:
     head: SnapshotID | None = None
     copying: Copying | None = None
     asides: tuple[str, ...] = ()
+    snapshots: tuple[SnapshotID, ...] = ()

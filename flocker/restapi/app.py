@@ -90,7 +90,7 @@ def app_resource(
         Datasets(service, now, world.new_id),
         EventStreams(events, world.clock),
         Leases(service, now, agents),
-        Moves(now),
+        Moves(service, now),
         NodeRegistry(service, now),
         Nodes(service, now),
         Statuses(service, now),

@@ -21,6 +21,7 @@ from flocker.control.leases import LeaseHeld, LeaseNotFound, OnItsWay
 from flocker.control.nodes import NodeAlive, NodeBereft, NodeInUse, NodeUnknown
 from flocker.control.operations import TooContended
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
+from flocker.control.pool_copies import NoSuchCopy
 from flocker.control.pool_moves import CopyNeeded, MoveRefused, NoMove, NotInPool
 from flocker.control.volumes import VolumeClaimed, VolumeNotFound, VolumeOfAnother
 from flocker.model.errors import FlockerError
@@ -145,6 +146,7 @@ STATUS: Mapping[type[FlockerError], int] = {
     LeaseNotFound: 404,
     NodeNotFound: 404,
     NodeUnknown: 404,
+    NoSuchCopy: 404,
     PathNotFound: 404,
     VolumeNotFound: 404,
     DatasetDeleted: 405,

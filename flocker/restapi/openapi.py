@@ -54,6 +54,10 @@ QUERY_PARAMETERS: Final[Mapping[str, Json]] = {
         "description": "only while nobody leases it: 409 otherwise",
         "schema": {"enum": ["true", "false"], "default": "false"},
     },
+    "to": {
+        "description": "the node to move to, in any case; required",
+        "schema": UUID_TEXT,
+    },
     "holder": {
         "description": "end this holder's part only",
         "schema": {"type": "string", "minLength": 1, "maxLength": 256},

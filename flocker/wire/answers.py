@@ -84,6 +84,18 @@ class MoveAnswer:
 
 
 @frozen
+class PlanAnswer:
+    """What a move would take; `at_most` in bytes, `downtime` in seconds if known."""
+
+    source: NodeID
+    target: NodeID
+    continues: bool
+    at_most: int | None
+    downtime: float | None
+    blockers: tuple[str, ...] = ()
+
+
+@frozen
 class DatasetAnswer:
     """What happens to a dataset; sizes in bytes, `seconds` of the present phase.
 

@@ -14,7 +14,7 @@ from flocker.control.operations import Operations
 from flocker.control.slices import assignment
 from flocker.dataset_agent import pool_peers, pool_transitions
 from flocker.dataset_agent.pool_states import Confirmation, Question
-from flocker.dataset_agent.pool_steps import Answer
+from flocker.dataset_agent.pool_steps import Answer, Mount, Reason, Unmount
 from flocker.model.cluster import (
     AgentIdentity,
     Assignment,
@@ -24,7 +24,7 @@ from flocker.model.cluster import (
     Fact,
     Want,
 )
-from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.model.datasets import DEFAULT_BACKEND, Mounting
 from flocker.model.ids import DatasetID, NodeID, SnapshotID
 from flocker.model.pools import (
     Buried,
@@ -34,7 +34,7 @@ from flocker.model.pools import (
     Stage,
 )
 from flocker.testing.builders import an_identity, node_id
-from flocker.testing.ownership.world import Machine, lineage_of, perform
+from flocker.testing.ownership.world import Machine, data_of, lineage_of, perform
 
 PORT = 4525
 SIZE = 2**30
@@ -141,7 +141,7 @@ class MemoryPoolNodes:
             return False
         machine = before or Machine(Record(dataset))
         self._put(node, evolve(machine, told=told.pool))
-        acted = self._act(node, dataset)
+        acted = self._act(node, told)
         return self._say(node, told) or acted
 
     def _put(self, node: NodeID, machine: Machine) -> None:
@@ -153,17 +153,21 @@ class MemoryPoolNodes:
         if not self.served or self.served[-1] != serving:
             self.served.append(serving)
 
-    def _act(self, node: NodeID, dataset: DatasetID) -> bool:
+    def _act(self, node: NodeID, told: Assignment) -> bool:
         acted = False
-        while (after := self._acted(node, dataset)) is not None:
+        while (after := self._acted(node, told)) is not None:
             self._put(node, after)
             acted = True
-        return self._exchange(node, dataset) or acted
+        return self._exchange(node, told.id) or acted
 
-    def _acted(self, node: NodeID, dataset: DatasetID) -> Machine | None:
-        machine = self.machines[node, dataset]
+    def _acted(self, node: NodeID, told: Assignment) -> Machine | None:
+        machine = self.machines[node, told.id]
         here = machine.here(node)
-        steps = (rule(here) for rule in pool_transitions.RULES)
+        steps = [rule(here) for rule in pool_transitions.RULES]
+        if _is_idle(node, told):
+            steps = [step for step in steps if not isinstance(step, Mount)]
+            if machine.mounted:
+                steps.append(Unmount(Reason.FROZEN))
         step = next((each for each in steps if each is not None), None)
         return None if step is None else perform(machine, step)
 
@@ -232,6 +236,7 @@ class MemoryPoolNodes:
             machine.fact,
             copying=self._copying(node, machine),
             asides=self.asides.get(node, ()),
+            snapshots=tuple(sorted(lineage_of(machine.fact.head), key=data_of)),
         )
         return Fact(
             told.id,
@@ -271,3 +276,10 @@ class MemoryPoolNodes:
             for (node, found), machine in sorted(self.machines.items())
             if found == dataset and machine.disk is not None
         ]
+
+
+def _is_idle(node: NodeID, told: Assignment) -> bool:
+    """Whether a node leaves unmounted what it owns, because nobody uses it there."""
+    if told.dataset is None or told.dataset.mount is not Mounting.ON_USE:
+        return False
+    return told.lease is None or told.lease.node != node

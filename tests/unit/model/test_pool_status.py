@@ -17,6 +17,7 @@ from flocker.model.cluster import (
 )
 from flocker.model.datasets import DEFAULT_BACKEND, Mounting
 from flocker.model.ids import Epoch, MoveNumber, SnapshotID
+from flocker.model.pool_status import DELETED as BEING_DELETED
 from flocker.model.pool_status import Known, pool_status
 from flocker.model.pools import (
     Buried,
@@ -32,7 +33,7 @@ from flocker.model.pools import (
     Replica,
     Stage,
 )
-from flocker.model.status import BEING_DELETED, NOT_IN_USE, NOT_LOOKED_YET, Moving
+from flocker.model.status import NOT_IN_USE, NOT_LOOKED_YET, Moving
 from flocker.testing import strategies
 from flocker.testing.builders import (
     a_dataset,
@@ -184,6 +185,10 @@ def test_copying_of_unknown_size():
     bare = Copying(MoveNumber(1), done=2**20)
     found = happens(moving(Stage.COPYING), here=says(copying=bare))
     assert found.cause.words == "1M is copied (round 1)"
+    none = happens(
+        moving(Stage.COPYING), here=says(copying=Copying(MoveNumber(1), round=0))
+    )
+    assert none.cause.words == "it is about to be copied"
     ready = evolve(bare, ready=True)
     found = happens(moving(Stage.COPYING), here=says(copying=ready))
     assert found.cause.words == "the new node has all of it but what is written now"

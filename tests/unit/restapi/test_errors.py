@@ -26,6 +26,7 @@ SOURCES = {
     "flocker.control.nodes",
     "flocker.control.operations",
     "flocker.control.persistence.interface",
+    "flocker.control.pool_copies",
     "flocker.control.pool_moves",
     "flocker.control.volumes",
     "flocker.restapi.errors",

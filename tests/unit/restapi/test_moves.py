@@ -103,3 +103,38 @@ def test_refused(api, pools, body, code):
     assert api.post(OF_KNOWN, body).code == code
     pools.settle()
     assert state(api) == [(A, f"/flocker/{KNOWN}")]
+
+
+def test_plan(api, pools):
+    """What a move would take, and that it changes nothing."""
+    plan = f"/v1/status/datasets/{KNOWN}/plan"
+    before = api.get(CONFIGURED).header("X-Configuration-Tag")
+    assert api.get(f"{plan}?to={B}").json == {
+        "source": A,
+        "target": B,
+        "continues": False,
+        "at_most": 2**30,
+        "downtime": None,
+        "blockers": [],
+    }
+    assert api.get(CONFIGURED).header("X-Configuration-Tag") == before
+    assert api.get(plan).code == 400
+    assert api.get(f"{plan}?to=there").code == 400
+    unknown = "11c50000-0000-4000-8000-00000000ffff"
+    assert api.get(f"/v1/status/datasets/{unknown}/plan?to={B}").code == 404
+
+
+def test_dropped(api, pools):
+    """A copy that a node kept is destroyed when a user says so."""
+    copies = f"{OF_KNOWN}/copies"
+    assert api.delete(f"{copies}/{B}").code == 404
+    assert api.post(OF_KNOWN, {"primary": B}).code == 200
+    pools.settle()
+    assert api.delete(f"{copies}/{B}").code == 409
+    assert api.delete(f"{copies}/{A}").code == 200
+    pools.settle()
+    assert list(pools.holders(DATASET)) == [name(2)]
+    assert api.delete(f"{copies}/nowhere").code == 404
+    full = api.get(f"/v1/status/datasets/{KNOWN}").json
+    assert full["pool"]["owner"] == B
+    assert full["nodes"][A]["copy"]["exists"] is False

@@ -164,7 +164,7 @@ RECORD = Record(
     revision=8,
 )
 
-RELEASED = {
+RELEASED_5 = {
     **RELEASED_3,
     "identity.json": evolve(
         an_identity(),
@@ -217,6 +217,24 @@ RELEASED = {
         ),
     ),
 }
+
+WITH_SNAPSHOTS = PoolFact(
+    RECORD,
+    exists=True,
+    head=SnapshotID("8107439012345678902"),
+    snapshots=(SnapshotID("8107439012345678901"), SnapshotID("8107439012345678902")),
+)
+
+RELEASED = {
+    **RELEASED_5,
+    "report.json": evolve(
+        RELEASED_5["report.json"],
+        changed=(
+            *RELEASED_5["report.json"].changed,
+            AgedFact(evolve(a_fact(12, Condition.DETACHED), pool=WITH_SNAPSHOTS), 3.0),
+        ),
+    ),
+}
 """What each golden file of the present number holds; those of others have less."""
 
 BY_NUMBER = {
@@ -224,7 +242,8 @@ BY_NUMBER = {
     "2": RELEASED_2,
     "3": RELEASED_3,
     "4": RELEASED_3,
-    "5": RELEASED,
+    "5": RELEASED_5,
+    "6": RELEASED,
 }
 """Number 4 holds what 3 does, without the fields that have their defaults."""
 

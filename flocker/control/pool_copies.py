@@ -1,0 +1,186 @@
+"""Copies of a dataset on the nodes' pools: what a move would send, what may be dropped.
+
+Pure, from what nodes said last. Called by `flocker.restapi.moves`.
+"""
+
+from collections.abc import Mapping
+
+from attrs import evolve, frozen
+
+from flocker.control.admission import BackendDiffers, NodeLacksBackend, NodeRefuses
+from flocker.control.datasets import DatasetDeleted, DatasetNotFound
+from flocker.control.pool_moves import (
+    CopyNeeded,
+    MoveRefused,
+    NotInPool,
+    move,
+    prune,
+)
+from flocker.control.pool_rows import row_of
+from flocker.control.pool_wishes import check_target
+from flocker.model.changes import Change
+from flocker.model.cluster import NodeSight, Observed
+from flocker.model.configuration import Configuration
+from flocker.model.errors import FlockerError
+from flocker.model.holders import describe_all
+from flocker.model.ids import DatasetID, NodeID, SnapshotID
+from flocker.model.pools import PoolFact, PoolOwnership, Prune
+
+Facts = Mapping[NodeID, Observed]
+
+
+@frozen
+class NoSuchCopy(FlockerError):
+    """A node has not said that it has a copy of the dataset."""
+
+    dataset: DatasetID
+    node: NodeID
+
+    def words(self) -> str:
+        """Name both."""
+        return f"node {self.node} has no copy of dataset {self.dataset}"
+
+
+@frozen
+class Plan:
+    """What a move would do; nothing is changed by it.
+
+    `at_most` is how much may have to be sent first (bytes, None: nobody knows). Where
+    the target has a copy that `continues`, that is only what is newer. `downtime` is
+    what the last step of a move under way is expected to take (seconds). It begins when
+    the `blockers` are gone.
+    """
+
+    source: NodeID
+    target: NodeID
+    continues: bool
+    at_most: int | None
+    downtime: float | None
+    blockers: tuple[str, ...] = ()
+
+
+def plan(
+    configuration: Configuration,
+    facts: Facts,
+    sights: Mapping[NodeID, NodeSight],
+    dataset: DatasetID,
+    target: NodeID,
+) -> Plan:
+    """Say what moving the dataset would take.
+
+    Raises `DatasetNotFound`, `DatasetDeleted`, `NotInPool`.
+    """
+    row = _row(configuration, dataset)
+    here, there = copy_on(row.owner, facts), copy_on(target, facts)
+    continues = (
+        here is not None
+        and there is not None
+        and there.exists
+        and there.head in here.snapshots
+    )
+    said = facts.get(row.owner)
+    under_way = None if here is None else here.copying
+    if under_way is not None and not row.moves_to(target):
+        under_way = None
+    return Plan(
+        row.owner,
+        target,
+        continues,
+        None if said is None else said.fact.size,
+        None if under_way is None else under_way.downtime,
+        tuple(_blockers(configuration, sights, row, target)),
+    )
+
+
+def _blockers(
+    configuration: Configuration,
+    sights: Mapping[NodeID, NodeSight],
+    row: PoolOwnership,
+    target: NodeID,
+) -> list[str]:
+    found = []
+    hindrance = None if target == row.owner else _hindrance(configuration, row, target)
+    if target == row.owner:
+        found.append("it is there")
+    elif hindrance is not None:
+        found.append(hindrance)
+    for node in (row.owner, target):
+        sight = sights.get(node)
+        if sight is None or not sight.connected:
+            found.append(f"node {node} is not connected")
+    lease = configuration.leases.get(row.dataset)
+    if lease is not None and lease.node != target:
+        who = describe_all(holder.name for holder in lease.holders) or "somebody"
+        found.append(
+            f"{who} has it leased on node {lease.node}: it is copied meanwhile, and"
+            " moves when that ends"
+        )
+    return found
+
+
+def _hindrance(
+    configuration: Configuration, row: PoolOwnership, target: NodeID
+) -> str | None:
+    """Say why a move could not be begun now, if it could not."""
+    idle = evolve(
+        configuration,
+        pools=configuration.pools.set(row.dataset, evolve(row, move=None)),
+    )
+    try:
+        check_target(idle, row, target)
+        _ = move(idle, row.dataset, target)
+    except MoveRefused as refused:
+        return refused.why
+    except (NodeRefuses, NodeLacksBackend, BackendDiffers) as refused:
+        return str(refused)
+    return None
+
+
+def drop(
+    configuration: Configuration, facts: Facts, dataset: DatasetID, node: NodeID
+) -> Change:
+    """Want a copy destroyed that the dataset contains; C12 of the protocol.
+
+    What the dataset contains is what its owner says that it has, up to the snapshot
+    from which its epoch started: that much no move and no crash takes from it.
+
+    Raises `DatasetNotFound`, `DatasetDeleted`, `NotInPool`, `NoSuchCopy`, `CopyNeeded`.
+    """
+    row = _row(configuration, dataset)
+    if node == row.owner:
+        raise CopyNeeded(dataset, node, "it is the dataset")
+    copy = copy_on(node, facts)
+    if copy is None or not copy.exists or copy.head is None:
+        raise NoSuchCopy(dataset, node)
+    return prune(configuration, dataset, Prune(node, copy.head), lineage(row, facts))
+
+
+def lineage(row: PoolOwnership, facts: Facts) -> frozenset[SnapshotID]:
+    """Give the snapshots known to be contained in what the owner's epoch started from.
+
+    The base itself always is. Of older ones the owner knows those that it still has.
+    """
+    if row.base is None:
+        return frozenset()
+    owners = copy_on(row.owner, facts)
+    if owners is None or row.base not in owners.snapshots:
+        return frozenset({row.base})
+    return frozenset(owners.snapshots[: owners.snapshots.index(row.base) + 1])
+
+
+def copy_on(node: NodeID, facts: Facts) -> PoolFact | None:
+    """Give what a node said of its copy."""
+    observed = facts.get(node)
+    return None if observed is None else observed.fact.pool
+
+
+def _row(configuration: Configuration, dataset: DatasetID) -> PoolOwnership:
+    found = configuration.datasets.get(dataset)
+    if found is None:
+        raise DatasetNotFound(str(dataset))
+    if found.deleted:
+        raise DatasetDeleted(dataset)
+    row = row_of(configuration, found)
+    if row is None:
+        raise NotInPool(dataset)
+    return row

@@ -19,6 +19,8 @@ DATASETS, QUICK_DATASETS = (1_000, 5_000, 20_000), (200,)
 JOINING = 100, 5_000
 MOST = 1_000, 20_000
 REPORTS = 1_000
+CONNECTIONS = 64
+"""So many who ask at a time: with few, who waits for an answer lets others wait."""
 CHANGES = 200
 """Single changes, one after the other."""
 RATE = 200.0
@@ -100,7 +102,7 @@ class _Cluster:
         """Let agents join, change things, let agents report."""
         cells: dict[str, Cell] = {"agents": self._agents, "datasets": self._datasets}
         cells |= self._joined(notes, quick=quick)
-        client = Client(self._certificates, self._service.rest, 16)
+        client = Client(self._certificates, self._service.rest, CONNECTIONS)
         cells |= self._changed(client, 40 if quick else CHANGES, worst)
         cells |= self._hurried(client, 1 if quick else BUSY, worst)
         cells |= self._reported(100 if quick else REPORTS)

@@ -175,14 +175,19 @@ class Operations:
     async def _upkeep(
         self, heard_of: tuple[DatasetID, ...], nodes: tuple[NodeID, ...]
     ) -> None:
-        def decide(configuration: Configuration) -> Change:
-            return upkeep(
-                configuration, self.observations, heard_of, self._times(), nodes
-            )
-
-        if not decide(self.configuration):
+        seen = self.configuration
+        found = [self._ask_upkeep(seen, heard_of, nodes)]
+        if not found[0]:
             self.upkeep_trouble = None
             return
+
+        def decide(configuration: Configuration) -> Change:
+            # The first time nothing has happened since: it would find the same.
+            first = found.pop() if found else None
+            if first is not None and configuration is seen:
+                return first
+            return self._ask_upkeep(configuration, heard_of, nodes)
+
         try:
             _ = await self.change(decide)
             self.upkeep_trouble = None
@@ -190,6 +195,15 @@ class Operations:
             self.upkeep_trouble = error
             logging.message("flocker:control:upkeep-failed", why=str(error))
             _ = self._clock.callLater(UPKEEP_RETRY, self.heard_of, heard_of, nodes)
+
+    def _ask_upkeep(
+        self,
+        configuration: Configuration,
+        heard_of: tuple[DatasetID, ...],
+        nodes: tuple[NodeID, ...],
+    ) -> Change:
+        times = self._times()
+        return upkeep(configuration, self.observations, heard_of, times, nodes)
 
     def _concerned(self, change: Change) -> set[DatasetID]:
         """Give the datasets that upkeep must look at after a change."""

@@ -136,7 +136,14 @@ def plain(value: object) -> object:
     Drivers are given passwords; a `repr` could show them. So could a mapping: where the
     name of a key is that of a secret, the value is kept back.
     """
-    if type(value) in _PLAIN or isinstance(value, (bool, int, float, str)):
+    if type(value) in _PLAIN:
+        return value
+    usual = _USUAL.get(type(value), _plain_oddity)
+    return usual(value)
+
+
+def _plain_oddity(value: object) -> object:
+    if isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, _AS_TEXT):
         return str(value)
@@ -144,14 +151,32 @@ def plain(value: object) -> object:
         case Enum():
             return plain(value.value)
         case Mapping():
-            return {
-                str(key): KEPT_BACK if _is_secret(str(key)) else plain(each)
-                for key, each in value.items()
-            }
+            return _plain_mapping(value)
         case Iterable() if not isinstance(value, (bytes, bytearray, memoryview)):
-            return [plain(each) for each in value]
+            return _plain_list(value)
         case _:
             return f"({type(value).__name__})"
+
+
+def _plain_list(values: Iterable[object]) -> list[object]:
+    return [each if type(each) in _PLAIN else plain(each) for each in values]
+
+
+def _plain_mapping(values: Mapping[Any, object]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, each in values.items():
+        name = str(key)
+        if _is_secret(name):
+            found[name] = KEPT_BACK
+        else:
+            found[name] = each if type(each) in _PLAIN else plain(each)
+    return found
+
+
+_USUAL: Mapping[type, Callable[[Any], object]] = {
+    list: _plain_list,
+    dict: _plain_mapping,
+}
 
 
 @lru_cache(maxsize=1024)

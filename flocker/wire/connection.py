@@ -1,7 +1,8 @@
 """A connection between an agent and control: AMP that notices when the other is gone.
 
-Both sides ping every `PING_EVERY` seconds; one that hears nothing for `DEAD_AFTER`
-seconds aborts the connection, whatever TCP believes.
+A side that has heard nothing just now pings every `PING_EVERY` seconds; one that hears
+nothing for `DEAD_AFTER` seconds aborts the connection, whatever TCP believes. Whoever
+is pinged has heard, so that of two mostly one pings.
 """
 
 from pathlib import Path
@@ -21,6 +22,9 @@ from flocker.wire.protocol import Assembler, OutOfOrder, split
 
 PING_EVERY = 5.0
 DEAD_AFTER = 15.0
+QUIET_FOR = 4.0
+"""Seconds without a word after which a ping is worth its cost; fewer than `PING_EVERY`,
+so that the answer to the last ping does not put off the next."""
 
 LONGEST_WHY = 200
 """Characters that are logged of what the other side did wrong."""
@@ -133,6 +137,8 @@ class Connection(AMP):
             self.callRemote(command, part=part, parts=parts, payload=data, **arguments)
             for part, parts, data in split(payload)
         ]
+        if len(sent) == 1:
+            return await sent[0]
         try:
             answers = await gatherResults(sent, consumeErrors=True)
         except FirstError as error:
@@ -163,7 +169,8 @@ class Connection(AMP):
         if silent >= DEAD_AFTER:
             self.abort(f"heard nothing for {silent:.0f} s")
             return
-        _ = self.ping().addErrback(self._lost)
+        if silent >= QUIET_FOR:
+            _ = self.ping().addErrback(self._lost)
 
     def _lost(self, failure: Failure) -> None:
         """A ping that ends with its connection is no news."""

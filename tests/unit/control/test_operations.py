@@ -470,6 +470,30 @@ def test_upkeep_follows_changes(quick):
     assert dataset_id(1) in quick.operations.configuration.ownership
 
 
+def test_upkeep_meets_others(quick):
+    """Upkeep whose commit meets somebody else's looks again, and at what is there."""
+    quick.change(creating(1))
+    other = delete(quick.store.stored, dataset_id(1), 2000.0)
+    quick.store.stored = apply(other, quick.store.stored)
+    quick.say(a_fact(1, Condition.UNREGISTERED))
+    after = quick.operations.configuration
+    assert after == quick.store.stored
+    assert after.datasets[dataset_id(1)].deleted
+    assert after.ownership == {dataset_id(1): an_ownership(1)}
+
+
+def test_upkeep_hears_more_before_it_decides_again(slow):
+    """Where its commit meets somebody else's, what was heard meanwhile counts."""
+    slow.change(creating(1))
+    slow.store.go_on()
+    slow.say(a_fact(1, Condition.UNREGISTERED))
+    slow.store.stored = evolve(slow.store.stored, revision=2)
+    slow.observations.replace(node_id(), [], 1.0)
+    slow.store.go_on()
+    assert slow.store.waiting == []
+    assert slow.operations.configuration.ownership == {}
+
+
 def test_upkeep_without_result(slow):
     """Upkeep that has nothing to do does not touch the store."""
     slow.say(a_fact(1))

@@ -95,3 +95,40 @@ def test_dead_connection(wire, clock):
     assert wire.client.over
     assert wire.server.over
     assert clock.getDelayedCalls() == []
+
+
+class Counting(Connection):
+    """Counts its pings."""
+
+    pings = 0
+
+    def ping(self):
+        self.pings += 1
+        return super().ping()
+
+
+def test_who_hears_much_does_not_ping(clock):
+    """A side pings only where it was quiet; answers to its own words count."""
+    wire = Wire(clock, NodeID(UUID(int=1)), "here")
+    wire.connect(Counting(clock), Receiver(clock))
+    for _ in range(20):
+        sending(wire)
+        clock.pump([0.01] * 10 + [0.9])
+    assert wire.client.protocol.pings == 0
+    clock.pump([1.0] * 20)
+    assert 2 <= wire.client.protocol.pings <= 20 / PING_EVERY
+
+
+@pytest.mark.parametrize("later", [1.0, 2.0, 3.0, 4.5])
+def test_one_of_two_pings(clock, later):
+    """Of two sides whose time for a ping comes one after the other, one pings."""
+    wire = Wire(clock, NodeID(UUID(int=1)), "here")
+    wire.connect(Counting(clock), Counting(clock))
+    server = wire.server.protocol
+    server._pinging.stop()
+    clock.advance(later)
+    server._pinging.start(PING_EVERY, now=False)
+    clock.pump([0.1] * 600)
+    counts = wire.client.protocol.pings, server.pings
+    assert sum(counts) <= 60 / PING_EVERY + 1
+    assert not wire.client.over

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flocker.restapi import app
 from flocker.restapi.schema import LARGEST_BODY
 
 NODE = "5d7a0000-0000-4000-8000-000000000001"
@@ -52,6 +53,18 @@ def test_head(api, path: str) -> None:
     assert (head.code, head.content) == (get.code, b"")
     assert head.header("Content-Length") == str(len(get.content))
     assert head.header("Content-Type") == "application/json"
+
+
+def test_pieces(api, monkeypatch) -> None:
+    """A long body is written in pieces, and arrives as it is."""
+    for _ in range(3):
+        api.post(DATASETS, {"primary": NODE})
+    text = f"GET {DATASETS} HTTP/1.1\r\n\r\n".encode()
+    whole = api.raw(text).content
+    assert len(json.loads(whole)) == 3
+    for piece in (1, 7, len(whole) - 1, len(whole)):
+        monkeypatch.setattr(app, "PIECE", piece)
+        assert api.raw(text).content == whole
 
 
 @pytest.mark.parametrize(

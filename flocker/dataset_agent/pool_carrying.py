@@ -89,9 +89,10 @@ class Carrier:
         sender = Sender(self.reactor, self.threads, self.pace, sent.add)
         since = await sender.open_visit(channel, _offer(shipment))
         for each in shipment.after(since):
-            size = await pool.threads.run(
+            estimate = pool.threads.run(
                 pool.api.estimate, shipment.dataset, each.identity, since
             )
+            size = await sender.meanwhile(channel, estimate)
             begin = Begin(
                 PROTOCOL,
                 shipment.dataset,

@@ -398,6 +398,52 @@ def test_stopped_target(rigs):
     assert rig.untouched()
 
 
+def test_meanwhile(rigs):
+    """What takes the source longer than any silence in a visit does not end it."""
+    rig = rigs()
+
+    async def move():
+        sender, channel = rig.sender(), await rig.dial()
+        await sender.open_visit(channel, rig.offer())
+        long = 2 * HASTY.idle_after
+        told = await sender.meanwhile(channel, rig.threads.run(time.sleep, long))
+        assert told is None
+        await sender.send(channel, rig.begin(), rig.stream(None))
+        channel.finish()
+
+    rig.loop.run(move())
+    assert rig.target_is(CONTENT)
+
+
+@pytest.mark.parametrize("ends", ["target", "work", "source"])
+def test_trouble_meanwhile(rigs, ends):
+    """It is told what went wrong: the target is gone, or the work failed, or none."""
+    rig = rigs()
+    wire = rig.wire()
+
+    def work():
+        if ends == "target":
+            wire.cut()
+        time.sleep(0.3)
+        if ends == "work":
+            raise StreamBroken(rig.dataset, "the disk is broken")
+
+    async def move():
+        sender, channel = rig.sender(), await rig.dial()
+        await sender.open_visit(channel, rig.offer())
+        try:
+            await sender.meanwhile(channel, rig.threads.run(work))
+        finally:
+            channel.finish()
+
+    going = rig.loop.begin(move())
+    until(lambda: rig.host.seen, "a visit", 5)
+    if ends == "source":
+        going.cancel()
+    wanted = {"target": TransferCut, "work": StreamBroken, "source": CancelledError}
+    assert isinstance(going.outcome(), wanted[ends])
+
+
 # Packed
 
 

@@ -41,8 +41,8 @@ class Patience:
 
     alive_every: float = 5.0
     dead_after: float = 20.0
-    idle_after: float = 120.0
-    """Between two conversations on one connection."""
+    idle_after: float = 60.0
+    """Between two conversations on one connection; see `Sender.meanwhile`."""
     reached_within: float = 10.0
     """For a connection to be there and both to know each other."""
     lingers: float = 5.0
@@ -169,10 +169,8 @@ class Channel:
 
         Raises `TransferCut`, `Garbage`.
         """
-        started = monotonic()
+        self._heard = monotonic()
         while not self.heard_more:
-            if monotonic() - started >= self.patience.idle_after:
-                self._give_up("nothing was asked for too long")
             self._turn(self.patience.idle_after)
         return self._taken()
 

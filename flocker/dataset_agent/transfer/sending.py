@@ -1,10 +1,11 @@
 """The source's side of a transfer: it drives, the target only takes and confirms."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from attrs import evolve, field, frozen
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 
 from flocker.backends.pool_interface import IOutgoing
@@ -111,6 +112,24 @@ class Sender:
             await self._converse(channel, self._send, channel, begin, stream)
         finally:
             await self.threads.run(stream.close)
+
+    async def meanwhile(self, channel: Channel, work: Coroutine[Any, Any, T]) -> T:
+        """Do what takes long in a visit; the target hears meanwhile that we live.
+
+        Raises `TransferCut` when the work is done, if the connection ended before.
+        """
+        over: list[None] = []
+        waiting = Deferred.fromCoroutine(
+            self._converse(channel, channel.wait_for, lambda: bool(over))
+        )
+        try:
+            result = await work
+        finally:
+            with channel.changed:
+                over.append(None)
+                channel.changed.notify_all()
+            await waiting
+        return result
 
     async def _converse(
         self, channel: Channel, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs

@@ -82,6 +82,10 @@ def write_blueprint(path: Path, blueprint: Blueprint) -> None:
             "image": str(blueprint.pool.image),
             "place": str(blueprint.pool.place),
             "kind": blueprint.pool.kind,
+            "name": blueprint.pool.name,
+            "programs": None
+            if blueprint.pool.programs is None
+            else str(blueprint.pool.programs),
         },
     }
     path.write_text(json.dumps(plain, indent=2) + "\n")
@@ -109,7 +113,13 @@ def read_blueprint(path: Path) -> Blueprint:
         private=tuple(Path(place) for place in plain["private"]),
         pool=None
         if pool is None
-        else Disk(Path(pool["image"]), Path(pool["place"]), pool["kind"]),
+        else Disk(
+            Path(pool["image"]),
+            Path(pool["place"]),
+            pool["kind"],
+            pool["name"],
+            None if pool["programs"] is None else Path(pool["programs"]),
+        ),
     )
 
 

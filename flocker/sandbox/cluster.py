@@ -35,7 +35,7 @@ from flocker.sandbox.names import (
     machine_names,
     node_names,
 )
-from flocker.sandbox.pools import SHARED, disk_of
+from flocker.sandbox.pools import SHARED, ZFS, disk_of
 from flocker.sandbox.records import (
     MachineRecord,
     SandboxRecord,
@@ -53,6 +53,7 @@ from flocker.sandbox.removing import (
     sweep,
     take_down,
 )
+from flocker.sandbox.zfs import with_zfs
 
 
 @frozen
@@ -108,7 +109,8 @@ class Sandbox:
     @property
     def programs(self) -> Programs:
         """Say what its machines run."""
-        return engine_programs if self.docker else flocker_programs
+        usual = engine_programs if self.docker else flocker_programs
+        return with_zfs(usual) if self.backend == ZFS else usual
 
     @property
     def machines(self) -> tuple[MachineName, ...]:

@@ -1,9 +1,11 @@
 """The nodes' own disks in a sandbox whose datasets are on pools.
 
 A disk is a sparse file of the node's, with a filesystem that the node mounts when it is
-switched on; the loop device goes with the node's mount namespace.
+switched on; the loop device goes with the node's mount namespace. See `zfs` for those
+that are ZFS pools.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -17,6 +19,9 @@ from flocker.sandbox.names import MachineName
 
 SHARED: Final = "loopback"
 """The backend whose volumes all nodes share; those of the others are a node's own."""
+ZFS: Final = "zfs"
+ZFS_READY: Final = Path("/run/zfs/imported")
+"""Stands in a node when its ZFS pool can be used."""
 DISK_SIZE: Final = 16 * GIBIBYTE
 """Bytes of a node's disk; what is not written to takes no room."""
 
@@ -28,14 +33,22 @@ class Disk:
     image: Path
     place: Path
     kind: str
+    name: str = ""
+    """What a ZFS pool on it is called."""
+    programs: Path | None = None
+    """Where ZFS's programs are, if they are not installed."""
 
 
 @frozen
 class PoolKind:
-    """How the disk of a node is made for a backend; None: it needs no filesystem."""
+    """How the disk of a node is made for a backend.
+
+    `mkfs` makes its filesystem; None: the node makes one itself, or needs no disk.
+    """
 
     mkfs: tuple[str, ...] | None
     packages: Mapping[str, str]
+    has_disk: bool = True
 
 
 POOLS: Final[Mapping[str, PoolKind]] = {
@@ -43,7 +56,8 @@ POOLS: Final[Mapping[str, PoolKind]] = {
         ("mkfs.btrfs", "--quiet"),
         {"mkfs.btrfs": "btrfs-progs", "btrfs": "btrfs-progs"},
     ),
-    "directory": PoolKind(None, {}),
+    ZFS: PoolKind(None, {"zfs-fuse": "zfs-fuse", "zfs": "zfs-fuse"}),
+    "directory": PoolKind(None, {}, has_disk=False),
 }
 BACKENDS: Final = (SHARED, *POOLS)
 """What a sandbox's datasets may be on."""
@@ -52,18 +66,45 @@ BACKENDS: Final = (SHARED, *POOLS)
 def disk_of(layout: Layout, node: MachineName, backend: str) -> Disk | None:
     """Give the disk that a node has of its own for a backend, if it has one."""
     kind = POOLS.get(backend)
-    if kind is None or kind.mkfs is None:
+    if kind is None or not kind.has_disk:
         return None
-    return Disk(layout.pool_image(node), layout.pool(node), backend)
+    name, programs = zpool_name(layout, node), _linked(layout)
+    return Disk(layout.pool_image(node), layout.pool(node), backend, name, programs)
+
+
+def unpacked_zfs() -> Path | None:
+    """Say where the programs are if they are not installed: $FLOCKER_ZFS_PROGRAMS."""
+    found = os.environ.get("FLOCKER_ZFS_PROGRAMS")
+    return Path(found) if found else None
+
+
+def _link(layout: Layout) -> Path:
+    """Give what remembers that for the sandbox's later starts."""
+    return layout.data / "zfs-programs"
+
+
+def _linked(layout: Layout) -> Path | None:
+    link = _link(layout)
+    return link.readlink() if link.is_symlink() else None
+
+
+def zpool_name(layout: Layout, node: MachineName) -> str:
+    """Name the ZFS pool of a node as none of another sandbox is named."""
+    return f"flocker-{layout.name}-{node}"
 
 
 def furnish_pool(layout: Layout, node: MachineName, backend: str) -> None:
     """Make the disk of a node, empty."""
     layout.pool(node).mkdir(mode=0o700)
+    programs = unpacked_zfs()
+    if backend == ZFS and programs is not None and _linked(layout) is None:
+        _link(layout).symlink_to(programs)
     disk, kind = disk_of(layout, node, backend), POOLS[backend]
-    if disk is not None and kind.mkfs is not None:
-        with disk.image.open("wb") as image:
-            image.truncate(DISK_SIZE)
+    if disk is None:
+        return
+    with disk.image.open("wb") as image:
+        image.truncate(DISK_SIZE)
+    if kind.mkfs is not None:
         _ = run_sync([*kind.mkfs, str(disk.image)])
 
 
@@ -75,4 +116,6 @@ def settings_of(layout: Layout, node: MachineName, backend: str) -> dict[str, ob
             "root_path": str(layout.volumes),
             "compute_instance_id": str(node),
         }
+    if backend == ZFS:
+        return {"backend": backend, "pool": zpool_name(layout, node)}
     return {"backend": backend, "root_path": str(layout.pool(node))}

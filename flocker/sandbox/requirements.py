@@ -11,7 +11,7 @@ from attrs import frozen
 from flocker.model.errors import FlockerError
 from flocker.runtime.process import DEFAULT_ENVIRONMENT
 from flocker.sandbox.layout import HOME_MARK, MOUNT_ROOT, STATES, programs
-from flocker.sandbox.pools import POOLS
+from flocker.sandbox.pools import POOLS, ZFS, unpacked_zfs
 
 PACKAGES = {
     "ip": "iproute2",
@@ -67,7 +67,8 @@ def require_docker() -> None:
 def require_backend(backend: str) -> None:
     """Check that nodes can have such pools; raises `CannotMakeSandbox`."""
     if backend in POOLS:
-        _require(POOLS[backend].packages)
+        unpacked = unpacked_zfs() if backend == ZFS else None
+        _require(POOLS[backend].packages, unpacked)
 
 
 def require_image_tools() -> None:
@@ -98,9 +99,11 @@ def require_tools() -> None:
         raise CannotMakeSandbox(f"{_LOOP} not found: this kernel has no loop devices")
 
 
-def _require(wanted: Mapping[str, str]) -> None:
-    """Check that programs are installed, given with their packages."""
+def _require(wanted: Mapping[str, str], unpacked: Path | None = None) -> None:
+    """Check that programs are installed or unpacked, given with their packages."""
     path = DEFAULT_ENVIRONMENT["PATH"]
+    if unpacked is not None:
+        path = f"{unpacked}:{path}"
     missing = [name for name in wanted if shutil.which(name, path=path) is None]
     if missing:
         packages = sorted({wanted[name] for name in missing})

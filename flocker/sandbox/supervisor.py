@@ -26,9 +26,10 @@ from twisted.runner.procmon import ProcessMonitor
 from flocker.runtime.main import Stop, run_service
 from flocker.runtime.process import run_sync
 from flocker.runtime.reactor import IReactor
+from flocker.sandbox import zfs
 from flocker.sandbox.blueprint import Blueprint, read_blueprint
 from flocker.sandbox.layout import HOME_MARK, MOUNT_ROOT, STATES
-from flocker.sandbox.pools import Disk
+from flocker.sandbox.pools import ZFS, Disk
 from flocker.sandbox.processes import kernel_boot, look_up, namespace
 from flocker.sandbox.records import MachineRecord, write_machine
 
@@ -103,6 +104,9 @@ def _boot(blueprint: Blueprint) -> None:
 
 def _mount_disk(disk: Disk) -> None:
     """Mount a disk; its loop device goes with the last mount."""
+    if disk.kind == ZFS:
+        zfs.attach(disk)
+        return
     options = "loop,noatime"
     _mount("-t", disk.kind, "-o", options, str(disk.image), str(disk.place))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flocker.model.ids import DatasetID
 from flocker.sandbox import writer
 from flocker.sandbox.names import MachineName, node_name
 from flocker.sandbox.waiting import until
@@ -14,11 +15,21 @@ from flocker.testing.moving import PATIENCE, await_more, seen, writing
 ONE, TWO = node_name(1), node_name(2)
 
 
-@pytest.fixture(scope="module")
-def pools() -> Iterator[LiveCluster]:
-    """A cluster whose two nodes have a Btrfs each."""
-    with live_cluster(2, backend="btrfs") as live:
+@pytest.fixture(scope="module", params=["btrfs", "zfs"])
+def pools(request: pytest.FixtureRequest) -> Iterator[LiveCluster]:
+    """A cluster whose two nodes have a pool each."""
+    with live_cluster(2, backend=request.param) as live:
         yield live
+
+
+def copies_on(live: LiveCluster, node: MachineName, dataset: DatasetID) -> list[str]:
+    """Look for copies of a dataset with the backend's own means."""
+    if live.sandbox.backend == "zfs":
+        found = live.run(node, "zfs", "list", "-H", "-o", "name").split()
+    else:
+        kept = seen(live, node, live.sandbox.layout.pool(node)) / ".flocker" / "copies"
+        found = [path.name for path in kept.iterdir()]
+    return [name for name in found if str(dataset) in name]
 
 
 def await_served(live: LiveCluster, node: MachineName, path: Path) -> None:
@@ -95,11 +106,11 @@ def test_destroyed(pools: LiveCluster) -> None:
     pools.mounted(dataset, ONE)
     pools.move(dataset, TWO)
     pools.mounted(dataset, TWO)
+    assert copies_on(pools, TWO, dataset)
     pools.delete(dataset)
     pools.await_phase(dataset, "destroyed")
     for node in (ONE, TWO):
-        kept = seen(pools, node, pools.sandbox.layout.pool(node)) / ".flocker"
-        assert not list((kept / "copies").glob(f"*{dataset}*"))
+        assert copies_on(pools, node, dataset) == []
 
 
 def test_no_stranger_writes(pools: LiveCluster) -> None:

@@ -13,6 +13,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 from attrs import define
@@ -31,9 +32,12 @@ from flocker.runtime.mount_table import Mount, seen_at, staying
 from flocker.runtime.mounted import read_mounts
 from flocker.runtime.process import ProcessFailed
 
-ROOTS = Path("/run/flocker-zfs")
+ROOTS: Final = Path("/run/flocker-zfs")
 """Where filesystems are mounted for a moment to open their roots."""
-_WHOLE = "/"
+PATIENCE: Final = 2.0
+"""Seconds in which a mount is let go that nobody is found to use."""
+_AGAIN: Final = 0.05
+_WHOLE: Final = "/"
 
 
 def is_of(mount: Mount, name: str) -> bool:
@@ -153,7 +157,10 @@ class ZfsMounts:
         return seen is not None and is_of(seen, name)
 
     def unmount(self, name: str, path: Path) -> tuple[Holder, ...]:
-        """Unmount unless another mount would stay; give who keeps it then."""
+        """Unmount unless another mount would stay; give who keeps it then.
+
+        One whom nobody finds who looks is about to let go: it is tried again.
+        """
         path = _real(path)
         table = read_mounts()
         ours = seen_at(table, path)
@@ -167,12 +174,19 @@ class ZfsMounts:
         )
         if stay:
             return stay
-        try:
-            self._unmount(path)
-        except ProcessFailed as error:
-            found = users(ours.device)
-            return found or (Holder(0, "kernel", f"umount says: {error.stderr}"),)
-        return self.users(name)
+        give_up = self.zfs.now() + PATIENCE
+        while True:
+            try:
+                self._unmount(path)
+            except ProcessFailed as error:
+                if found := users(ours.device):
+                    return found
+                if self.zfs.now() > give_up:
+                    said = f"umount says: {error.stderr}"
+                    return (Holder(0, "kernel", said),)
+                self.zfs.sleep(_AGAIN)
+            else:
+                return self.users(name)
 
     def _unmount(self, path: Path) -> None:
         self.zfs.run("umount", str(path))

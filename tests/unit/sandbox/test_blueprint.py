@@ -35,7 +35,9 @@ def test_comes_back(tmp_path: Path) -> None:
         private=(Path("/etc/q"),),
     )
     disk = Disk(Path("/i"), Path("/p"), "btrfs")
-    for each in (blueprint, evolve(blueprint, pool=disk)):
+    other = evolve(disk, kind="zfs", name="n", programs=Path("/z"))
+    pools = (None, disk, other)
+    for each in (evolve(blueprint, pool=pool) for pool in pools):
         write_blueprint(tmp_path / "b", each)
         assert read_blueprint(tmp_path / "b") == each
 

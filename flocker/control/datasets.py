@@ -201,7 +201,7 @@ def _going(
     if target == found.primary and terms == ANY_TERMS:
         return ()
     if row is not None:
-        if row.move is None and target == row.owner == found.primary:
+        if wishes.primary is None and row.move is None and target == row.owner:
             raise NoMove(found.id)
         return direct(configuration, found, target, terms)
     if terms != ANY_TERMS:

@@ -112,6 +112,9 @@ class Operations:
         for dataset in configuration.datasets.itervalues():
             if dataset.destroyed:  # without a lease nothing else has a deadline
                 self._note_deadline(dataset.id)
+        for row in configuration.pools.itervalues():
+            if row.move is not None:  # but a move
+                self._note_deadline(row.dataset)
         self.observations.recall(configuration.nodes.values())
         self._set_alarm()
 

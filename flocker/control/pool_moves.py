@@ -158,11 +158,13 @@ def _obstacle(row: PoolOwnership, target: NodeID) -> str | None:
     return None
 
 
-def freeze(configuration: Configuration, dataset: DatasetID) -> Change:
+def freeze(
+    configuration: Configuration, dataset: DatasetID, now: float | None = None
+) -> Change:
     """C2: stop serving it at the source, for the last of it to be sent.
 
     That nobody leases it is checked in the same commit. No change where there is
-    nothing to freeze; raises `NotInPool`, `InUse`.
+    nothing to freeze; `now` is control's clock. Raises `NotInPool`, `InUse`.
     """
     row = _alive(configuration, dataset)
     moving = row.move
@@ -173,7 +175,7 @@ def freeze(configuration: Configuration, dataset: DatasetID) -> Change:
     if lease is not None and in_the_way and not moving.force:
         raise InUse(lease)
     taken: tuple[Edit, ...] = (LeaseEdit(lease, None),) if in_the_way else ()
-    freezing = evolve(row, move=evolve(moving, stage=Stage.FREEZING))
+    freezing = evolve(row, move=evolve(moving, stage=Stage.FREEZING, frozen_at=now))
     return Change((PoolEdit(row, renewed(row, freezing)), *taken))
 
 

@@ -22,13 +22,16 @@ from flocker.control.pool_rows import belongs_in_pool, row_of
 from flocker.control.pool_upkeep import is_gone, keep
 from flocker.control.pool_wishes import direct
 from flocker.model.changes import Change, DatasetEdit, PoolEdit
-from flocker.model.cluster import NodeSight, Observed
+from flocker.model.cluster import Condition, NodeSight, Observed
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset, Mounting
 from flocker.model.ids import DatasetID, NodeID
-from flocker.model.pools import Copying, PoolFact, PoolOwnership, Stage
+from flocker.model.pools import Copying, Move, PoolFact, PoolOwnership, Stage
 
 NOTHING = Change()
+
+PATIENCE = 30.0
+"""Seconds for which a move that is frozen may get nowhere, if nothing else was said."""
 
 HINDERED = (MoveRefused, NodeRefuses, NodeLacksBackend, BackendDiffers)
 """Why a move that is wished cannot begin; the status says it."""
@@ -53,6 +56,8 @@ class Situation:
     row: PoolOwnership
     facts: Mapping[NodeID, PoolFact]
     heard: Heard
+    now: float
+    started: float
 
     def connected(self, node: NodeID) -> bool:
         """Whether the node's agent is heard now."""
@@ -72,11 +77,16 @@ Rule = Callable[[Situation], Change]
 
 
 def tend(
-    configuration: Configuration, dataset: Dataset, heard: Heard, now: float
+    configuration: Configuration,
+    dataset: Dataset,
+    heard: Heard,
+    now: float,
+    started: float,
 ) -> Change | None:
     """Give what is to be done about a dataset; None if it is not in a pool.
 
-    It is not destroyed, nor forgotten. `now` is control's clock (seconds).
+    It is not destroyed, nor forgotten. `now`, and when control `started`, are on its
+    clock (seconds).
     """
     row = row_of(configuration, dataset)
     if row is None and not belongs_in_pool(configuration, dataset):
@@ -86,7 +96,7 @@ def tend(
         return _end(configuration, dataset, row, facts, now)
     if row is None:
         return start(configuration, dataset.id, dataset.primary, dataset.backend)
-    situation = Situation(configuration, dataset, row, facts, heard)
+    situation = Situation(configuration, dataset, row, facts, heard, now, started)
     found = (rule(situation) for rule in RULES)
     return next((change for change in found if change), NOTHING)
 
@@ -144,6 +154,7 @@ def _follow(situation: Situation) -> Change:
 
 
 # Give up: the dataset stays rather than wait for a dead node, or be away for too long.
+# Who serves nobody for a move that gets nowhere serves it again.
 
 
 def _give_up(situation: Situation) -> Change:
@@ -166,8 +177,10 @@ def _hopeless(situation: Situation) -> str | None:
     target = situation.configuration.nodes.get(move.target)
     if target is not None and target.is_dead:
         return f"node {target.id} ({target.host}), where it was to go, is marked dead"
+    if move.stage is Stage.FREEZING:
+        return _frozen_too_long(situation, move)
     copying = situation.copying
-    if move.stage is not Stage.COPYING or copying is None or not copying.ready:
+    if copying is None or not copying.ready:
         return None
     takes, most = copying.downtime, move.max_downtime
     if takes is None or most is None or takes <= most:
@@ -176,6 +189,50 @@ def _hopeless(situation: Situation) -> str | None:
         f"its last step would take about {takes:.1f} s, and {most:g} s were allowed"
         " (as much is written to it as is copied meanwhile)"
     )
+
+
+def _frozen_too_long(situation: Situation, move: Move) -> str | None:
+    """Say that it cannot be handed over in the time that it has."""
+    over = due(situation.row, situation.started)
+    if over is None or situation.now < over:
+        return None
+    if not situation.connected(situation.row.owner):
+        return None  # who would have to serve it again
+    if move.max_downtime is not None:
+        why = f"it could not be handed over within {move.max_downtime:g} s"
+        return why + _because(situation, move)
+    trouble = _because(situation, move)
+    return f"it cannot be handed over{trouble}" if trouble else None
+
+
+def _because(situation: Situation, move: Move) -> str:
+    """Say what is in the way of the last step, if anything is known to be.
+
+    What is still mounted, because it is in use, is served meanwhile.
+    """
+    if not situation.connected(move.target):
+        return f": node {move.target}, where it was to go, is not connected"
+    for node in (move.target, situation.row.owner):
+        observed = situation.heard.facts(situation.row.dataset).get(node)
+        fact = None if observed is None else observed.fact
+        served = fact is not None and fact.condition is Condition.MOUNTED
+        if fact is not None and fact.cause is not None and not served:
+            return f": node {node} says: {fact.cause.words}"
+    return ""
+
+
+def due(row: PoolOwnership | None, started: float) -> float | None:
+    """Give when a move that is frozen is to be looked at again (control's clock).
+
+    Who is not connected is in the way, but not before nodes had time to connect to a
+    control service that has just `started`.
+    """
+    move = None if row is None or row.deleted else row.move
+    if move is None or move.frozen_at is None or move.stage is not Stage.FREEZING:
+        return None
+    if move.max_downtime is not None:
+        return move.frozen_at + move.max_downtime
+    return max(move.frozen_at, started) + PATIENCE
 
 
 # Direct: it is on its way to where it is wanted, and nowhere else.
@@ -204,7 +261,7 @@ def _freeze(situation: Situation) -> Change:
     if not both:
         return NOTHING
     try:
-        return freeze(situation.configuration, situation.row.dataset)
+        return freeze(situation.configuration, situation.row.dataset, situation.now)
     except InUse:
         return NOTHING
 

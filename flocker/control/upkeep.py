@@ -10,10 +10,10 @@ from typing import Protocol
 
 from attrs import evolve, frozen
 
+from flocker.control import pool_tending
 from flocker.control.datasets import forget
 from flocker.control.leases import expired, outlived
 from flocker.control.node_upkeep import keep_nodes
-from flocker.control.pool_tending import tend
 from flocker.model.changes import Change, DatasetEdit, Edit, LeaseEdit, OwnershipEdit
 from flocker.model.cluster import Condition, NodeSight, Observed, Want
 from flocker.model.configuration import Configuration
@@ -90,7 +90,9 @@ def upkeep(
         if dataset.destroyed:
             edits.extend(_purge(configuration, dataset, times))
             continue
-        tended = tend(configuration, dataset, heard, times.now)
+        tended = pool_tending.tend(
+            configuration, dataset, heard, times.now, times.started
+        )
         if tended is not None:
             # What ends a lease is committed first: then we look again.
             edits.extend(() if ended else tended.edits)
@@ -125,6 +127,9 @@ def due(
         found.append(max(lease.next_expiry, times.started + GRACE))
     if dataset is not None and dataset.destroyed and dataset.destroyed_at is not None:
         found.append(dataset.destroyed_at + times.retention)
+    frozen = pool_tending.due(configuration.pools.get(dataset_id), times.started)
+    if frozen is not None:
+        found.append(frozen)
     return min(found, default=None)
 
 

@@ -44,7 +44,7 @@ class Move:
     """The dataset is on its way to `target`; `force` takes it from who leases it.
 
     With `max_downtime` (seconds) it is given up, rather than served by nobody for
-    longer.
+    longer. It was frozen at `frozen_at` (control's clock, seconds since the epoch).
     """
 
     number: MoveNumber
@@ -52,6 +52,7 @@ class Move:
     stage: Stage = Stage.COPYING
     force: bool = False
     max_downtime: float | None = None
+    frozen_at: float | None = None
 
 
 @frozen

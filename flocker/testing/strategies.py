@@ -49,6 +49,7 @@ from flocker.model.nodes import DeadMark, Evidence, Node
 from flocker.model.ownership import Ownership
 from flocker.model.pools import (
     Buried,
+    Copying,
     Move,
     NoCopy,
     Owned,
@@ -146,6 +147,8 @@ pool_ownerships: Final[SearchStrategy[PoolOwnership]] = st.builds(
             target=nodes,
             stage=st.sampled_from(Stage),
             force=st.booleans(),
+            max_downtime=_maybe(times),
+            frozen_at=_maybe(times),
         )
     ),
     moves=move_numbers,
@@ -155,6 +158,7 @@ pool_ownerships: Final[SearchStrategy[PoolOwnership]] = st.builds(
     revision=sizes,
     candidate=_maybe(nodes),
     pinned=st.booleans(),
+    given_up=_maybe(texts),
 )
 
 _replicas: Final = st.builds(Replica, epoch=epochs)
@@ -178,7 +182,24 @@ records: Final[SearchStrategy[Record]] = st.builds(
 )
 
 pool_facts: Final[SearchStrategy[PoolFact]] = st.builds(
-    PoolFact, record=records, exists=st.booleans(), head=_maybe(snapshots)
+    PoolFact,
+    record=records,
+    exists=st.booleans(),
+    head=_maybe(snapshots),
+    copying=_maybe(
+        st.builds(
+            Copying,
+            move=move_numbers,
+            round=sizes,
+            done=sizes,
+            total=_maybe(sizes),
+            rate=_maybe(times),
+            ready=st.booleans(),
+            downtime=_maybe(times),
+        )
+    ),
+    asides=_tuples(texts),
+    snapshots=_tuples(snapshots),
 )
 
 leases: Final[SearchStrategy[Lease]] = st.builds(

@@ -32,7 +32,7 @@ from flocker.wire import json_codec
 APPLICATION_ID = 0x464C4B52
 """Marks an SQLite file as Flocker's: "FLKR" in ASCII."""
 
-FORMAT = 5
+FORMAT = 6
 """The number of this schema, kept in the file's `user_version`."""
 
 UPGRADES: Mapping[int, tuple[str, ...]] = {
@@ -40,12 +40,14 @@ UPGRADES: Mapping[int, tuple[str, ...]] = {
     2: ("PRAGMA user_version = 3",),
     3: ("PRAGMA user_version = 4",),
     4: ("PRAGMA user_version = 5",),
+    5: ("PRAGMA user_version = 6",),
 }
 """What takes a file of an older format to the next.
 
 2 has rows of the kind ``node``; in 3 datasets have a `life`, which older ones lack; 4
 has rows of the kind ``pool``; in 5 backends of nodes have a `port`, moves of pools a
-`max_downtime`, and their datasets say why a move was given up."""
+`max_downtime`, and their datasets say why a move was given up; in 6 moves have the time
+when they were frozen."""
 
 DATASET = "dataset"
 OWNERSHIP = "ownership"

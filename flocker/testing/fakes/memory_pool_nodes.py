@@ -119,6 +119,14 @@ class MemoryPoolNodes:
         said = None if observed is None else observed.fact
         return assignment(operations.configuration, node, dataset, (), said=said)
 
+    def speak(self, number: int) -> None:
+        """A node says what it has, and does nothing."""
+        node = self._names(number)
+        for dataset in [found for n, found in self.machines if n == node]:
+            told = self.told(node, dataset)
+            if told is not None:
+                self._say(node, told)
+
     def settle(self) -> None:
         """Let everybody act and say so until nothing changes any more."""
         for _ in range(_TURNS):

@@ -19,7 +19,9 @@ from flocker.control.datasets import (
 from flocker.control.observations import Observations
 from flocker.control.operations import Decide, Operations, Timing
 from flocker.control.pool_moves import MoveRefused, NoMove, NotInPool
+from flocker.control.pool_tending import PATIENCE
 from flocker.control.pool_wishes import ANY_TERMS, Terms
+from flocker.model.cluster import Cause, Condition
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Mounting
 from flocker.model.errors import FlockerError
@@ -38,13 +40,18 @@ NOW = 1000.0
 class Cluster:
     """Control, and three nodes with pools; `asks` raises what refuses a change."""
 
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.clock.advance(NOW)
+    def __init__(
+        self, configuration: Configuration | None = None, clock: Clock | None = None
+    ) -> None:
+        self.clock = clock or Clock()
+        if clock is None:
+            self.clock.advance(NOW)
         self.observations = Observations()
+        store = MemoryStore()
+        store.stored = configuration or store.stored
         self.operations = Operations(
-            MemoryStore(),
-            Configuration(),
+            store,
+            store.stored,
             self.observations,
             self.clock,
             Timing(self.clock.seconds),
@@ -88,6 +95,10 @@ class Cluster:
 
     def deletes(self) -> None:
         self.asks(lambda found: delete(found, DATASET, NOW))
+        self.nodes.settle()
+
+    def passes(self, seconds: float) -> None:
+        self.clock.advance(seconds)
         self.nodes.settle()
 
     def marks_dead(self, number: int) -> None:
@@ -192,11 +203,12 @@ def test_taken_by_force(some):
 
 def test_force_later(some):
     """Who finds it in use may ask again, with force."""
+    only = Wishes(terms=Terms(force=True))
     some.leases(on=1)
     with pytest.raises(NoMove):
-        some.moves(to=1, terms=Terms(force=True))
+        some.asks(lambda found: change(found, DATASET, only, NOW))
+    some.moves(to=1, terms=Terms(force=True))  # it is there
     some.moves(to=2)
-    only = Wishes(terms=Terms(force=True))
     some.asks(lambda found: change(found, DATASET, only, NOW))
     some.nodes.settle()
     assert some.is_served(2)
@@ -256,10 +268,10 @@ def test_target_is_dead(some):
     )
 
 
-def frozen_without_target(cluster: Cluster) -> None:
+def frozen_without_target(cluster: Cluster, terms: Terms = ANY_TERMS) -> None:
     """Bring it into the stage *freezing*, with a target that does not confirm."""
     cluster.leases(on=1)
-    cluster.moves(to=2)
+    cluster.moves(2, terms)
     cluster.nodes.away.add(B)
     cluster.ends_lease()
     assert cluster.row.move.stage is Stage.FREEZING
@@ -272,6 +284,79 @@ def test_target_dies_while_frozen(some):
     some.nodes.disconnect(2)
     some.marks_dead(2)
     assert some.is_served(1)
+
+
+def test_target_away_while_frozen(some):
+    """A target that stays away for too long: then the source serves it again."""
+    frozen_without_target(some)
+    some.nodes.disconnect(2)
+    some.nodes.settle()
+    assert not some.nodes.serves(1, DATASET)
+    some.passes(PATIENCE - 1)
+    assert not some.nodes.serves(1, DATASET)
+    some.passes(2)
+    assert some.is_served(1)
+    assert some.row.given_up == (
+        f"it cannot be handed over: node {B}, where it was to go, is not connected"
+    )
+
+
+def test_target_goes_on_while_frozen(some):
+    """A last step that is slow, and in no trouble, takes as long as it takes."""
+    frozen_without_target(some)
+    some.passes(10 * PATIENCE)
+    assert some.row.move.stage is Stage.FREEZING
+    some.nodes.away.clear()
+    some.nodes.settle()
+    assert some.is_served(2)
+
+
+def test_target_in_trouble_while_frozen(some):
+    """One that is in trouble is given up, with its reason; also long after."""
+    frozen_without_target(some)
+    some.passes(2 * PATIENCE)
+    some.nodes.causes[B] = Cause("pool-full", "the pool is full")
+    some.nodes.speak(2)
+    some.nodes.settle()
+    assert some.is_served(1)
+    assert some.row.given_up == (
+        f"it cannot be handed over: node {B} says: the pool is full"
+    )
+
+
+def test_still_mounted_while_frozen(some):
+    """What is in use when it is frozen is served: that is no reason to give up."""
+    frozen_without_target(some)
+    busy = some.nodes.says(A, DATASET)
+    in_use = Cause("busy", "process 7 uses it")
+    mounted = evolve(busy, condition=Condition.MOUNTED, cause=in_use)
+    some.observations.edit(A, [(mounted, 0.0)], [], NOW)
+    some.nodes.away.add(A)
+    some.passes(10 * PATIENCE)
+    assert some.row.move.stage is Stage.FREEZING
+
+
+def test_no_longer_than_allowed(some):
+    """With `max_downtime` it is served again after that, whatever the reason is."""
+    frozen_without_target(some, Terms(max_downtime=5.0))
+    some.passes(4)
+    assert some.row.move.stage is Stage.FREEZING
+    some.passes(2)
+    assert some.is_served(1)
+    assert some.row.given_up == "it could not be handed over within 5 s"
+
+
+def test_frozen_when_control_starts(some):
+    """Nothing is given up before nodes had time to connect to a new control."""
+    frozen_without_target(some)
+    some.passes(PATIENCE - 5)
+    again = Cluster(some.operations.configuration, some.clock)
+    again.nodes.machines = some.nodes.machines
+    again.nodes.disconnect(2)
+    again.passes(PATIENCE - 1)
+    assert again.row.move.stage is Stage.FREEZING
+    again.passes(2)
+    assert again.is_served(1)
 
 
 def test_cancelled(some):

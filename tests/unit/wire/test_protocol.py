@@ -225,13 +225,26 @@ WITH_SNAPSHOTS = PoolFact(
     snapshots=(SnapshotID("8107439012345678901"), SnapshotID("8107439012345678902")),
 )
 
-RELEASED = {
+RELEASED_6 = {
     **RELEASED_5,
     "report.json": evolve(
         RELEASED_5["report.json"],
         changed=(
             *RELEASED_5["report.json"].changed,
             AgedFact(evolve(a_fact(12, Condition.DETACHED), pool=WITH_SNAPSHOTS), 3.0),
+        ),
+    ),
+}
+
+FROZEN = evolve(MOVING, dataset=dataset_id(13), move=evolve(MOVING.move, frozen_at=7.5))
+
+RELEASED = {
+    **RELEASED_6,
+    "slice.json": evolve(
+        RELEASED_6["slice.json"],
+        changed=(
+            *RELEASED_6["slice.json"].changed,
+            Assignment(dataset_id(13), a_dataset(13), pool=FROZEN),
         ),
     ),
 }
@@ -243,7 +256,8 @@ BY_NUMBER = {
     "3": RELEASED_3,
     "4": RELEASED_3,
     "5": RELEASED_5,
-    "6": RELEASED,
+    "6": RELEASED_6,
+    "7": RELEASED,
 }
 """Number 4 holds what 3 does, without the fields that have their defaults."""
 

@@ -211,12 +211,32 @@ OF_GOLDEN_5 = evolve(
 )
 """The file of format 4, upgraded, with a move that may not take long."""
 
+OF_GOLDEN_6 = evolve(
+    OF_GOLDEN_5,
+    revision=11,
+    pools=pmap(
+        {
+            NEW: evolve(
+                OF_GOLDEN_5.pools[NEW],
+                move=evolve(
+                    OF_GOLDEN_5.pools[NEW].move,
+                    stage=Stage.FREEZING,
+                    frozen_at=1700000000.5,
+                ),
+                revision=11,
+            )
+        }
+    ),
+)
+"""The file of format 5, upgraded, with a move that is frozen."""
+
 GOLDENS = {
     "format-1": OF_GOLDEN,
     "format-2": OF_GOLDEN_2,
     "format-3": OF_GOLDEN_3,
     "format-4": OF_GOLDEN_4,
     "format-5": OF_GOLDEN_5,
+    "format-6": OF_GOLDEN_6,
 }
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "store"

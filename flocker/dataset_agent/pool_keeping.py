@@ -35,13 +35,14 @@ from flocker.dataset_agent.pool_planning import (
 from flocker.dataset_agent.pool_receiving import Denied, NotYet, Taking, Visit
 from flocker.dataset_agent.pool_rig import Cancel, NotTaken, Pool, PoolRig, Shipment
 from flocker.dataset_agent.pool_states import Confirmation, Here, Offer
+from flocker.dataset_agent.pool_steps import TakeSnapshot
 from flocker.dataset_agent.pool_transitions import move_asked
 from flocker.dataset_agent.pool_work import Send, Work
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Assignment, Cause, Fact, Peer, Phase
 from flocker.model.datasets import Mounting
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import DatasetID, MoveNumber, NodeID
 from flocker.model.pools import Stage
 from flocker.runtime import logging
 from flocker.runtime.backoff import Chance, delay, jittered
@@ -276,6 +277,7 @@ class PoolKeeper:
             informed=self._informed,
             following=mind.following,
             refresh=self._clock.seconds() - mind.followed_at >= REFRESH,
+            begun=mind.begun,
         )
 
     # Steps
@@ -294,7 +296,14 @@ class PoolKeeper:
             self._rig.unique(),
         )
         outcome = await self._pool.threads.run(perform, task)
+        if isinstance(step, TakeSnapshot) and isinstance(outcome, Done):
+            self._mind(dataset).begun = self._moving(dataset)
         return self._in_a_moment(dataset, outcome)
+
+    def _moving(self, dataset: DatasetID) -> MoveNumber | None:
+        assignment = self._slice.get(dataset)
+        row = None if assignment is None else assignment.pool
+        return None if row is None or row.move is None else row.move.number
 
     def _in_a_moment(self, dataset: DatasetID, outcome: Outcome) -> Outcome:
         """Try soon what somebody is using: at first it may be only for a moment."""

@@ -11,7 +11,7 @@ from flocker.dataset_agent.pool_states import Confirmation
 from flocker.dataset_agent.pool_work import Send
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Cause
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import DatasetID, MoveNumber, NodeID
 
 
 @define
@@ -30,6 +30,7 @@ class Mind:
     cancel: Cancel | None = None
     waits: Cause | None = None
     busy_since: float | None = None
+    begun: MoveNumber | None = None
 
 
 def followed(

@@ -77,7 +77,8 @@ class Asked:
     """What is wanted besides the row: of the keeper's memory, and of the user.
 
     `used` says that the dataset is wanted mounted where it is owned; `refresh` that the
-    target may be brought up to date again.
+    target may be brought up to date again. `begun` is the move for which a snapshot was
+    taken, or none was needed.
     """
 
     used: bool = True
@@ -86,6 +87,7 @@ class Asked:
     informed: bool = True
     following: Following | None = None
     refresh: bool = True
+    begun: MoveNumber | None = None
 
 
 @frozen
@@ -140,7 +142,8 @@ def is_next_round_due(here: Here, asked: Asked) -> bool:
     if here.found.head is None:
         return True
     if following is None or following.move != move.number:
-        return False  # what is there is sent first
+        # What an older snapshot takes to be sent tells nothing of what was written.
+        return asked.begun != move.number
     if following.head != here.found.head:
         return False
     return asked.refresh or not following.close
@@ -214,7 +217,7 @@ def _wait(here: Here) -> Decision:
         )
         release = (
             "if the pool was exchanged, restore it; the copy that another node kept is"
-            " listed by flockerctl show"
+            " listed by flockerctl why"
         )
         return Waiting(Cause("copy-missing", words, release, permanent=True))
     if may_be_owned(here, told) and not isinstance(found, NoFilesystem):
@@ -228,5 +231,5 @@ def _differs(told: PoolOwnership, found: Idle | Served) -> Cause:
         f"epoch {told.epoch} starts from snapshot {told.base}, and this node has"
         f" {found.head}{written}"
     )
-    release = "nothing is thrown away: see which copy is right, flockerctl show"
+    release = "nothing is thrown away: see which copy is right, flockerctl why"
     return Cause("copy-differs", words, release)

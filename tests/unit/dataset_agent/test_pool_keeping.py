@@ -550,3 +550,20 @@ def test_source_and_offer_are_of_one_node(cluster):
     work = ensureDeferred(cluster.b.agent.visit(node_id(3), DATASET, offer))
     work.addErrback(failed.append)
     assert failed[0].check(Denied)
+
+
+def test_begins_with_what_is_there_now(cluster):
+    """An older snapshot says nothing about how long the last step will take."""
+    cluster.a.write("one")
+    cluster.decide(pool_moves.move, B)
+    cluster.settle()
+    cluster.decide(pool_moves.move, A)
+    cluster.settle()
+    cluster.a.write("two")
+    cluster.freezes = False
+    cluster.carrier.sent.clear()
+    cluster.decide(pool_moves.move, B)
+    cluster.settle()
+    (first, *_) = cluster.carrier.sent
+    assert first[0].startswith(ROUND)
+    assert "two" in cluster.b.copy.snapshots[-1].files

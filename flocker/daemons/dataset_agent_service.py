@@ -33,6 +33,7 @@ from flocker.dataset_agent.pool_carrying import Carrier, Door
 from flocker.dataset_agent.pool_rig import Pool, PoolRig
 from flocker.dataset_agent.rig import MOUNT_ROOT, Backend, Rig
 from flocker.dataset_agent.transfer.accepting import Transfers
+from flocker.dataset_agent.transfer.frames import Packing
 from flocker.dataset_agent.transfer.pacing import Pace
 from flocker.dataset_agent.transfer.receiving import Receiver
 from flocker.model.cluster import AgentIdentity, BackendReport, Role
@@ -191,7 +192,9 @@ def _carrier(
 
     threads = Threads(reactor, "sending", SENDING_THREADS)
     pace = Pace(config.transfer.rate)
-    return Carrier(reactor, threads, to_node, in_words, pace)
+    compress = config.transfer.compress
+    packing = None if compress is None else Packing(compress)
+    return Carrier(reactor, threads, to_node, in_words, pace, packing)
 
 
 async def _take_visits(

@@ -17,7 +17,7 @@ from flocker.dataset_agent.pool_receiving import NotYet
 from flocker.dataset_agent.pool_rig import Cancel, Heard, NotTaken, Pool, Shipment
 from flocker.dataset_agent.transfer.channel import Channel, TransferCut
 from flocker.dataset_agent.transfer.connecting import dial
-from flocker.dataset_agent.transfer.frames import PROTOCOL, Begin, Offer
+from flocker.dataset_agent.transfer.frames import PROTOCOL, Begin, Offer, Packing
 from flocker.dataset_agent.transfer.hosting import Welcome
 from flocker.dataset_agent.transfer.pacing import Pace, Progress
 from flocker.dataset_agent.transfer.sending import Sender, TargetRefused
@@ -45,6 +45,7 @@ class Carrier:
     tls: ToNode
     explain: Callable[[BaseException], str | None]
     pace: Pace = field(factory=Pace)
+    packing: Packing | None = None
 
     async def carry(
         self,
@@ -86,7 +87,9 @@ class Carrier:
         self, channel: Channel, pool: Pool, shipment: Shipment, heard: Heard
     ) -> SnapshotID:
         sent = _Sum(heard)
-        sender = Sender(self.reactor, self.threads, self.pace, sent.add)
+        sender = Sender(
+            self.reactor, self.threads, self.pace, sent.add, packing=self.packing
+        )
         since = await sender.open_visit(channel, _offer(shipment))
         for each in shipment.after(since):
             estimate = pool.threads.run(

@@ -90,12 +90,14 @@ class DockerConfig:
 class TransferConfig:
     """Where the agents of other nodes bring snapshots, and how fast we send ours.
 
-    `rate` is in bytes a second, None for as fast as it goes.
+    `rate` is in bytes a second, None for as fast as it goes; `compress` names how data
+    is packed on its way, None for not at all.
     """
 
     port: int = TRANSFER_PORT
     interface: str | None = None
     rate: int | None = None
+    compress: str | None = None
 
 
 @frozen
@@ -184,6 +186,10 @@ def _transfer(top: Mapping[str, object], file: str) -> TransferConfig:
         raise BadAgentFile(file, f"transfer.{key}", why)
     interface = given.get("interface")
     rate = _size(given, "rate", None, file, "transfer")
+    compress = given.get("compress")
+    if compress not in (None, "zstd"):
+        why = f"must be zstd, or left out, not {compress!r}"
+        raise BadAgentFile(file, "transfer.compress", why)
     if rate == 0:
         raise BadAgentFile(file, "transfer.rate", "must be more than 0 bytes a second")
     return TransferConfig(
@@ -192,6 +198,7 @@ def _transfer(top: Mapping[str, object], file: str) -> TransferConfig:
         if interface is None
         else _interface(interface, file, "transfer.interface"),
         rate=rate,
+        compress=None if compress is None else str(compress),
     )
 
 

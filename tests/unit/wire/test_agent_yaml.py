@@ -246,9 +246,9 @@ def test_bad_metrics(given, key):
 def test_transfer() -> None:
     """Where snapshots are taken, and how fast they are sent."""
     assert read().transfer == TransferConfig(4525, None, None)
-    given = {"port": 7, "interface": "10.0.0.1", "rate": "100M"}
+    given = {"port": 7, "interface": "10.0.0.1", "rate": "100M", "compress": "zstd"}
     found = read(transfer=given).transfer
-    assert found == TransferConfig(7, "10.0.0.1", 100 * MEBIBYTE)
+    assert found == TransferConfig(7, "10.0.0.1", 100 * MEBIBYTE, "zstd")
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,8 @@ def test_transfer() -> None:
         ({"port": 0}, "transfer.port", "must be a port number, not 0"),
         ({"interface": "here"}, "transfer.interface", "must be an IPv4 address"),
         ({"rate": "fast"}, "transfer.rate", "'fast' is not a size"),
-        ({"speed": "1M"}, "transfer.speed", "is no key; interface, port, rate are"),
+        ({"speed": "1M"}, "transfer.speed", "is no key; compress, interface, port,"),
+        ({"compress": "gzip"}, "transfer.compress", "must be zstd, or left out"),
         (7, "transfer", "must be a mapping"),
     ],
 )

@@ -6,6 +6,7 @@ from statistics import median
 from admin.benchmarks.figures import RATIO, Bench, Cell, Notes, Part, at_most
 from admin.benchmarks.filled import FilledCluster
 from admin.benchmarks.machine import cpu_seconds, resident_mib
+from flocker.sandbox.names import MachineName
 from flocker.testing.clusters import live_cluster
 
 HELD, QUICK_HELD = (0, 50, 200), (0, 5)
@@ -15,7 +16,9 @@ WANTED = {
     "POST to mounted, an empty node": at_most(
         1.0, f"from sending the request until the status says so; median of {TIMES}"
     ),
-    "POST to mounted, with 200 / with none": at_most(1.2, "the same on both nodes"),
+    "POST to mounted, with 200 / with none": at_most(
+        1.2, "the same on both nodes by turns, one full, one empty; the best of each"
+    ),
     "50 at once": at_most(10.0, "from the first POST until the last is mounted"),
 }
 
@@ -35,13 +38,27 @@ def measure(bench: Bench, notes: Notes) -> None:
                 cpu = cpu_seconds(agent) - used
                 notes.figure("50 at once, CPU of the agent", cpu, "s")
             mounted[held] = _lives(cluster, notes, held)
+        bench.say("the full node and the empty one by turns")
+        full, empty = _by_turns(cluster)
     notes.figure("POST to mounted, an empty node", mounted[0], "s")
-    many = max(mounted)
-    name = "POST to mounted, with 200 / with none"
-    notes.figure(name, mounted[many] / mounted[0], RATIO)
+    notes.figure("POST to mounted, with 200 / with none", full / empty, RATIO)
 
 
 PART = Part("convergence", "a cluster until all is as wanted", WANTED, measure)
+
+
+def _by_turns(cluster: FilledCluster) -> tuple[float, float]:
+    """Give the least seconds until mounted on either node: the same load for both."""
+    times: dict[MachineName, list[float]] = {cluster.first: [], cluster.second: []}
+    for _ in range(TIMES):
+        for node, taken in times.items():
+            began = time.monotonic()
+            dataset = cluster.create(node)
+            cluster.reached(dataset, "mounted", node)
+            taken.append(time.monotonic() - began)
+            _ = cluster.ask("DELETE", f"configuration/datasets/{dataset}")
+            cluster.reached(dataset, "destroyed")
+    return min(times[cluster.first]), min(times[cluster.second])
 
 
 def _lives(cluster: FilledCluster, notes: Notes, held: int) -> float:

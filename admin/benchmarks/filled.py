@@ -60,11 +60,11 @@ class FilledCluster:
         """Give the uuid of a node."""
         return str(self._live.id_of(node))
 
-    def create(self) -> str:
-        """Want a dataset on the first node; give its id."""
+    def create(self, on: MachineName | None = None) -> str:
+        """Want a dataset on a node, the first if none is named; give its id."""
         body = {
             "dataset_id": str(uuid4()),
-            "primary": self.id(self.first),
+            "primary": self.id(on or self.first),
             "maximum_size": SIZE,
         }
         made = self.ask("POST", "configuration/datasets", body)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-KEPT_LINES = 4096
-"""Lines of mount tables that are kept as they were read: some megabytes."""
+KEPT_LINES = 1024
+"""Lines of mount tables that are kept as they were read: one or two megabytes."""
 
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 

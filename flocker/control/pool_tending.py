@@ -19,9 +19,11 @@ from flocker.control.pool_moves import (
     start,
 )
 from flocker.control.pool_rows import belongs_in_pool, row_of
+from flocker.control.pool_snapshots import drop
+from flocker.control.pool_snapshots import keep as keep_snapshots
 from flocker.control.pool_upkeep import is_gone, keep
 from flocker.control.pool_wishes import direct
-from flocker.model.changes import Change, DatasetEdit, PoolEdit
+from flocker.model.changes import Change, DatasetEdit, PoolEdit, SnapshotsEdit
 from flocker.model.cluster import Condition, NodeSight, Observed
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset, Mounting
@@ -126,8 +128,10 @@ def _end(
     if row is None:
         return over  # nobody was told to make it
     if not row.deleted:
-        leased = dataset.id in configuration.leases
-        return NOTHING if leased else bury(configuration, dataset.id)
+        if dataset.id in configuration.leases:
+            return NOTHING
+        buried = bury(configuration, dataset.id)
+        return Change((*buried.edits, *drop(configuration, dataset.id).edits))
     left = tuple(node for node in row.holders if node in configuration.nodes)
     return over if is_gone(evolve(row, holders=left), facts) else NOTHING
 
@@ -138,6 +142,16 @@ def _end(
 def _keep(situation: Situation) -> Change:
     kept = keep(situation.row, situation.facts)
     return NOTHING if kept is None else Change((PoolEdit(situation.row, kept),))
+
+
+# Remember: what users' snapshots have become.
+
+
+def _remember(situation: Situation) -> Change:
+    configuration, row = situation.configuration, situation.row
+    before = configuration.snapshots.get(row.dataset)
+    after = keep_snapshots(configuration, row, situation.heard.facts(row.dataset))
+    return NOTHING if after is None else Change((SnapshotsEdit(before, after),))
 
 
 # Follow: a dataset that is mounted on use goes to whoever uses it, and stays there.
@@ -266,5 +280,5 @@ def _freeze(situation: Situation) -> Change:
         return NOTHING
 
 
-RULES: tuple[Rule, ...] = (_keep, _follow, _give_up, _direct, _freeze)
+RULES: tuple[Rule, ...] = (_keep, _remember, _follow, _give_up, _direct, _freeze)
 """In the order in which they are tried."""

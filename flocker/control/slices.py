@@ -201,6 +201,7 @@ def _of_pool(
         lease=_told(configuration.leases.get(dataset.id)),
         pool=row,
         peers=tuple(peer for peer in found if peer is not None),
+        snapshots=configuration.snapshots.get(dataset.id),
     )
 
 

@@ -4,22 +4,29 @@ from attrs import frozen
 
 from flocker.dataset_agent.pool_looking import Seen
 from flocker.dataset_agent.pool_planning import Following, is_ready
+from flocker.dataset_agent.pool_snapshots import found
 from flocker.dataset_agent.pool_states import Here, Idle, NoFilesystem, Served
 from flocker.dataset_agent.pool_transitions import move_asked
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Assignment, Cause, Condition, Fact, Phase, Want
 from flocker.model.ids import BackendName, DatasetID, SnapshotID
 from flocker.model.pools import Copying, PoolFact, Stage
+from flocker.model.snapshots import UserSnapshots
 
 
 @frozen
 class Noted:
-    """What the keeper has in mind of a dataset besides what it sees."""
+    """What the keeper has in mind of a dataset besides what it sees.
+
+    `heard` is the revision of the row of `snapshots` under which it was seen.
+    """
 
     doing: Phase | None = None
     cause: Cause | None = None
     following: Following | None = None
     progress: Progress | None = None
+    snapshots: UserSnapshots | None = None
+    heard: int = 0
 
 
 def fact(
@@ -78,14 +85,16 @@ def wanted_at_all(assignment: Assignment | None, seen: Seen | None) -> bool:
 
 
 def _of_pool(here: Here, seen: Seen, noted: Noted) -> PoolFact:
-    found = seen.found
+    stands, copy = seen.found, seen.copy
     return PoolFact(
         record=seen.record,
-        exists=not isinstance(found, NoFilesystem),
-        head=None if isinstance(found, NoFilesystem) else found.head,
+        exists=not isinstance(stands, NoFilesystem),
+        head=None if isinstance(stands, NoFilesystem) else stands.head,
         copying=_copying(here, noted),
         asides=seen.asides,
         snapshots=_snapshots(seen),
+        users=found(() if copy is None else copy.snapshots, noted.snapshots),
+        heard=noted.heard,
     )
 
 

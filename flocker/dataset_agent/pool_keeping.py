@@ -37,13 +37,14 @@ from flocker.dataset_agent.pool_rig import Cancel, NotTaken, Pool, PoolRig, Ship
 from flocker.dataset_agent.pool_states import Confirmation, Here, Offer
 from flocker.dataset_agent.pool_steps import TakeSnapshot
 from flocker.dataset_agent.pool_transitions import move_asked
-from flocker.dataset_agent.pool_work import Send, Work
+from flocker.dataset_agent.pool_work import Send, TakeUsers, Work
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Assignment, Cause, Fact, Peer, Phase
 from flocker.model.datasets import Mounting
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, MoveNumber, NodeID
 from flocker.model.pools import Stage
+from flocker.model.snapshots import UserSnapshots
 from flocker.runtime import logging
 from flocker.runtime.backoff import Chance, delay, jittered
 
@@ -232,6 +233,8 @@ class PoolKeeper:
             return IDLE
         mind = self._mind(dataset)
         mind.waits = None
+        wanted = self._snapshots(dataset)
+        mind.heard = 0 if wanted is None else wanted.revision
         if seen.unreadable is not None:
             mind.waits = unreadable(dataset, self._pool, seen.unreadable)
             return IDLE
@@ -278,7 +281,13 @@ class PoolKeeper:
             following=mind.following,
             refresh=self._clock.seconds() - mind.followed_at >= REFRESH,
             begun=mind.begun,
+            snapshots=self._snapshots(dataset),
+            hindered=mind.hindered,
         )
+
+    def _snapshots(self, dataset: DatasetID) -> UserSnapshots | None:
+        assignment = self._slice.get(dataset)
+        return None if assignment is None else assignment.snapshots
 
     # Steps
 
@@ -295,7 +304,12 @@ class PoolKeeper:
             self._asked(dataset).quota,
             self._rig.unique(),
         )
-        outcome = await self._pool.threads.run(perform, task)
+        outcome: Outcome | None = None
+        try:
+            outcome = await self._pool.threads.run(perform, task)
+        finally:
+            if isinstance(step, TakeUsers):
+                self._mind(dataset).hindered = not isinstance(outcome, Done)
         if isinstance(step, TakeSnapshot) and isinstance(outcome, Done):
             self._mind(dataset).begun = self._moving(dataset)
         return self._in_a_moment(dataset, outcome)
@@ -412,6 +426,8 @@ class PoolKeeper:
             self._running.trouble(dataset) or self._hidden or mind.waits,
             mind.following,
             mind.shown,
+            self._snapshots(dataset),
+            mind.heard,
         )
         known = seen or Seen(PoolSeen().of(dataset).record)
         here = self._here(dataset, known)

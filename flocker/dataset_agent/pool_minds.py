@@ -19,6 +19,8 @@ class Mind:
     """What is known of one dataset; times are the agent's clock, in seconds.
 
     `progress` is how far a stream is, `shown` what of that was told; `cancel` ends it.
+    `hindered` says that the last snapshot for a user failed, `heard` under which row of
+    users' snapshots the copy was seen and nothing is done that is not seen.
     """
 
     following: Following | None = None
@@ -31,6 +33,8 @@ class Mind:
     waits: Cause | None = None
     busy_since: float | None = None
     begun: MoveNumber | None = None
+    hindered: bool = False
+    heard: int = 0
 
 
 def followed(

@@ -35,7 +35,7 @@ from flocker.dataset_agent.pool_steps import (
     Unmount,
     Write,
 )
-from flocker.dataset_agent.pool_work import Resize, Tidy, Work
+from flocker.dataset_agent.pool_work import Resize, TakeUsers, Tidy, Work
 from flocker.model.cluster import Cause
 from flocker.model.ids import DatasetID, NodeID
 from flocker.runtime import logging
@@ -153,9 +153,21 @@ def _mount(step: Mount, task: Task, now: Seen) -> None:
 @_do.register
 def _tidy(step: Tidy, task: Task, now: Seen) -> None:
     del now
+    kept: list[Held | HasClones] = []
     for each in step.snapshots:
-        with suppress(NoSuchSnapshot):
-            task.pool.api.destroy_snapshot(task.dataset, each)
+        try:
+            with suppress(NoSuchSnapshot):
+                task.pool.api.destroy_snapshot(task.dataset, each)
+        except (Held, HasClones) as error:
+            kept.append(error)  # the others can go nevertheless
+    if kept:
+        raise kept[0]
+
+
+@_do.register
+def _take_users(step: TakeUsers, task: Task, now: Seen) -> None:
+    del now
+    task.pool.api.snapshot(task.dataset, step.name)
 
 
 @_do.register

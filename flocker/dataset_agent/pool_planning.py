@@ -8,6 +8,7 @@ from attrs import frozen
 
 from flocker.backends.pool_interface import Copy
 from flocker.dataset_agent.pool_rig import FINAL, OURS
+from flocker.dataset_agent.pool_snapshots import to_destroy, to_take
 from flocker.dataset_agent.pool_states import Here, Idle, NoFilesystem, Served
 from flocker.dataset_agent.pool_steps import (
     MakeWritable,
@@ -28,6 +29,7 @@ from flocker.dataset_agent.pool_work import Resize, Send, Tidy, Work
 from flocker.model.cluster import Cause
 from flocker.model.ids import MoveNumber, SnapshotID
 from flocker.model.pools import Owned, PoolOwnership, Stage
+from flocker.model.snapshots import UserSnapshots
 
 CLOSE = 0.5
 """Seconds that a round may take for the target to count as close behind."""
@@ -78,7 +80,8 @@ class Asked:
 
     `used` says that the dataset is wanted mounted where it is owned; `refresh` that the
     target may be brought up to date again. `begun` is the move for which a snapshot was
-    taken, or none was needed.
+    taken, or none was needed. With `hindered` a user's snapshot could not be taken, so
+    that all else comes first.
     """
 
     used: bool = True
@@ -88,6 +91,8 @@ class Asked:
     following: Following | None = None
     refresh: bool = True
     begun: MoveNumber | None = None
+    snapshots: UserSnapshots | None = None
+    hindered: bool = False
 
 
 @frozen
@@ -116,7 +121,10 @@ def decide(here: Here, copy: Copy | None, asked: Asked) -> Decision:
         step = rule(here)
         if step is not None and is_wanted(step, here, asked):
             return step
-    return _send(here, asked) or _keep_up(here, copy, asked) or _wait(here)
+    taken = to_take(here, copy, asked.snapshots)
+    if taken is not None and not asked.hindered:
+        return taken
+    return _send(here, asked) or _keep_up(here, copy, asked) or taken or _wait(here)
 
 
 def is_wanted(step: Step, here: Here, asked: Asked) -> bool:
@@ -179,7 +187,8 @@ def _keep_up(here: Here, copy: Copy | None, asked: Asked) -> Tidy | Resize | Non
         return None
     if here.record.owns and copy.writable and copy.quota != asked.quota:
         return Resize(asked.quota)
-    superfluous = disposable(here, copy, asked.following)
+    deleted = to_destroy(here, copy, asked.snapshots)
+    superfluous = (*disposable(here, copy, asked.following), *deleted)
     return Tidy(superfluous) if superfluous else None
 
 

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from flocker.dataset_agent.pool_steps import Step
 from flocker.model.cluster import Phase
-from flocker.model.ids import MoveNumber, NodeID, SnapshotID
+from flocker.model.ids import MoveNumber, NodeID, SnapshotID, UserSnapshotID
 
 
 @frozen
@@ -25,7 +25,7 @@ class Send:
 
 @frozen
 class Tidy:
-    """Destroy snapshots that were taken for streams and that none needs any more."""
+    """Destroy snapshots that were taken for streams, or deleted, and none needs."""
 
     phase: ClassVar = Phase.WAITING
     snapshots: tuple[SnapshotID, ...]
@@ -39,5 +39,14 @@ class Resize:
     quota: int | None
 
 
-Work = Step | Send | Tidy | Resize
+@frozen
+class TakeUsers:
+    """Take a snapshot that a user asked for, under its name in the pool."""
+
+    phase: ClassVar = Phase.WAITING
+    id: UserSnapshotID
+    name: str
+
+
+Work = Step | Send | Tidy | Resize | TakeUsers
 """Whatever a node may do about a pool dataset."""

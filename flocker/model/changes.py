@@ -19,8 +19,9 @@ from flocker.model.leases import Lease
 from flocker.model.nodes import Node
 from flocker.model.ownership import Ownership
 from flocker.model.pools import PoolOwnership
+from flocker.model.snapshots import UserSnapshots
 
-R = TypeVar("R", Dataset, Ownership, PoolOwnership, Lease, Node)
+R = TypeVar("R", Dataset, Ownership, PoolOwnership, UserSnapshots, Lease, Node)
 K = TypeVar("K", bound=UUID)
 
 
@@ -89,6 +90,16 @@ class PoolEdit(_Edit[PoolOwnership]):
 
 
 @frozen
+class SnapshotsEdit(_Edit[UserSnapshots]):
+    """The snapshots wanted of a dataset go from `before` to `after`; None: of none."""
+
+    @property
+    def dataset(self) -> DatasetID:
+        """The dataset it is about."""
+        return self._row().dataset
+
+
+@frozen
 class NodeEdit(_Edit[Node]):
     """What is known of a node goes from `before` to `after`; None is absence."""
 
@@ -122,7 +133,7 @@ class NodeEdit(_Edit[Node]):
         return before != (self.after is not None and self.after.is_dead)
 
 
-OfDataset = DatasetEdit | OwnershipEdit | PoolEdit | LeaseEdit
+OfDataset = DatasetEdit | OwnershipEdit | PoolEdit | SnapshotsEdit | LeaseEdit
 """The edits that are about a dataset."""
 
 Edit = OfDataset | NodeEdit
@@ -181,6 +192,10 @@ def between(before: Configuration, after: Configuration) -> Change:
         PoolEdit(before.pools.get(key), after.pools.get(key))
         for key in _differing(before.pools, after.pools)
     ]
+    snapshots = [
+        SnapshotsEdit(before.snapshots.get(key), after.snapshots.get(key))
+        for key in _differing(before.snapshots, after.snapshots)
+    ]
     nodes = [
         NodeEdit(before.nodes.get(key), after.nodes.get(key))
         for key in _differing(before.nodes, after.nodes)
@@ -188,7 +203,7 @@ def between(before: Configuration, after: Configuration) -> Change:
     # Volumes are let go before they are taken: two records may exchange theirs.
     gone = [OwnershipEdit(edit.before, None) for edit in records if edit.before]
     come = [OwnershipEdit(None, edit.after) for edit in records if edit.after]
-    return Change((*datasets, *gone, *come, *pools, *leases, *nodes))
+    return Change((*datasets, *gone, *come, *pools, *snapshots, *leases, *nodes))
 
 
 def _differing(before: PMap[K, R], after: PMap[K, R]) -> list[K]:
@@ -218,6 +233,8 @@ def _invert(edit: Edit) -> Edit:
             return OwnershipEdit(after, before)
         case PoolEdit(before, after):
             return PoolEdit(after, before)
+        case SnapshotsEdit(before, after):
+            return SnapshotsEdit(after, before)
         case LeaseEdit(before, after):
             return LeaseEdit(after, before)
         case NodeEdit(before, after):
@@ -234,6 +251,9 @@ def _apply_edit(configuration: Configuration, edit: Edit) -> Configuration:
         case PoolEdit(before, after):
             pools = _put(configuration.pools, edit.dataset, before, after)
             return evolve(configuration, pools=pools)
+        case SnapshotsEdit(before, after):
+            snapshots = _put(configuration.snapshots, edit.dataset, before, after)
+            return evolve(configuration, snapshots=snapshots)
         case LeaseEdit(before, after):
             leases = _put(configuration.leases, edit.dataset, before, after)
             return evolve(configuration, leases=leases)

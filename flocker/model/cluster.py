@@ -18,6 +18,7 @@ from flocker.model.ids import (
 from flocker.model.leases import Lease
 from flocker.model.ownership import Ownership
 from flocker.model.pools import PoolFact, PoolOwnership
+from flocker.model.snapshots import UserSnapshots
 
 
 class Role(Enum):
@@ -160,7 +161,8 @@ class Assignment:
 
     `dead` are the machines from which its volume may be taken. `dataset` is None where
     the node holds a volume of a dataset nobody knows. `pool` is the row of a dataset of
-    a pool, and `peers` are the nodes with which its data is exchanged.
+    a pool, `peers` are the nodes with which its data is exchanged, and `snapshots` what
+    users want of it.
     """
 
     id: DatasetID
@@ -171,6 +173,7 @@ class Assignment:
     dead: tuple[InstanceID, ...] = ()
     pool: PoolOwnership | None = None
     peers: tuple[Peer, ...] = ()
+    snapshots: UserSnapshots | None = None
 
 
 @frozen

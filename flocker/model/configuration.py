@@ -9,11 +9,13 @@ from flocker.model.leases import Lease
 from flocker.model.nodes import NO_NODES, Node
 from flocker.model.ownership import Ownership
 from flocker.model.pools import PoolOwnership
+from flocker.model.snapshots import UserSnapshots
 
 _NO_DATASETS: PMap[DatasetID, Dataset] = pmap()
 _NO_OWNERSHIP: PMap[DatasetID, Ownership] = pmap()
 _NO_LEASES: PMap[DatasetID, Lease] = pmap()
 _NO_POOLS: PMap[DatasetID, PoolOwnership] = pmap()
+_NO_SNAPSHOTS: PMap[DatasetID, UserSnapshots] = pmap()
 _NO_VOLUMES: PMap[tuple[BackendName, VolumeID], DatasetID] = pmap()
 
 
@@ -33,4 +35,5 @@ class Configuration:
     leases: PMap[DatasetID, Lease] = _NO_LEASES
     nodes: PMap[NodeID, Node] = NO_NODES
     pools: PMap[DatasetID, PoolOwnership] = _NO_POOLS
+    snapshots: PMap[DatasetID, UserSnapshots] = _NO_SNAPSHOTS
     volumes: PMap[tuple[BackendName, VolumeID], DatasetID] = _NO_VOLUMES

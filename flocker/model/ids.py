@@ -24,6 +24,8 @@ InstanceID = NewType("InstanceID", str)
 """What a backend calls a machine that volumes attach to; opaque."""
 SnapshotID = NewType("SnapshotID", str)
 """What a pool calls the content of a snapshot, wherever it was sent; never a name."""
+UserSnapshotID = NewType("UserSnapshotID", UUID)
+"""One snapshot that a user asked for: random; another of its name has another."""
 Epoch = NewType("Epoch", int)
 """One span of ownership of a pool dataset; numbers only grow, with gaps."""
 MoveNumber = NewType("MoveNumber", int)

@@ -17,6 +17,7 @@ from flocker.model.ids import (
     NodeID,
     SnapshotID,
 )
+from flocker.model.snapshots import FoundSnapshot
 
 FIRST_EPOCH = Epoch(1)
 NO_EPOCH = Epoch(0)
@@ -64,6 +65,14 @@ class Prune:
 
 
 @frozen
+class Origin:
+    """What a dataset is a clone of: a snapshot of another."""
+
+    dataset: DatasetID
+    snapshot: SnapshotID
+
+
+@frozen
 class PoolOwnership:
     """Who owns a pool dataset: a row of the store, which agents are told as it is.
 
@@ -71,7 +80,8 @@ class PoolOwnership:
     `base` is the snapshot that the epoch started from, None for one that started empty.
     `create` says that the owner is to make the filesystem: it was never acquired. In
     `holders` is every node that may ever have had a copy. `revision` grows with each
-    edit of the row. `given_up` says why the last move was, if it was.
+    edit of the row. `given_up` says why the last move was, if it was. What the owner is
+    to make begins as its `origin`, or empty.
     """
 
     dataset: DatasetID
@@ -91,6 +101,7 @@ class PoolOwnership:
     candidate: NodeID | None = None
     pinned: bool = True
     given_up: str | None = None
+    origin: Origin | None = None
 
     def prune_on(self, node: NodeID) -> SnapshotID | None:
         """Give the copy that `node` is to destroy, if it is to."""
@@ -211,7 +222,9 @@ class PoolFact:
 
     `head` is its newest snapshot, None where there is none or no copy at all, and
     `snapshots` are all that the copy contains, oldest first. `asides` are the names of
-    copies that continued nothing and were set aside.
+    copies that continued nothing and were set aside. Of what users want it has `users`;
+    the node knew of the row of that revision, `heard`, when it looked, and has done
+    nothing about an older one since.
     """
 
     record: Record
@@ -220,3 +233,5 @@ class PoolFact:
     copying: Copying | None = None
     asides: tuple[str, ...] = ()
     snapshots: tuple[SnapshotID, ...] = ()
+    users: tuple[FoundSnapshot, ...] = ()
+    heard: int = 0

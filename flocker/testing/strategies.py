@@ -14,6 +14,7 @@ from flocker.model.changes import (
     LeaseEdit,
     OwnershipEdit,
     PoolEdit,
+    SnapshotsEdit,
     apply,
 )
 from flocker.model.cluster import (
@@ -42,6 +43,7 @@ from flocker.model.ids import (
     NodeID,
     ProcessID,
     SnapshotID,
+    UserSnapshotID,
     VolumeID,
 )
 from flocker.model.leases import Holder, Lease
@@ -52,6 +54,7 @@ from flocker.model.pools import (
     Copying,
     Move,
     NoCopy,
+    Origin,
     Owned,
     PoolFact,
     PoolOwnership,
@@ -61,6 +64,12 @@ from flocker.model.pools import (
     Released,
     Replica,
     Stage,
+)
+from flocker.model.snapshots import (
+    FoundSnapshot,
+    Taken,
+    UserSnapshot,
+    UserSnapshots,
 )
 from flocker.testing.builders import dataset_id, node_id
 from flocker.wire.protocol import AgedFact, Report, Slice
@@ -159,6 +168,7 @@ pool_ownerships: Final[SearchStrategy[PoolOwnership]] = st.builds(
     candidate=_maybe(nodes),
     pinned=st.booleans(),
     given_up=_maybe(texts),
+    origin=_maybe(st.builds(Origin, dataset=dataset_ids, snapshot=snapshots)),
 )
 
 _replicas: Final = st.builds(Replica, epoch=epochs)
@@ -181,6 +191,22 @@ records: Final[SearchStrategy[Record]] = st.builds(
     pinned=st.booleans(),
 )
 
+user_snapshots: Final[SearchStrategy[UserSnapshots]] = st.builds(
+    UserSnapshots,
+    dataset=dataset_ids,
+    wanted=_tuples(
+        st.builds(
+            UserSnapshot,
+            id=st.builds(UserSnapshotID, st.uuids()),
+            name=texts,
+            asked=times,
+            taken=_maybe(st.builds(Taken, identity=snapshots, at=times)),
+            deleted=_maybe(sizes),
+        )
+    ),
+    revision=sizes,
+)
+
 pool_facts: Final[SearchStrategy[PoolFact]] = st.builds(
     PoolFact,
     record=records,
@@ -200,6 +226,14 @@ pool_facts: Final[SearchStrategy[PoolFact]] = st.builds(
     ),
     asides=_tuples(texts),
     snapshots=_tuples(snapshots),
+    users=_tuples(
+        st.builds(
+            FoundSnapshot,
+            id=st.builds(UserSnapshotID, st.uuids()),
+            identity=snapshots,
+        )
+    ),
+    heard=sizes,
 )
 
 leases: Final[SearchStrategy[Lease]] = st.builds(
@@ -244,6 +278,7 @@ assignments: Final[SearchStrategy[Assignment]] = st.builds(
     ownership=_maybe(ownerships),
     held_by=_tuples(nodes),
     lease=_maybe(leases),
+    snapshots=_maybe(user_snapshots),
 )
 
 identities: Final[SearchStrategy[AgentIdentity]] = st.builds(
@@ -328,6 +363,9 @@ _some_ownerships: Final = st.builds(
 _some_pools: Final = st.builds(
     evolve, pool_ownerships, dataset=st.integers(1, 3).map(dataset_id)
 )
+_some_snapshots: Final = st.builds(
+    evolve, user_snapshots, dataset=st.integers(1, 3).map(dataset_id)
+)
 _some_leases: Final = st.builds(
     evolve,
     leases,
@@ -358,10 +396,20 @@ def configurations(draw: DrawFn) -> Configuration:
     return configuration
 
 
+KINDS: Final = (DatasetEdit, OwnershipEdit, PoolEdit, SnapshotsEdit, LeaseEdit)
+
+
 @st.composite
-def _edits_of(draw: DrawFn, configuration: Configuration) -> Edit | None:
+def _edits_of(  # noqa: PLR0911  (a kind of edit after the other)
+    draw: DrawFn, configuration: Configuration
+) -> Edit | None:
     absent = draw(st.booleans())
-    kind = draw(st.sampled_from([DatasetEdit, OwnershipEdit, PoolEdit, LeaseEdit]))
+    kind = draw(st.sampled_from(KINDS))
+    if kind is SnapshotsEdit:
+        asked = draw(_some_snapshots)
+        wished = configuration.snapshots.get(asked.dataset)
+        more = None if absent else asked
+        return SnapshotsEdit(wished, more) if wished or more else None
     if kind is LeaseEdit:
         lease = draw(_some_leases)
         held = configuration.leases.get(lease.dataset)

@@ -7,7 +7,7 @@ Used by `flocker.control.persistence.database`. Each value is a JSON text as
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from attrs import frozen
+from attrs import define, field, frozen
 from pyrsistent import pmap
 
 from flocker.control.persistence.rows import RowReader
@@ -19,6 +19,7 @@ from flocker.model.changes import (
     NodeEdit,
     OwnershipEdit,
     PoolEdit,
+    SnapshotsEdit,
 )
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
@@ -27,12 +28,13 @@ from flocker.model.leases import Lease
 from flocker.model.nodes import Node
 from flocker.model.ownership import Ownership
 from flocker.model.pools import PoolOwnership
+from flocker.model.snapshots import UserSnapshots
 from flocker.wire import json_codec
 
 APPLICATION_ID = 0x464C4B52
 """Marks an SQLite file as Flocker's: "FLKR" in ASCII."""
 
-FORMAT = 6
+FORMAT = 7
 """The number of this schema, kept in the file's `user_version`."""
 
 UPGRADES: Mapping[int, tuple[str, ...]] = {
@@ -41,17 +43,19 @@ UPGRADES: Mapping[int, tuple[str, ...]] = {
     3: ("PRAGMA user_version = 4",),
     4: ("PRAGMA user_version = 5",),
     5: ("PRAGMA user_version = 6",),
+    6: ("PRAGMA user_version = 7",),
 }
 """What takes a file of an older format to the next.
 
 2 has rows of the kind ``node``; in 3 datasets have a `life`, which older ones lack; 4
 has rows of the kind ``pool``; in 5 backends of nodes have a `port`, moves of pools a
 `max_downtime`, and their datasets say why a move was given up; in 6 moves have the time
-when they were frozen."""
+when they were frozen; 7 has rows of the kind ``snapshots``, and clones an `origin`."""
 
 DATASET = "dataset"
 OWNERSHIP = "ownership"
 POOL = "pool"
+SNAPSHOTS = "snapshots"
 LEASE = "lease"
 NODE = "node"
 
@@ -59,16 +63,18 @@ KINDS: Mapping[type[Edit], str] = {
     DatasetEdit: DATASET,
     OwnershipEdit: OWNERSHIP,
     PoolEdit: POOL,
+    SnapshotsEdit: SNAPSHOTS,
     LeaseEdit: LEASE,
     NodeEdit: NODE,
 }
 
-Value = Dataset | Ownership | PoolOwnership | Lease | Node
+Value = Dataset | Ownership | PoolOwnership | UserSnapshots | Lease | Node
 
 VALUES: Mapping[str, type[Value]] = {
     DATASET: Dataset,
     OWNERSHIP: Ownership,
     POOL: PoolOwnership,
+    SNAPSHOTS: UserSnapshots,
     LEASE: Lease,
     NODE: Node,
 }
@@ -139,37 +145,53 @@ def write(change: Change, revision: int) -> Iterable[Statement]:
         yield SET_DATASETS_REVISION, (revision,)
 
 
+@define
+class _Objects:
+    """The objects of a file, by what they are about."""
+
+    datasets: dict[DatasetID, Dataset] = field(factory=dict)
+    ownership: dict[DatasetID, Ownership] = field(factory=dict)
+    pools: dict[DatasetID, PoolOwnership] = field(factory=dict)
+    snapshots: dict[DatasetID, UserSnapshots] = field(factory=dict)
+    leases: dict[DatasetID, Lease] = field(factory=dict)
+    nodes: dict[NodeID, Node] = field(factory=dict)
+
+    def add(self, found: Value) -> None:
+        """Put one into its place."""
+        match found:
+            case Dataset():
+                self.datasets[found.id] = found
+            case Ownership():
+                self.ownership[found.dataset] = found
+            case PoolOwnership():
+                self.pools[found.dataset] = found
+            case UserSnapshots():
+                self.snapshots[found.dataset] = found
+            case Lease():
+                self.leases[found.dataset] = found
+            case Node():
+                self.nodes[found.id] = found
+
+
 def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
     """Give the configuration that a file holds. Raises `Malformed`."""
-    datasets: dict[DatasetID, Dataset] = {}
-    ownership: dict[DatasetID, Ownership] = {}
-    pools: dict[DatasetID, PoolOwnership] = {}
-    leases: dict[DatasetID, Lease] = {}
-    nodes: dict[NodeID, Node] = {}
+    objects = _Objects()
     reader = RowReader()
     for row in rows:
-        match _read_row(row, reader):
-            case Dataset() as dataset:
-                datasets[dataset.id] = dataset
-            case Ownership() as owned:
-                ownership[owned.dataset] = owned
-            case PoolOwnership() as owned:
-                pools[owned.dataset] = owned
-            case Lease() as lease:
-                leases[lease.dataset] = lease
-            case Node() as node:
-                nodes[node.id] = node
-    volumes = {(own.backend, own.volume): own.dataset for own in ownership.values()}
-    if len(volumes) != len(ownership):
+        objects.add(_read_row(row, reader))
+    owned = objects.ownership.values()
+    volumes = {(own.backend, own.volume): own.dataset for own in owned}
+    if len(volumes) != len(owned):
         raise Malformed("two of its datasets own the same volume")
     return Configuration(
         revision=meta.revision,
         datasets_revision=meta.datasets_revision,
-        datasets=pmap(datasets),
-        ownership=pmap(ownership),
-        pools=pmap(pools),
-        leases=pmap(leases),
-        nodes=pmap(nodes),
+        datasets=pmap(objects.datasets),
+        ownership=pmap(objects.ownership),
+        pools=pmap(objects.pools),
+        snapshots=pmap(objects.snapshots),
+        leases=pmap(objects.leases),
+        nodes=pmap(objects.nodes),
         volumes=pmap(volumes),
     )
 

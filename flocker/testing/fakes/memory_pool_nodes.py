@@ -25,7 +25,7 @@ from flocker.model.cluster import (
     Want,
 )
 from flocker.model.datasets import DEFAULT_BACKEND, Mounting
-from flocker.model.ids import DatasetID, NodeID, SnapshotID
+from flocker.model.ids import DatasetID, NodeID, SnapshotID, UserSnapshotID
 from flocker.model.pools import (
     Buried,
     Copying,
@@ -33,6 +33,7 @@ from flocker.model.pools import (
     Record,
     Stage,
 )
+from flocker.model.snapshots import FoundSnapshot
 from flocker.testing.builders import an_identity, node_id
 from flocker.testing.ownership.world import Machine, data_of, lineage_of, perform
 
@@ -68,6 +69,8 @@ class MemoryPoolNodes:
         self.causes: dict[NodeID, Cause] = {}
         self.asides: dict[NodeID, tuple[str, ...]] = {}
         self.machines: dict[tuple[NodeID, DatasetID], Machine] = {}
+        self.kept: dict[tuple[NodeID, DatasetID], dict[UserSnapshotID, SnapshotID]] = {}
+        """What nodes have of the snapshots that users want."""
         self.served: list[tuple[NodeID, ...]] = []
         """Who has had datasets mounted, one after the other."""
         self._operations = operations
@@ -150,7 +153,18 @@ class MemoryPoolNodes:
         machine = before or Machine(Record(dataset))
         self._put(node, evolve(machine, told=told.pool))
         acted = self._act(node, told)
+        self._keep(node, told)
         return self._say(node, told) or acted
+
+    def _keep(self, node: NodeID, told: Assignment) -> None:
+        """Take and destroy what users want, as agents do; see `pool_snapshots`."""
+        wanted, kept = told.snapshots, self.kept.setdefault((node, told.id), {})
+        machine = self.machines[node, told.id]
+        for each in () if wanted is None else wanted.wanted:
+            if each.deleted is not None:
+                _ = kept.pop(each.id, None)
+            elif each.taken is None and machine.mounted:
+                _ = kept.setdefault(each.id, SnapshotID(f"s-{each.id}"))
 
     def _put(self, node: NodeID, machine: Machine) -> None:
         dataset = machine.record.dataset
@@ -197,6 +211,9 @@ class MemoryPoolNodes:
                 break
             for step in steps:
                 theirs = perform(theirs, step)
+            self.kept.setdefault((move.target, dataset), {}).update(
+                self.kept.get((node, dataset), {})
+            )
             sent = True
         self._put(move.target, theirs)
         return self._ask(node, move, mine, theirs) or sent
@@ -244,6 +261,11 @@ class MemoryPoolNodes:
             machine.fact,
             copying=self._copying(node, machine),
             asides=self.asides.get(node, ()),
+            users=tuple(
+                FoundSnapshot(snapshot, identity)
+                for snapshot, identity in self.kept.get((node, told.id), {}).items()
+            ),
+            heard=0 if told.snapshots is None else told.snapshots.revision,
             snapshots=tuple(sorted(lineage_of(machine.fact.head), key=data_of)),
         )
         return Fact(

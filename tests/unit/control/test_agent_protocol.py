@@ -45,6 +45,8 @@ from flocker.wire.connection import DEAD_AFTER, PING_EVERY
 from flocker.wire.json_codec import encode
 from flocker.wire.protocol import PROTOCOL, AgedFact, Report, Slice
 
+LATER = PROTOCOL + 1
+
 BOX = 16 * 1024
 """Bytes of the largest box that may be sent."""
 
@@ -242,12 +244,12 @@ def test_other_protocol(control):
     dialled = control.dial()
     (failure,) = dialled.ask(
         dialled.link.callRemote(
-            Hello, protocol=7, identity=b"of another shape", boot="", number=0
+            Hello, protocol=LATER, identity=b"of another shape", boot="", number=0
         )
     )
     assert isinstance(failure.value, ProtocolMismatch)
     assert str(failure.value) == (
-        f"the agent at 10.0.0.1 speaks protocol 7, control {PROTOCOL};"
+        f"the agent at 10.0.0.1 speaks protocol {LATER}, control {PROTOCOL};"
         " both must be of one version"
     )
     assert control.observations.nodes == {}
@@ -259,9 +261,9 @@ def test_other_protocol_of_a_member(control):
     control.settle()
     dialled = control.dial()
     dialled.ask(
-        dialled.link.callRemote(Hello, protocol=7, identity=b"", boot="", number=0)
+        dialled.link.callRemote(Hello, protocol=LATER, identity=b"", boot="", number=0)
     )
-    assert "protocol 7" in control.observations.nodes[node_id()].refused
+    assert f"protocol {LATER}" in control.observations.nodes[node_id()].refused
 
 
 def test_another_nodes_certificate(control):

@@ -1,6 +1,7 @@
 """Payloads are cut into boxes and put together again; every format is read for ever."""
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from attrs import evolve
@@ -19,16 +20,23 @@ from flocker.model.cluster import (
     Want,
 )
 from flocker.model.datasets import DEFAULT_BACKEND, FilesystemKind, Mounting
-from flocker.model.ids import Epoch, InstanceID, MoveNumber, SnapshotID
+from flocker.model.ids import Epoch, InstanceID, MoveNumber, SnapshotID, UserSnapshotID
 from flocker.model.pools import (
     Copying,
     Move,
+    Origin,
     PoolFact,
     PoolOwnership,
     Prune,
     Record,
     Released,
     Stage,
+)
+from flocker.model.snapshots import (
+    FoundSnapshot,
+    Taken,
+    UserSnapshot,
+    UserSnapshots,
 )
 from flocker.testing.builders import (
     a_dataset,
@@ -238,13 +246,62 @@ RELEASED_6 = {
 
 FROZEN = evolve(MOVING, dataset=dataset_id(13), move=evolve(MOVING.move, frozen_at=7.5))
 
-RELEASED = {
+RELEASED_7 = {
     **RELEASED_6,
     "slice.json": evolve(
         RELEASED_6["slice.json"],
         changed=(
             *RELEASED_6["slice.json"].changed,
             Assignment(dataset_id(13), a_dataset(13), pool=FROZEN),
+        ),
+    ),
+}
+
+WISHES = UserSnapshots(
+    dataset_id(14),
+    (
+        UserSnapshot(
+            UserSnapshotID(UUID("5a9e0000-0000-4000-8000-000000000001")),
+            "nightly",
+            1700000003.5,
+            Taken(SnapshotID("8107439012345678902"), 1700000004.25),
+            deleted=3,
+        ),
+        UserSnapshot(
+            UserSnapshotID(UUID("5a9e0000-0000-4000-8000-000000000002")),
+            "nightly",
+            1700000005.5,
+        ),
+    ),
+    revision=4,
+)
+CLONE = PoolOwnership(
+    dataset_id(14),
+    DEFAULT_BACKEND,
+    node_id(1),
+    origin=Origin(dataset_id(12), SnapshotID("8107439012345678901")),
+)
+FOUND = PoolFact(
+    Record(dataset_id(14)),
+    exists=True,
+    users=(FoundSnapshot(WISHES.wanted[0].id, SnapshotID("8107439012345678902")),),
+    heard=4,
+)
+
+RELEASED = {
+    **RELEASED_7,
+    "slice.json": evolve(
+        RELEASED_7["slice.json"],
+        changed=(
+            *RELEASED_7["slice.json"].changed,
+            Assignment(dataset_id(14), a_dataset(14), pool=CLONE, snapshots=WISHES),
+        ),
+    ),
+    "report.json": evolve(
+        RELEASED_7["report.json"],
+        changed=(
+            *RELEASED_7["report.json"].changed,
+            AgedFact(evolve(a_fact(14, Condition.DETACHED), pool=FOUND), 4.0),
         ),
     ),
 }
@@ -257,7 +314,8 @@ BY_NUMBER = {
     "4": RELEASED_3,
     "5": RELEASED_5,
     "6": RELEASED_6,
-    "7": RELEASED,
+    "7": RELEASED_7,
+    "8": RELEASED,
 }
 """Number 4 holds what 3 does, without the fields that have their defaults."""
 

@@ -26,11 +26,13 @@ from flocker.model.ids import (
     MoveNumber,
     NodeID,
     SnapshotID,
+    UserSnapshotID,
     VolumeID,
 )
 from flocker.model.nodes import DeadMark, Evidence, Node
 from flocker.model.ownership import Ownership
-from flocker.model.pools import Move, PoolOwnership, Prune, Stage
+from flocker.model.pools import Move, Origin, PoolOwnership, Prune, Stage
+from flocker.model.snapshots import Taken, UserSnapshot, UserSnapshots
 
 STORE = UUID(int=3)
 
@@ -230,6 +232,43 @@ OF_GOLDEN_6 = evolve(
 )
 """The file of format 5, upgraded, with a move that is frozen."""
 
+OF_GOLDEN_7 = evolve(
+    OF_GOLDEN_6,
+    revision=12,
+    pools=pmap(
+        {
+            NEW: evolve(
+                OF_GOLDEN_6.pools[NEW],
+                origin=Origin(MOUNTED, SnapshotID("8107439012345678903")),
+                revision=12,
+            )
+        }
+    ),
+    snapshots=pmap(
+        {
+            NEW: UserSnapshots(
+                NEW,
+                (
+                    UserSnapshot(
+                        UserSnapshotID(UUID("5a9e0000-0000-4000-8000-000000000001")),
+                        "nightly",
+                        1700000003.5,
+                        Taken(SnapshotID("8107439012345678902"), 1700000004.25),
+                        deleted=3,
+                    ),
+                    UserSnapshot(
+                        UserSnapshotID(UUID("5a9e0000-0000-4000-8000-000000000002")),
+                        "nightly",
+                        1700000005.5,
+                    ),
+                ),
+                revision=4,
+            )
+        }
+    ),
+)
+"""The file of format 6, upgraded: a clone; a deleted snapshot, and one asked for."""
+
 GOLDENS = {
     "format-1": OF_GOLDEN,
     "format-2": OF_GOLDEN_2,
@@ -237,6 +276,7 @@ GOLDENS = {
     "format-4": OF_GOLDEN_4,
     "format-5": OF_GOLDEN_5,
     "format-6": OF_GOLDEN_6,
+    "format-7": OF_GOLDEN_7,
 }
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "store"

@@ -1,0 +1,88 @@
+"""What becomes of users' snapshots when control hears of the copies; pure.
+
+What the owner has taken is put on record, so that it is never taken twice; what was
+deleted is forgotten when no copy has it any more. Called by
+`flocker.control.pool_tending`.
+"""
+
+from collections.abc import Mapping
+
+from attrs import evolve
+
+from flocker.model.changes import Change, SnapshotsEdit
+from flocker.model.cluster import Observed
+from flocker.model.configuration import Configuration
+from flocker.model.ids import DatasetID, NodeID, UserSnapshotID
+from flocker.model.pools import Owned, PoolFact, PoolOwnership
+from flocker.model.snapshots import (
+    FoundSnapshot,
+    Taken,
+    UserSnapshot,
+    UserSnapshots,
+)
+
+Facts = Mapping[NodeID, Observed]
+
+
+def keep(
+    configuration: Configuration, row: PoolOwnership, facts: Facts
+) -> UserSnapshots | None:
+    """Give the row of a dataset's snapshots as it is to be; None if it stays."""
+    before = configuration.snapshots.get(row.dataset)
+    if before is None:
+        return None
+    owner = facts.get(row.owner)
+    holders = tuple(node for node in row.holders if node in configuration.nodes)
+    wanted = tuple(
+        _taken(each, row, owner)
+        for each in before.wanted
+        if not _is_gone(each, holders, facts)
+    )
+    if wanted == before.wanted:
+        return None
+    return evolve(before, wanted=wanted, revision=before.revision + 1)
+
+
+def _taken(
+    snapshot: UserSnapshot, row: PoolOwnership, owner: Observed | None
+) -> UserSnapshot:
+    """Put on record what the owner of the present epoch says that it has."""
+    if snapshot.taken is not None or owner is None or not owns(row, owner.fact.pool):
+        return snapshot
+    found = found_in(owner.fact.pool, snapshot.id)
+    if found is None:
+        return snapshot
+    return evolve(snapshot, taken=Taken(found.identity, owner.since))
+
+
+def owns(row: PoolOwnership, copy: PoolFact | None) -> bool:
+    """Whether a node says that the copy it has is the dataset, as the store has it."""
+    if copy is None or not isinstance(copy.record.standing, Owned):
+        return False
+    return copy.exists and copy.record.standing.epoch == row.epoch
+
+
+def found_in(copy: PoolFact | None, snapshot: UserSnapshotID) -> FoundSnapshot | None:
+    """Give a snapshot as a node's copy has it."""
+    found = () if copy is None else copy.users
+    return next((each for each in found if each.id == snapshot), None)
+
+
+def _is_gone(snapshot: UserSnapshot, holders: tuple[NodeID, ...], facts: Facts) -> bool:
+    """Whether no node has a deleted one, nor will: each has heard of that."""
+    if snapshot.deleted is None:
+        return False
+    for node in holders:
+        observed = facts.get(node)
+        copy = None if observed is None else observed.fact.pool
+        if copy is None or copy.heard < snapshot.deleted:
+            return False
+        if found_in(copy, snapshot.id) is not None:
+            return False
+    return True
+
+
+def drop(configuration: Configuration, dataset: DatasetID) -> Change:
+    """Forget what was wanted of a dataset that is deleted: it goes with the copies."""
+    before = configuration.snapshots.get(dataset)
+    return Change() if before is None else Change((SnapshotsEdit(before, None),))

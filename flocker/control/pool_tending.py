@@ -190,7 +190,7 @@ def _hopeless(situation: Situation) -> str | None:
         return None
     target = situation.configuration.nodes.get(move.target)
     if target is not None and target.is_dead:
-        return f"node {target.id} ({target.host}), where it was to go, is marked dead"
+        return f"{_named(situation, target.id)}, where it was to go, is marked dead"
     if move.stage is Stage.FREEZING:
         return _frozen_too_long(situation, move)
     copying = situation.copying
@@ -225,14 +225,19 @@ def _because(situation: Situation, move: Move) -> str:
     What is still mounted, because it is in use, is served meanwhile.
     """
     if not situation.connected(move.target):
-        return f": node {move.target}, where it was to go, is not connected"
+        return f": {_named(situation, move.target)}, where it was to go, is away"
     for node in (move.target, situation.row.owner):
         observed = situation.heard.facts(situation.row.dataset).get(node)
         fact = None if observed is None else observed.fact
         served = fact is not None and fact.condition is Condition.MOUNTED
         if fact is not None and fact.cause is not None and not served:
-            return f": node {node} says: {fact.cause.words}"
+            return f": {_named(situation, node)} says: {fact.cause.words}"
     return ""
+
+
+def _named(situation: Situation, node: NodeID) -> str:
+    known = situation.configuration.nodes.get(node)
+    return f"node {node}" if known is None else f"node {node} ({known.host})"
 
 
 def due(row: PoolOwnership | None, started: float) -> float | None:

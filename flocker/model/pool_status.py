@@ -197,7 +197,8 @@ def _freezing(
     if isinstance(let_go, Released) and let_go.epoch == row.epoch:
         phase = Phase.HANDING_OVER
     cause = observed.fact.cause or _trouble(move.target, known)
-    return _at(row, observed, phase, cause)
+    found = _at(row, observed, phase, cause)
+    return found if move.frozen_at is None else evolve(found, since=move.frozen_at)
 
 
 def _cancelling(
@@ -286,7 +287,7 @@ def _given_up(row: PoolOwnership) -> Cause | None:
     return Cause(
         "move-given-up",
         f"its move was given up: {row.given_up}",
-        "move it again, where that matters less, or when less is written to it",
+        "move it again, when that is over",
     )
 
 

@@ -297,7 +297,7 @@ def test_target_away_while_frozen(some):
     some.passes(2)
     assert some.is_served(1)
     assert some.row.given_up == (
-        f"it cannot be handed over: node {B}, where it was to go, is not connected"
+        f"it cannot be handed over: node {B} (10.0.0.2), where it was to go, is away"
     )
 
 
@@ -320,7 +320,7 @@ def test_target_in_trouble_while_frozen(some):
     some.nodes.settle()
     assert some.is_served(1)
     assert some.row.given_up == (
-        f"it cannot be handed over: node {B} says: the pool is full"
+        f"it cannot be handed over: node {B} (10.0.0.2) says: the pool is full"
     )
 
 

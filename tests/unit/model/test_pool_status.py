@@ -239,6 +239,8 @@ def test_frozen():
     assert in_short(busy) == (Phase.FREEZING, HERE, PATH, "busy")
     frozen = happens(row, here=says(OWNED, Condition.DETACHED))
     assert in_short(frozen) == (Phase.FREEZING, HERE, None, None)
+    since = evolve(row, move=evolve(row.move, frozen_at=1234.5))
+    assert happens(since, here=says(OWNED, Condition.DETACHED)).since == 1234.5
     let_go = says(Released(EPOCH, HEAD, THERE), Condition.DETACHED)
     assert happens(row, here=let_go).phase is Phase.HANDING_OVER
 

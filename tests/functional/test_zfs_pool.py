@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flocker.backends.pool_errors import (
+    BadName,
     Busy,
     Diverged,
     Held,
@@ -499,6 +500,31 @@ def test_hold_was_killed(one, bench):
     bench.run(one, "zfs", "hold", "flocker", name)
     one.pool.destroy(dataset, RECORD)
     assert dict(one.pool.list().copies) == {}
+
+
+def test_too_many_holds(one):
+    """More tags than ZFS keeps in a property are refused, and the others stay."""
+    dataset = one.create()
+    snapshot = one.save(dataset, "file", b"content")
+    tags = [f"{number:03}" + "x" * 57 for number in range(17)]
+    for tag in tags[:-1]:
+        one.pool.hold(dataset, snapshot.identity, tag)
+    with pytest.raises(BadName):
+        one.pool.hold(dataset, snapshot.identity, tags[-1])
+    assert one.look(dataset).snapshots[0].holds == set(tags[:-1])
+    for tag in tags:
+        one.pool.release(dataset, snapshot.identity, tag)
+
+
+def test_limit_of_a_receiver(one, two, bench):
+    """A limit that a killed agent left on a received copy keeps nothing out."""
+    dataset = one.create()
+    first = one.save(dataset, "file", b"first")
+    transfer(one, two, dataset, first)
+    bench.run(two, "zfs", "set", "refquota=1M", bench.name(two, dataset))
+    second = one.save(dataset, "file", os.urandom(4 * MEBIBYTE))
+    transfer(one, two, dataset, second, first)
+    assert two.look(dataset).head == second.identity
 
 
 def test_snapshot_of_a_receiver(one, two, bench):

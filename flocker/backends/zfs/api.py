@@ -40,8 +40,8 @@ from flocker.backends.pool_interface import (
     check_name,
     check_record,
 )
-from flocker.backends.zfs import comparing, reading
 from flocker.backends.zfs import names as called
+from flocker.backends.zfs import reading
 from flocker.backends.zfs.commands import Zfs
 from flocker.backends.zfs.mounting import ZfsMounts
 from flocker.backends.zfs.names import Names, is_pool_name
@@ -106,19 +106,9 @@ class ZfsPool(PoolParts):
     def look(self, dataset: DatasetID) -> Copy:
         """Look at one, and through all processes."""
         with self._lock:
-            copy = self._look(dataset)
-            name = self.names.copy(dataset)
-            return evolve(copy, users=self.mounts.users(name) if copy.writable else ())
-
-    def _look(self, dataset: DatasetID) -> Copy:
-        """Where properties do not tell whether it was written to, try."""
-        self._settle()
-        found, record = self._existing(dataset)
-        places = self.mounts.places().get(found.live.name, ())
-        copy = reading.as_copy(dataset, found, record, places)
-        if found.written is not None or places:
-            return copy
-        return evolve(copy, written=comparing.was_written(self.zfs, found))
+            copy, found = self._look(dataset)
+            users = self.mounts.users(found.live.name) if copy.writable else ()
+            return evolve(copy, users=users)
 
     # Coming and going
 
@@ -265,12 +255,11 @@ class ZfsPool(PoolParts):
     ) -> None:
         """Set the limit, then let it be written to."""
         with self._lock:
-            copy = self._look(dataset)
+            copy, found = self._look(dataset)
             if copy.writable:
                 return
             if copy.head != head:
                 raise Diverged(dataset, copy.head, head)
-            found, _ = self._existing(dataset)
             self._limit(found, quota)
             self._change("set", "readonly=off", found.live.name)
 
@@ -280,7 +269,8 @@ class ZfsPool(PoolParts):
             found, _ = self._existing(dataset)
             if not found.live.read_only:
                 self._check_unused(dataset, found)
-                if self._look(dataset).head is None:
+                copy, found = self._look(dataset)
+                if copy.head is None:
                     raise Unsaved(dataset)
                 self._change("set", "readonly=on", found.live.name)
             if found.live.quota is not None:

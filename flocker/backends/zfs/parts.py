@@ -10,9 +10,10 @@ from threading import RLock
 from typing import Final
 from uuid import uuid4
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from flocker.backends.pool_errors import (
+    BadName,
     Busy,
     Diverged,
     FilesystemExists,
@@ -24,9 +25,9 @@ from flocker.backends.pool_errors import (
     SnapshotExists,
     StillWritable,
 )
-from flocker.backends.pool_interface import Announced, Copy
+from flocker.backends.pool_interface import LONGEST_RECORD, Announced, Copy
+from flocker.backends.zfs import comparing, reading
 from flocker.backends.zfs import names as called
-from flocker.backends.zfs import reading
 from flocker.backends.zfs.commands import DESTROYING, Missing, StillBusy, Zfs
 from flocker.backends.zfs.mounting import ZfsMounts
 from flocker.backends.zfs.names import Names
@@ -71,6 +72,16 @@ class PoolParts:
             if found.live.name == name and found.live.record is not None:
                 return found, found.live.record
         raise NoSuchFilesystem(dataset)
+
+    def _look(self, dataset: DatasetID) -> tuple[Copy, Found]:
+        """Where properties do not tell whether it was written to, try."""
+        self._settle()
+        found, record = self._existing(dataset)
+        places = self.mounts.places().get(found.live.name, ())
+        copy = reading.as_copy(dataset, found, record, places)
+        if found.written is None and not places:
+            copy = evolve(copy, written=comparing.was_written(self.zfs, found))
+        return copy, found
 
     def _snapshot(self, dataset: DatasetID, identity: SnapshotID) -> Filesystem:
         """Find a snapshot. Raises `NoSuchFilesystem`, `NoSuchSnapshot`."""
@@ -133,16 +144,14 @@ class PoolParts:
         if announced.base is None:
             self._check_absent(dataset)
             return
-        copy = self._look(dataset)
+        copy, found = self._look(dataset)
         if copy.writable:
             raise StillWritable(dataset)
         if copy.head != announced.base:
             raise Diverged(dataset, copy.head, announced.base)
         if any(each.name == announced.name for each in copy.snapshots):
             raise SnapshotExists(dataset, announced.name)
-
-    def _look(self, dataset: DatasetID) -> Copy:
-        raise NotImplementedError
+        self._limit(found, None)  # an agent that was killed may have left one
 
     # Changing
 
@@ -236,6 +245,8 @@ class PoolParts:
             return
         if tags:
             text = " ".join(sorted(tags))
+            if len(text) > LONGEST_RECORD:
+                raise BadName("a hold: the snapshot has too many", text)
             self._change("set", f"{called.HOLDS}={text}", snapshot.name)
         else:
             self._change("inherit", called.HOLDS, snapshot.name)

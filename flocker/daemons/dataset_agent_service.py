@@ -29,7 +29,7 @@ from flocker.daemons.agent_file import read_agent_file
 from flocker.daemons.connected import telling
 from flocker.dataset_agent.agent import DatasetAgent
 from flocker.dataset_agent.filesystems import Filesystems
-from flocker.dataset_agent.pool_carrying import Carrier, Door
+from flocker.dataset_agent.pool_carrying import Carrier, Door, OverTLS
 from flocker.dataset_agent.pool_rig import Pool, PoolRig
 from flocker.dataset_agent.rig import MOUNT_ROOT, Backend, Rig
 from flocker.dataset_agent.transfer.accepting import Transfers
@@ -88,12 +88,12 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
     certificates = load_service_directory(file.parent, "node", now=SteadyClock().now())
     node = node_id(certificates.own)
     lock = _lock(node)
-    rig, peers = _rig(reactor, node, config, certificates)
+    rig, way = _rig(reactor, node, config, certificates)
     threads = [
         rig.threads,
         *(backend.threads for backend in rig.backends.values()),
         *(pool.threads for pool in rig.pools.values()),
-        *([] if peers is None else [peers.threads]),
+        *([] if way is None else [way.threads]),
     ]
     for each in threads:
         each.start()
@@ -143,7 +143,7 @@ def _rig(
     node: NodeID,
     config: AgentConfig,
     certificates: ServiceCertificates,
-) -> tuple[Rig, Carrier | None]:
+) -> tuple[Rig, OverTLS | None]:
     """Make what the agent works with, and the way to others if it has a pool."""
     pools, backends = {}, {}
     for each in config.backends:
@@ -152,10 +152,10 @@ def _rig(
         else:
             cluster = cluster_id(certificates.authority)
             backends[each.name] = _backend(reactor, each, cluster)
-    carrier = _carrier(reactor, config, certificates) if pools else None
+    way = _way(reactor, config, certificates) if pools else None
     peers = None
-    if carrier is not None:
-        peers = PoolRig(node, MOUNT_ROOT, carrier, _unique)
+    if way is not None:
+        peers = PoolRig(node, MOUNT_ROOT, Carrier(way.dial), _unique)
     rig = Rig(
         node=node,
         backends=backends,
@@ -164,7 +164,7 @@ def _rig(
         pools=pools,
         peers=peers,
     )
-    return rig, carrier
+    return rig, way
 
 
 def _unique() -> str:
@@ -181,9 +181,9 @@ def _pool(reactor: IReactor, config: BackendConfig) -> Pool:
     )
 
 
-def _carrier(
+def _way(
     reactor: IReactor, config: AgentConfig, certificates: ServiceCertificates
-) -> Carrier:
+) -> OverTLS:
     def to_node(node: NodeID) -> IOpenSSLClientConnectionCreator:
         return node_context(certificates.authority, certificates.own, node=node)
 
@@ -194,7 +194,7 @@ def _carrier(
     pace = Pace(config.transfer.rate)
     compress = config.transfer.compress
     packing = None if compress is None else Packing(compress)
-    return Carrier(reactor, threads, to_node, in_words, pace, packing)
+    return OverTLS(reactor, threads, to_node, in_words, pace, packing)
 
 
 async def _take_visits(

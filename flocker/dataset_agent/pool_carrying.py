@@ -10,8 +10,9 @@ from typing import Protocol
 from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.python.failure import Failure
 
-from flocker.backends.pool_interface import Announced
+from flocker.backends.pool_interface import Announced, IOutgoing
 from flocker.dataset_agent import pool_receiving, pool_states
 from flocker.dataset_agent.pool_receiving import NotYet
 from flocker.dataset_agent.pool_rig import Cancel, Heard, NotTaken, Pool, Shipment
@@ -33,9 +34,32 @@ ToNode = Callable[[NodeID], IOpenSSLClientConnectionCreator]
 """Gives the TLS of a connection to the agent of a node, and to no other."""
 
 
+class Conversation(Protocol):
+    """A connection to the agent of another node, over which snapshots go.
+
+    All raise `TargetRefused`, and `TransferCut` where the connection ends.
+    """
+
+    async def open_visit(self, offer: Offer) -> SnapshotID | None:
+        """Offer a snapshot; give the one that is to be followed, None for all."""
+
+    async def send(self, begin: Begin, stream: IOutgoing) -> None:
+        """Send a stream until it is on the target's disk; it is closed then."""
+
+    async def ask(self) -> SnapshotID:
+        """Ask which snapshot is on the target's disk, and stays there."""
+
+    def finish(self) -> None:
+        """Nothing more is sent."""
+
+
+Dial = Callable[[Peer, Heard], Awaitable[Conversation]]
+"""Begins a conversation; what it is given hears how far each stream is."""
+
+
 @frozen
-class Carrier:
-    """The way to other nodes; `explain` puts the end of a TLS connection in words.
+class OverTLS:
+    """How agents are reached; `explain` puts the end of a TLS connection in words.
 
     `threads` are only for this: a conversation takes one for as long as it lasts.
     """
@@ -46,6 +70,43 @@ class Carrier:
     explain: Callable[[BaseException], str | None]
     pace: Pace = field(factory=Pace)
     packing: Packing | None = None
+
+    async def dial(self, to: Peer, heard: Heard) -> Conversation:
+        """Connect (`Dial`)."""
+        channel = await dial(
+            self.threads, to.host, to.port, self.tls(to.node), self.explain
+        )
+        sender = Sender(
+            self.reactor, self.threads, self.pace, heard, packing=self.packing
+        )
+        return _Talk(channel, sender)
+
+
+@frozen
+class _Talk:
+    """A conversation over a channel."""
+
+    channel: Channel
+    sender: Sender
+
+    async def open_visit(self, offer: Offer) -> SnapshotID | None:
+        return await self.sender.open_visit(self.channel, offer)
+
+    async def send(self, begin: Begin, stream: IOutgoing) -> None:
+        await self.sender.send(self.channel, begin, stream)
+
+    async def ask(self) -> SnapshotID:
+        return await self.sender.ask(self.channel)
+
+    def finish(self) -> None:
+        self.channel.finish()
+
+
+@frozen
+class Carrier:
+    """The way to other nodes, which are reached by `dial`."""
+
+    dial: Dial
 
     async def carry(
         self,
@@ -75,22 +136,17 @@ class Carrier:
     async def _carry(
         self, pool: Pool, to: Peer, shipment: Shipment, heard: Heard
     ) -> SnapshotID:
-        channel = await dial(
-            self.threads, to.host, to.port, self.tls(to.node), self.explain
-        )
+        sent = _Sum(heard)
+        talk = await self.dial(to, sent.add)
         try:
-            return await self._converse(channel, pool, shipment, heard)
+            return await self._converse(talk, pool, shipment, sent)
         finally:
-            channel.finish()
+            talk.finish()
 
     async def _converse(
-        self, channel: Channel, pool: Pool, shipment: Shipment, heard: Heard
+        self, talk: Conversation, pool: Pool, shipment: Shipment, sent: "_Sum"
     ) -> SnapshotID:
-        sent = _Sum(heard)
-        sender = Sender(
-            self.reactor, self.threads, self.pace, sent.add, packing=self.packing
-        )
-        since = await sender.open_visit(channel, _offer(shipment))
+        since = await talk.open_visit(_offer(shipment))
         for each in shipment.after(since):
             estimate = pool.threads.run(
                 pool.api.estimate, shipment.dataset, each.identity, since
@@ -103,13 +159,33 @@ class Carrier:
                 Announced(each.name, each.identity, since),
                 size,
             )
-            stream = await pool.threads.run(
-                pool.api.send, shipment.dataset, each.identity, since
-            )
-            await sender.send(channel, begin, stream)
+            stream = await _open(pool, shipment.dataset, each.identity, since)
+            await talk.send(begin, stream)
             sent.next()
             since = each.identity
-        return await sender.ask(channel)
+        return await talk.ask()
+
+
+async def _open(
+    pool: Pool, dataset: DatasetID, snapshot: SnapshotID, since: SnapshotID | None
+) -> IOutgoing:
+    """Open a stream; if this is cancelled meanwhile, it is closed once it is there."""
+    wanted: Deferred[IOutgoing] = Deferred()
+
+    def opened(stream: IOutgoing) -> None:
+        if wanted.called:
+            # Left open it would hold its snapshot, and so the copy, for ever.
+            _ = Deferred.fromCoroutine(pool.threads.run(stream.close))
+        else:
+            wanted.callback(stream)
+
+    def failed(failure: Failure) -> None:
+        if not wanted.called:
+            wanted.errback(failure)
+
+    opening = pool.threads.run(pool.api.send, dataset, snapshot, since)
+    _ = Deferred.fromCoroutine(opening).addCallbacks(opened, failed)
+    return await wanted
 
 
 class _Sum:

@@ -7,8 +7,9 @@ from flocker.dataset_agent.rig import MOUNT_ROOT
 from flocker.model.cluster import Phase
 from flocker.model.ids import DatasetID
 from flocker.model.nodes import Evidence
+from flocker.testing.simulation.asking import run_now
 from flocker.testing.simulation.machines import Machine
-from flocker.testing.simulation.world import World, run_now
+from flocker.testing.simulation.world import World
 
 BY_HAND = (Evidence.OPERATOR, "alice", "it is off")
 

@@ -5,9 +5,11 @@ A seed that fails is run once more, with a trace; it stays as a test when it is 
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
+from flocker.testing.simulation.pool_plans import pool_plan
 from flocker.testing.simulation.running import Result, run
 
 CHUNK = 20
@@ -17,20 +19,21 @@ CHUNK = 20
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run seeds; give 1 if anything was violated."""
     options = _parser().parse_args(arguments)
+    do = partial(run, plan=pool_plan) if options.pools else run
     if options.seed is not None:
-        found = run(options.seed, traced=True)
+        found = do(options.seed, traced=True)
         _print_lines(found.trace)
-        _print_lines([_verdict(found)])
+        _print_lines([_verdict(found, options)])
         return 1 if found.violation else 0
     seeds = range(options.start, options.start + options.seeds)
     failed = done = 0
-    for result in _results(seeds, options.jobs):
+    for result in _results(do, seeds, options.jobs):
         done += 1
         if result.violation is not None:
             failed += 1
             if failed <= options.show:
-                _print_lines(run(result.seed, traced=True).trace)
-            _print_lines([_verdict(result)])
+                _print_lines(do(result.seed, traced=True).trace)
+            _print_lines([_verdict(result, options)])
         elif done % 500 == 0:
             _print_lines([f"{done} seeds, {failed} failed"])
     _print_lines([f"{done} seeds, {failed} failed"])
@@ -46,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from", dest="start", type=int, default=0, help="the first (0)"
     )
+    parser.add_argument(
+        "--pools", action="store_true", help="of nodes with pools of their own"
+    )
     parser.add_argument("--seed", type=int, help="only this one, with its trace")
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
     parser.add_argument(
@@ -54,25 +60,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _results(seeds: range, jobs: int) -> Iterator[Result]:
+Do = Callable[..., Result]
+
+
+def _results(do: Do, seeds: range, jobs: int) -> Iterator[Result]:
     if jobs == 1:
-        yield from map(run, seeds)
+        yield from map(do, seeds)
         return
     chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
     with ProcessPoolExecutor(jobs) as pool:
-        for results in pool.map(_run_all, chunks):
+        for results in pool.map(partial(_run_all, do), chunks):
             yield from results
 
 
-def _run_all(seeds: range) -> list[Result]:
-    return [run(seed) for seed in seeds]
+def _run_all(do: Do, seeds: range) -> list[Result]:
+    return [do(seed) for seed in seeds]
 
 
-def _verdict(result: Result) -> str:
+def _verdict(result: Result, options: argparse.Namespace) -> str:
     took = f"{result.events} events, {result.seconds:.0f} simulated seconds"
     if result.violation is None:
         return f"seed {result.seed}: all holds ({took})"
-    again = f"python -m flocker.testing.simulation --seed {result.seed}"
+    sort = " --pools" if options.pools else ""
+    again = f"python -m flocker.testing.simulation{sort} --seed {result.seed}"
     return f"seed {result.seed} FAILED ({took}): {result.violation}\n  again: {again}"
 
 

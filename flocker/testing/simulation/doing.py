@@ -92,6 +92,7 @@ def _create(what: h.Create, scene: Scene) -> None:
             MEBIBYTE,
             mount=mount,
             life=scene.world.a_life(),
+            backend=scene.world.backend_of(what.dataset),
         )
         scene.ask(partial(datasets.create, new=new, now=scene.now()))
 

@@ -1,6 +1,6 @@
 """Drivers and kernels that fail when a test says so, and watch what is done to them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
@@ -81,6 +81,7 @@ class Faults:
     or a device: ``"signature /dev/memory/d1"``. Volumes in `hidden` are not listed,
     and with `doubled` each that is listed is so twice. `heard` says whether control can
     hear of what is done; `said` is told of each call that changes storage, or fails.
+    `changing` are the calls that do.
     """
 
     once: dict[str, list[Fault]] = field(factory=dict)
@@ -91,6 +92,7 @@ class Faults:
     doubled: bool = False
     heard: Callable[[], bool] = _always
     said: Callable[[str], None] | None = None
+    changing: Set[str] = CHANGING
 
     def call(
         self,
@@ -101,7 +103,7 @@ class Faults:
     ) -> T:
         """Do it, or fail as planned."""
         self.calls[name] = self.calls.get(name, 0) + 1
-        self.changes += name in CHANGING
+        self.changes += name in self.changing
         if self.said is None:
             return self._call(name, do, half, about)
         what = name if about is None else f"{name} {about}"
@@ -110,7 +112,7 @@ class Faults:
         except Exception as error:
             self.said(f"{what}: {type(error).__name__}: {error}")
             raise
-        if name in CHANGING:
+        if name in self.changing:
             self.said(what)
         return result
 

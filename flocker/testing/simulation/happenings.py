@@ -229,6 +229,104 @@ class Leave:
     marked: bool
 
 
+# What is about datasets in pools.
+
+
+@frozen
+class MoveOnTerms:
+    """Ask for a move that takes it from who leases it, or must be short (seconds)."""
+
+    dataset: int
+    machine: int
+    force: bool = False
+    max_downtime: float | None = None
+
+
+@frozen
+class CancelMove:
+    """Want a dataset to stay where it is."""
+
+    dataset: int
+
+
+@frozen
+class PruneCopy:
+    """Want the copy destroyed that a machine kept."""
+
+    dataset: int
+    machine: int
+
+
+@frozen
+class DieBetween:
+    """The agent dies before the next durable step but `after`, or all the machine."""
+
+    machine: int
+    after: int
+    down: float
+    whole: bool
+
+
+@frozen
+class CutWay:
+    """What a machine sends to another one is lost, and the other way if `both`."""
+
+    machine: int
+    other: int
+    lasts: float
+    both: bool
+
+
+@frozen
+class ResetStreams:
+    """The connections of a machine to others break."""
+
+    machine: int
+
+
+@frozen
+class PoolFails:
+    """A call of a machine's pool fails: once in a way, or always for a while."""
+
+    machine: int
+    call: str
+    how: Fault
+    lasts: float | None = None
+
+
+@frozen
+class PoolHangs:
+    """The pool of a machine answers nothing for a while."""
+
+    machine: int
+    lasts: float
+
+
+@frozen
+class FillPool:
+    """The pool of a machine has no room for a while."""
+
+    machine: int
+    lasts: float
+
+
+@frozen
+class UseCopies:
+    """Somebody uses what is served by a machine."""
+
+    machine: int
+    lasts: float
+
+
+@frozen
+class TellOld:
+    """A control service of before tells a machine what was so some updates `ago`."""
+
+    machine: int
+    ago: int
+    lasts: float
+
+
 Happening = (
     Create
     | Write
@@ -256,4 +354,15 @@ Happening = (
     | Vanish
     | Spoil
     | Leave
+    | MoveOnTerms
+    | CancelMove
+    | PruneCopy
+    | DieBetween
+    | CutWay
+    | ResetStreams
+    | PoolFails
+    | PoolHangs
+    | FillPool
+    | UseCopies
+    | TellOld
 )

@@ -1,5 +1,6 @@
 """The processes of a simulated cluster: control, and machines with a dataset agent."""
 
+from collections.abc import Callable
 from random import Random
 from uuid import UUID
 
@@ -110,6 +111,10 @@ class Surroundings:
         return LATENCY + (self.latency - LATENCY) * self.random.random()
 
 
+def _forget(told: dict[DatasetID, Assignment]) -> None:
+    del told
+
+
 @define(eq=False)
 class Listened:
     """An agent, and what it has taken in of what control told it (`session.Agent`).
@@ -120,6 +125,8 @@ class Listened:
     agent: DatasetAgent
     told: dict[DatasetID, Assignment] = field(factory=dict)
     informed: bool = False
+    noted: Callable[[dict[DatasetID, Assignment]], None] = _forget
+    """Is given all that it was told so far, with each update."""
 
     def talking(self, link: Link) -> None:
         """Pass it on."""
@@ -135,6 +142,7 @@ class Listened:
             for gone in what.gone:
                 self.told.pop(gone, None)
             self.told.update((each.id, each) for each in what.changed)
+            self.noted(dict(self.told))
         return taken
 
     async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
@@ -183,11 +191,7 @@ class Machine:
         longest = self._around.steps_take
         self.threads = SimulatedThreads(process, chance, longest)
         self.kernel_threads = SimulatedThreads(process, chance, longest)
-        backend = Backend(
-            DEFAULT_BACKEND, "memory", "block", self._driver, self.threads
-        )
-        backends = {backend.name: backend}
-        rig = Rig(self.node, backends, self._filesystems, self.kernel_threads)
+        rig = self._rig()
         agent = DatasetAgent(rig, process, chance)
         identity = self._identity()
 
@@ -201,7 +205,23 @@ class Machine:
 
         self.agent = listened = Listened(agent)
         session_agent: Agent = listened
+        self._started(agent)
         make_session(dial, session_agent, process, chance).start()
+
+    def _rig(self) -> Rig:
+        """Give what the agent works with."""
+        backend = Backend(
+            DEFAULT_BACKEND, "memory", "block", self._driver, self.threads
+        )
+        backends = {backend.name: backend}
+        return Rig(self.node, backends, self._filesystems, self.kernel_threads)
+
+    def _reports(self) -> tuple[BackendReport, ...]:
+        """Give what the agent says of its backends."""
+        return (BackendReport(DEFAULT_BACKEND, "memory", "block", self.instance),)
+
+    def _started(self, agent: DatasetAgent) -> None:
+        """An agent has started, and has not dialled control yet."""
 
     def kill_agent(self) -> None:
         """End the agent, as ``kill -9`` does."""
@@ -226,6 +246,10 @@ class Machine:
             self.era = Era(self._around.unique())
             self._around.service.live.add(self.instance)
             self.start_agent()
+
+    def tell(self, said: Callable[[str], None]) -> None:
+        """Tell somebody what is done to its storage."""
+        self.faults.said = said
 
     @property
     def at_rest(self) -> bool:
@@ -268,7 +292,7 @@ class Machine:
 
     def _identity(self) -> Identify:
         process, era = ProcessID(self._around.unique()), self.era
-        report = BackendReport(DEFAULT_BACKEND, "memory", "block", self.instance)
+        reports = self._reports()
 
         async def at(host: str) -> AgentIdentity:
             return AgentIdentity(
@@ -278,7 +302,7 @@ class Machine:
                 process=process,
                 host=host,
                 version="simulated",
-                backends=(report,),
+                backends=reports,
             )
 
         return at

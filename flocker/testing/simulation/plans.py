@@ -4,7 +4,8 @@ Pure. Each plan knows only some kinds of faults: with all of them at once little
 far enough to go wrong in an interesting way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from enum import Enum
 from random import Random
 
 from attrs import define, field, frozen
@@ -35,6 +36,14 @@ SHORT = (0.05, 0.3, 1.0, 3.0)
 LONG = (1.0, 10.0, 25.0, 70.0)
 
 
+class Storage(Enum):
+    """Where the datasets of a world are."""
+
+    BLOCK = "block storage"
+    POOL = "pools of the nodes"
+    BOTH = "pools of the nodes, and block storage besides"
+
+
 @frozen
 class Shape:
     """A world: how many machines, and the longest times as `World` has them."""
@@ -44,6 +53,7 @@ class Shape:
     lag: float
     latency: float
     commits_take: float
+    storage: Storage = Storage.BLOCK
 
 
 @frozen
@@ -65,7 +75,7 @@ class Plan:
 
 
 @define
-class _Dice:
+class Dice:
     """Chooses what a happening is about; `places` is where datasets were asked for."""
 
     random: Random
@@ -73,6 +83,7 @@ class _Dice:
     places: dict[int, int] = field(factory=dict)
 
     def machine(self) -> int:
+        """Choose a machine."""
         return self.random.randrange(self.machines)
 
     def dataset(self) -> int:
@@ -86,20 +97,29 @@ class _Dice:
         return self.places.get(dataset, 0)
 
     def other(self, machine: int) -> int:
+        """Choose another machine."""
         return (machine + self.random.randrange(1, self.machines)) % self.machines
 
     def one_in(self, chances: int) -> bool:
+        """Say yes now and then."""
         return self.random.randrange(chances) == 0
 
     def long(self) -> float:
+        """Choose a time (seconds)."""
         return self.random.choice(LONG)
 
     def soon(self, happening: h.Happening) -> Then:
-        return _then(self.random, happening)
+        """Let something happen at once, or later."""
+        return timed(self.random, happening)
 
     def move(self, dataset: int, machine: int, instead: int | None = None) -> h.Move:
+        """Ask for a move, and remember where it goes."""
         self.places[dataset] = machine if instead is None else instead
         return h.Move(dataset, machine, instead)
+
+
+Kind = tuple[Callable[[Dice], h.Happening | tuple[Then, ...]], int]
+"""What may happen, and how often compared to others."""
 
 
 def plan(seed: int) -> Plan:
@@ -112,23 +132,30 @@ def plan(seed: int) -> Plan:
         latency=random.choice((0.001, 0.001, 0.02, 0.3)),
         commits_take=random.choice((0.0, 0.01, 0.5)),
     )
-    dice = _Dice(random, shape.machines)
-    weighted = [*_USERS, *(each for each in _FAULTS if random.randrange(3))]
+    dice = Dice(random, shape.machines)
+    steps = story(dice, _USERS, _FAULTS)
+    if seed % STRANGERS == 1:
+        # Of its own chance: what else happens in a seed is as it was without.
+        others = Random(f"what turns up in {seed}")
+        at = others.randrange(len(steps) + 1)
+        steps[at:at] = _leave(Dice(others, shape.machines, dice.places))
+    return Plan(seed, shape, tuple(steps))
+
+
+def story(dice: Dice, always: Sequence[Kind], often: Sequence[Kind]) -> list[Then]:
+    """Give what happens: of what happens `often`, two kinds of three."""
+    random = dice.random
+    weighted = [*always, *(each for each in often if random.randrange(3))]
     kinds = [kind for kind, weight in weighted for _ in range(weight)]
     dice.places = {number: dice.machine() for number in range(DATASETS)}
     steps = [dice.soon(h.Create(0, dice.places[0]))]
     for _ in range(random.randrange(12, 34)):
         what = random.choice(kinds)(dice)
-        steps.extend(what if isinstance(what, tuple) else (_then(random, what),))
-    if seed % STRANGERS == 1:
-        # Of its own chance: what else happens in a seed is as it was without.
-        others = Random(f"what turns up in {seed}")
-        at = others.randrange(len(steps) + 1)
-        steps[at:at] = _leave(_Dice(others, shape.machines, dice.places))
-    return Plan(seed, shape, tuple(steps))
+        steps.extend(what if isinstance(what, tuple) else (timed(random, what),))
+    return steps
 
 
-def _then(random: Random, happening: h.Happening) -> Then:
+def timed(random: Random, happening: h.Happening) -> Then:
     """Let some things happen at once, some in the middle, and some much later."""
     match random.randrange(10):
         case 0:
@@ -141,28 +168,32 @@ def _then(random: Random, happening: h.Happening) -> Then:
             return Then(random.choice(LONG) / 2, random.randrange(6), happening)
 
 
-def _create(dice: _Dice) -> h.Happening:
+def create(dice: Dice) -> h.Happening:
+    """Ask for a dataset, perhaps twice."""
     dataset = dice.dataset()
     return h.Create(dataset, dice.places[dataset], dice.one_in(5), dice.one_in(8))
 
 
-def _write(dice: _Dice) -> h.Happening:
+def write(dice: Dice) -> h.Happening:
+    """Write wherever something is mounted."""
     return h.Write()
 
 
-def _move(dice: _Dice) -> h.Happening:
+def move(dice: Dice) -> h.Happening:
+    """Ask for a move, perhaps for another one at once."""
     instead = dice.machine() if dice.one_in(5) else None
     return dice.move(dice.dataset(), dice.machine(), instead)
 
 
-def _there_and_back(dice: _Dice) -> tuple[Then, ...]:
+def there_and_back(dice: Dice) -> tuple[Then, ...]:
+    """Ask for a move, and for the way back soon after."""
     dataset = dice.dataset()
     place = dice.places[dataset]
     away = dice.soon(dice.move(dataset, dice.other(place)))
     return (away, dice.soon(dice.move(dataset, place)))
 
 
-def _interrupted(dice: _Dice) -> tuple[Then, ...]:
+def _interrupted(dice: Dice) -> tuple[Then, ...]:
     """What a machine has begun hangs, or its agent dies, and others go on."""
     dataset = dice.random.choice((1, 2)) if dice.one_in(2) else dice.dataset()
     machine = dice.places[dataset]
@@ -185,11 +216,12 @@ def _interrupted(dice: _Dice) -> tuple[Then, ...]:
     return tuple(steps)
 
 
-def _grow(dice: _Dice) -> h.Happening:
+def grow(dice: Dice) -> h.Happening:
+    """Ask for a larger dataset."""
     return h.Grow(dice.dataset(), dice.random.randrange(2, 6))
 
 
-def _lease(dice: _Dice) -> tuple[Then, ...]:
+def lease(dice: Dice) -> tuple[Then, ...]:
     """Somebody leases what is there; somebody else wants it away."""
     dataset = dice.dataset()
     expires = dice.random.choice((None, None, 20.0, 100.0))
@@ -200,82 +232,95 @@ def _lease(dice: _Dice) -> tuple[Then, ...]:
     return (leased, dice.soon(h.Delete(dataset) if dice.one_in(4) else asked))
 
 
-def _release(dice: _Dice) -> h.Happening:
+def release(dice: Dice) -> h.Happening:
+    """End a lease."""
     return h.Release(dice.dataset())
 
 
-def _delete(dice: _Dice) -> h.Happening:
+def delete(dice: Dice) -> h.Happening:
+    """Delete a dataset."""
     return h.Delete(dice.dataset())
 
 
-def _purge(dice: _Dice) -> h.Happening:
+def purge(dice: Dice) -> h.Happening:
+    """Forget a dataset."""
     return h.Purge(dice.dataset())
 
 
-def _kill_agent(dice: _Dice) -> h.Happening:
+def kill_agent(dice: Dice) -> h.Happening:
+    """Kill an agent."""
     return h.KillAgent(dice.machine(), dice.random.choice((0.0, 0.0, dice.long())))
 
 
-def _kill_control(dice: _Dice) -> h.Happening:
+def kill_control(dice: Dice) -> h.Happening:
+    """Kill control, whose clock may be stepped."""
     down = dice.random.choice((0.0, 0.0, dice.long()))
     step = dice.random.choice((0.0, 0.0, 3600.0, -3600.0))
     return h.KillControl(down, step)
 
 
-def _power_off(dice: _Dice) -> h.Happening:
+def power_off(dice: Dice) -> h.Happening:
+    """Switch a machine off."""
     return h.PowerOff(dice.machine(), dice.random.choice((0.0, *LONG)))
 
 
-def _partition(dice: _Dice) -> h.Happening:
+def partition(dice: Dice) -> h.Happening:
+    """Cut a machine off from control."""
     mute = dice.random.choice((None, None, "agent", "control"))
     return h.Partition(dice.machine(), dice.long(), mute)
 
 
-def _stall(dice: _Dice) -> h.Happening:
+def stall(dice: Dice) -> h.Happening:
+    """Hold back what a machine and control say."""
     return h.Stall(dice.machine(), dice.random.choice((*SHORT, 10.0, 25.0)))
 
 
-def _cut(dice: _Dice) -> h.Happening:
+def cut(dice: Dice) -> h.Happening:
+    """Break the connection of a machine to control."""
     return h.Cut(dice.machine())
 
 
-def _store_fails(dice: _Dice) -> h.Happening:
+def store_fails(dice: Dice) -> h.Happening:
+    """Let no commit work for a while."""
     return h.StoreFails(dice.random.choice((*SHORT, 20.0)))
 
 
-def _unanswered(dice: _Dice) -> h.Happening:
+def unanswered(dice: Dice) -> h.Happening:
+    """Let a commit work, and its answer be lost."""
     return h.StoreUnanswered()
 
 
-def _fails_once(dice: _Dice) -> h.Happening:
+def fails_once(dice: Dice) -> h.Happening:
+    """Let a call of block storage fail once."""
     how = dice.random.choice(tuple(Fault))
     return h.CallFails(dice.machine(), dice.random.choice(CALLS), how)
 
 
-def _fails_long(dice: _Dice) -> h.Happening:
+def _fails_long(dice: Dice) -> h.Happening:
     call = dice.random.choice(CALLS)
     return h.CallFails(dice.machine(), call, Fault.BEFORE, dice.long())
 
 
-def _hang(dice: _Dice) -> h.Happening:
+def hang(dice: Dice) -> h.Happening:
+    """Let storage answer nothing for a while."""
     lasts = dice.random.choice((3.0, 20.0, 130.0))
     return h.Hang(dice.machine(), lasts, dice.one_in(3))
 
 
-def _unlisted(dice: _Dice) -> h.Happening:
+def _unlisted(dice: Dice) -> h.Happening:
     twice = dice.one_in(3)
     return h.Unlisted(dice.machine(), dice.dataset(), dice.long(), twice)
 
 
-def _use(dice: _Dice) -> h.Happening:
+def _use(dice: Dice) -> h.Happening:
     return h.Use(dice.machine(), dice.long())
 
 
-def _vanish(dice: _Dice) -> h.Happening:
+def _vanish(dice: Dice) -> h.Happening:
     return h.Vanish(dice.dataset())
 
 
-def _spoil(dice: _Dice) -> tuple[Then, ...]:
+def _spoil(dice: Dice) -> tuple[Then, ...]:
     """Somebody spoils a volume, perhaps of a machine that is off."""
     dataset = dice.dataset()
     how = dice.random.choice(("destroyed", "emptied", "emptied", "foreign"))
@@ -284,7 +329,7 @@ def _spoil(dice: _Dice) -> tuple[Then, ...]:
     return (spoilt,) if dice.one_in(3) else (off, spoilt)
 
 
-def _leave(dice: _Dice) -> tuple[Then, ...]:
+def _leave(dice: Dice) -> tuple[Then, ...]:
     """A volume turns up under an id that is, or will be, a dataset's."""
     dataset = dice.dataset()
     left = dice.soon(h.Leave(dataset, dice.one_in(2)))
@@ -298,11 +343,12 @@ def _leave(dice: _Dice) -> tuple[Then, ...]:
     return (deleted, *gone)
 
 
-def _cordon(dice: _Dice) -> h.Happening:
+def cordon(dice: Dice) -> h.Happening:
+    """Keep new datasets away from a machine, or let them come."""
     return h.Cordon(dice.machine(), dice.one_in(2))
 
 
-def _mark_dead(dice: _Dice) -> tuple[Then, ...]:
+def mark_dead(dice: Dice) -> tuple[Then, ...]:
     """Somebody says of a silent machine that it is dead, and is right or not."""
     dataset = dice.dataset()
     machine, lasts = dice.place(dataset), dice.random.choice((25.0, 70.0))
@@ -315,44 +361,43 @@ def _mark_dead(dice: _Dice) -> tuple[Then, ...]:
     return (begins, marked, moved, wrote) if dice.one_in(2) else (begins, moved, marked)
 
 
-def _mark_alive(dice: _Dice) -> h.Happening:
+def mark_alive(dice: Dice) -> h.Happening:
+    """Take the mark off that a machine is dead."""
     return h.MarkAlive(dice.machine())
 
 
-Kind = tuple[Callable[[_Dice], h.Happening | tuple[Then, ...]], int]
-
 _USERS: tuple[Kind, ...] = (
-    (_create, 5),
-    (_write, 6),
-    (_move, 6),
-    (_there_and_back, 2),
-    (_grow, 1),
-    (_lease, 3),
-    (_release, 2),
-    (_delete, 3),
-    (_purge, 2),
+    (create, 5),
+    (write, 6),
+    (move, 6),
+    (there_and_back, 2),
+    (grow, 1),
+    (lease, 3),
+    (release, 2),
+    (delete, 3),
+    (purge, 2),
 )
 """What is done in every plan, and how often compared to others."""
 
 _FAULTS: tuple[Kind, ...] = (
-    (_kill_agent, 4),
-    (_kill_control, 3),
-    (_power_off, 3),
-    (_partition, 4),
-    (_stall, 2),
-    (_cut, 2),
-    (_store_fails, 1),
-    (_unanswered, 2),
-    (_fails_once, 4),
+    (kill_agent, 4),
+    (kill_control, 3),
+    (power_off, 3),
+    (partition, 4),
+    (stall, 2),
+    (cut, 2),
+    (store_fails, 1),
+    (unanswered, 2),
+    (fails_once, 4),
     (_fails_long, 2),
-    (_hang, 2),
+    (hang, 2),
     (_unlisted, 2),
     (_use, 2),
     (_vanish, 1),
     (_spoil, 2),
-    (_cordon, 1),
-    (_mark_dead, 4),
-    (_mark_alive, 1),
+    (cordon, 1),
+    (mark_dead, 4),
+    (mark_alive, 1),
     (_interrupted, 4),
 )
 """What is done in two plans of three each."""

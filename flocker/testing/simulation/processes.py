@@ -44,7 +44,7 @@ class ProcessClock:
         """Call later, if the process lives then."""
         made: IDelayedCall = self._clock.callLater(delay, callable, *args, **kwargs)
         if self.killed:
-            made.cancel()
+            _end(made)
             return made
         self._calls.append(made)
         if len(self._calls) > self._look_again:
@@ -60,7 +60,7 @@ class ProcessClock:
         """End the process."""
         self.killed = True
         for call in self.getDelayedCalls():
-            call.cancel()
+            _end(call)
         self._calls.clear()
 
     async def sleep(self, seconds: float) -> None:
@@ -74,7 +74,8 @@ class SimulatedThreads(Threads):
     """Threads whose calls take time: half of it before their effect, half after.
 
     With `longest` 0 each call is done at once. Effects of a killed process that have
-    not happened by then never do.
+    not happened by then never do. A call goes on when whoever waits for it is
+    cancelled, as in a thread.
     """
 
     def __init__(
@@ -106,6 +107,12 @@ class SimulatedThreads(Threads):
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call after a while; give its result, or raise what it raises, later."""
+        over: Deferred[T] = Deferred()
+        work = Deferred.fromCoroutine(self._run(call, *args, **kwargs))
+        _ = work.addBoth(over.callback)
+        return await over
+
+    async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         self.running += 1
         self.most_at_once = max(self.most_at_once, self.running)
         # A killed process never comes back from a pause: what is open here stays so.
@@ -127,8 +134,18 @@ class SimulatedThreads(Threads):
         return result
 
     async def _pause(self) -> None:
-        if self._longest:
+        if self._longest or self._time.killed:
             await self._time.sleep(self._chance() * self._longest / 2)
+
+
+def _end(call: IDelayedCall) -> None:
+    """Cancel it; what is thrown away with its process may want to do that as well."""
+    call.cancel()
+    setattr(call, "cancel", _nothing)  # noqa: B010  (mypy knows methods only)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _pass_on(result: None, to: Deferred[None]) -> None:

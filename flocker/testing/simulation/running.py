@@ -11,10 +11,12 @@ from attrs import frozen
 from flocker.model.cluster import Phase
 from flocker.model.ids import DatasetID
 from flocker.model.status import NOT_LOOKED_YET
-from flocker.testing.simulation.doing import Scene, do
+from flocker.testing.simulation.doing import Scene
 from flocker.testing.simulation.invariants import Violated
 from flocker.testing.simulation.machines import a_uuid
-from flocker.testing.simulation.plans import DATASETS, Plan, plan
+from flocker.testing.simulation.plans import DATASETS, Plan, Shape, Storage, plan
+from flocker.testing.simulation.pool_doing import do
+from flocker.testing.simulation.pool_world import PoolWorld
 from flocker.testing.simulation.trace import Trace
 from flocker.testing.simulation.world import QUIET_WITHIN, World
 
@@ -39,20 +41,22 @@ class Result:
     trace: tuple[str, ...] = ()
 
 
+def make_world(seed: int, shape: Shape) -> World:
+    """Make the world of a plan."""
+    times = shape.steps_take, shape.latency, shape.commits_take
+    if shape.storage is Storage.BLOCK:
+        steps, latency, commits = times
+        return World(shape.machines, seed, steps, shape.lag, latency, commits)
+    both = shape.storage is Storage.BOTH
+    return PoolWorld(shape.machines, seed, *times, has_block=both)
+
+
 class Run:
     """A world in which a plan happens."""
 
     def __init__(self, what: Plan, *, traced: bool = False) -> None:
-        shape = what.shape
-        self.world = World(
-            shape.machines,
-            what.seed,
-            shape.steps_take,
-            shape.lag,
-            shape.latency,
-            shape.commits_take,
-        )
-        self._plan = what
+        self.world = make_world(what.seed, what.shape)
+        self.plan = what
         random = Random(what.seed + 1)
         ids = tuple(DatasetID(a_uuid(random)) for _ in range(DATASETS))
         names = {str(each): f"d{number}" for number, each in enumerate(ids)}
@@ -66,17 +70,17 @@ class Run:
         self._wordless: dict[DatasetID, tuple[Phase, float]] = {}
         if traced:
             for machine in self.world.machines:
-                machine.faults.said = _teller(self.trace, machine.instance)
+                machine.tell(_teller(self.trace, machine.instance))
 
     def carry_out(self) -> None:
         """Do it all. Raises `Violated`."""
-        for then in self._plan.steps:
+        for then in self.plan.steps:
             self._advance(then.seconds)
             for _ in range(then.events):
                 self._step()
             self.scene.say(str(then.happening))
             do(then.happening, self.scene)
-            self.world.invariants.check()
+            self.world.check()
         self._come_to_rest()
 
     def _come_to_rest(self) -> None:
@@ -144,22 +148,24 @@ class Run:
         return self.world.events, self.world.clock.seconds()
 
 
-def run(seed: int, *, traced: bool = False) -> Result:
+def run(
+    seed: int, *, traced: bool = False, plan: Callable[[int], Plan] = plan
+) -> Result:
     """Carry out the plan of a seed; the same seed gives the same result."""
     collecting = gc.isenabled()
     gc.disable()  # a coroutine of a killed process must not end at a time of chance
     try:
-        return _run(Run(plan(seed), traced=traced), seed, traced=traced)
+        return _run(Run(plan(seed), traced=traced), traced=traced)
     finally:
         if collecting:
             gc.enable()
 
 
-def _run(it: Run, seed: int, *, traced: bool) -> Result:
+def _run(it: Run, *, traced: bool) -> Result:
     violation = None
     try:
         if traced:
-            it.scene.say(str(plan(seed).shape))
+            it.scene.say(str(it.plan.shape))
             with it.trace.listening():
                 it.carry_out()
         else:
@@ -174,7 +180,7 @@ def _run(it: Run, seed: int, *, traced: bool) -> Result:
         it.world.end()
     world = it.world
     lines = tuple(it.trace.lines)
-    return Result(seed, violation, world.events, world.clock.seconds(), lines)
+    return Result(it.plan.seed, violation, world.events, world.clock.seconds(), lines)
 
 
 def _teller(trace: Trace, instance: str) -> Callable[[str], None]:

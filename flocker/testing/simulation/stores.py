@@ -15,6 +15,13 @@ from flocker.testing.simulation.processes import ProcessClock
 
 Chance = Callable[[], float]
 
+Noted = Callable[[Configuration, Configuration], None]
+"""Is told of each commit: what was stored before, and what is now."""
+
+
+def _forget(before: Configuration, now: Configuration) -> None:
+    del before, now
+
 
 class Disk(MemoryStore):
     """What is stored; of the next `unanswered` commits nobody hears that they worked.
@@ -26,6 +33,13 @@ class Disk(MemoryStore):
         super().__init__()
         self.commits_take = commits_take
         self.unanswered = 0
+        self.noted: Noted = _forget
+
+    async def commit(self, changes: Sequence[Change], expected_revision: int) -> None:
+        """Keep all or none; what was and what is then is `noted`."""
+        before = self.stored
+        await super().commit(changes, expected_revision)
+        self.noted(before, self.stored)
 
     def mend(self) -> None:
         """Let everything work again."""

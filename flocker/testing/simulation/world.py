@@ -4,10 +4,9 @@ Invariants are checked after every event; `settle` mends all faults and lets tim
 by until everything is as wanted.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Any
 from uuid import UUID
 
 from attrs import frozen
@@ -22,11 +21,19 @@ from flocker.model.cluster import Phase, Volume
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND, Dataset, Mounting
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, InstanceID, Life, NodeID, VolumeID
+from flocker.model.ids import (
+    BackendName,
+    DatasetID,
+    InstanceID,
+    Life,
+    NodeID,
+    VolumeID,
+)
 from flocker.model.leases import USER, Holder, wanted_on
 from flocker.model.sizes import MEBIBYTE
 from flocker.model.status import Status
 from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
+from flocker.testing.simulation.asking import run_now
 from flocker.testing.simulation.clocks import SimulatedClock
 from flocker.testing.simulation.invariants import Invariants, Violated, is_wanted
 from flocker.testing.simulation.machines import (
@@ -89,16 +96,18 @@ class World:
         self._writes = 0
         self.start_control()
         self.machines = [
-            Machine(
-                NodeID(UUID(int=number + 1)),
-                InstanceID(f"i-{number + 1}"),
-                self._around,
+            self.make_machine(
+                NodeID(UUID(int=number + 1)), InstanceID(f"i-{number + 1}")
             )
             for number in range(size)
         ]
         self.invariants = Invariants(
             self.service, self.store, self.watch, self.machines, self._is_said
         )
+
+    def make_machine(self, node: NodeID, instance: InstanceID) -> Machine:
+        """Make a machine of this world."""
+        return Machine(node, instance, self._around)
 
     @property
     def control(self) -> ControlProcess | None:
@@ -140,6 +149,11 @@ class World:
     def machine(self, node: NodeID) -> Machine:
         """Find a machine."""
         return next(each for each in self.machines if each.node == node)
+
+    def backend_of(self, dataset: int) -> BackendName:
+        """Say in which backend a dataset is wanted, by its number."""
+        del dataset
+        return DEFAULT_BACKEND
 
     # What happens to control.
 
@@ -373,6 +387,10 @@ class World:
         """Let the next event happen, if there is one. Raises `Violated`."""
         _ = self.clock.step()
         self.events += 1
+        self.check()
+
+    def check(self) -> None:
+        """Raise `Violated` if anything is as it must never be."""
         self.invariants.check()
 
     def advance(self, seconds: float) -> None:
@@ -421,16 +439,3 @@ class World:
             return not self.ill()
 
         self.advance_until(well, QUIET_WITHIN)
-
-
-def run_now(work: Coroutine[Any, Any, object]) -> None:
-    """Do what takes no time. Raises what it raises."""
-    done: list[object] = []
-    task: Deferred[object] = Deferred.fromCoroutine(work)
-    _ = task.addBoth(done.append)
-    if not done:
-        raise Violated("what should take no time takes some")
-    if isinstance(done[0], Failure):
-        error = done[0].value
-        assert isinstance(error, FlockerError), done[0].getTraceback()
-        raise error

@@ -1,0 +1,106 @@
+"""How what is about pools is done to a simulated world, besides all that is in `doing`.
+
+Faults end by themselves.
+"""
+
+from functools import partial
+
+from flocker.control import datasets
+from flocker.control.pool_wishes import Terms
+from flocker.runtime.holders import Holder
+from flocker.testing.simulation import happenings as h
+from flocker.testing.simulation.doing import Scene, do
+from flocker.testing.simulation.pool_machines import SIZE, Dying, PoolMachine
+from flocker.testing.simulation.pool_world import PoolWorld
+
+__all__ = ["do"]
+
+USER = Holder(7, "postgres", "open file")
+
+
+def _world(scene: Scene) -> PoolWorld:
+    assert isinstance(scene.world, PoolWorld)
+    return scene.world
+
+
+def _machine(scene: Scene, number: int) -> PoolMachine:
+    return _world(scene).pool_machines[number]
+
+
+@do.register
+def _move(what: h.MoveOnTerms, scene: Scene) -> None:
+    terms = Terms(what.force, what.max_downtime)
+    wishes = datasets.Wishes(scene.machine(what.machine).node, terms=terms)
+    dataset = scene.ids[what.dataset]
+    scene.ask(partial(datasets.change, dataset=dataset, wishes=wishes, now=scene.now()))
+
+
+@do.register
+def _cancel(what: h.CancelMove, scene: Scene) -> None:
+    dataset = scene.ids[what.dataset]
+    scene.ask(partial(datasets.cancel_move, dataset=dataset, now=scene.now()))
+
+
+@do.register
+def _prune(what: h.PruneCopy, scene: Scene) -> None:
+    wish = _world(scene).pruning(scene.ids[what.dataset], scene.machine(what.machine))
+    if wish is not None:
+        scene.ask(wish)
+
+
+@do.register
+def _die(what: h.DieBetween, scene: Scene) -> None:
+    dying = Dying(what.after, what.down, machine=what.whole)
+    _machine(scene, what.machine).dying = dying
+
+
+@do.register
+def _cut_way(what: h.CutWay, scene: Scene) -> None:
+    here, there = scene.machine(what.machine).node, scene.machine(what.other).node
+    ways = [(here, there), (there, here)] if what.both else [(here, there)]
+    paths = _world(scene).paths
+    for way in ways:
+        paths.cut(way)
+        scene.later(what.lasts, partial(paths.mute.discard, way))
+
+
+@do.register
+def _reset(what: h.ResetStreams, scene: Scene) -> None:
+    _world(scene).paths.reset(scene.machine(what.machine).node)
+
+
+@do.register
+def _fail(what: h.PoolFails, scene: Scene) -> None:
+    faults = _machine(scene, what.machine).pool_faults
+    if what.lasts is None:
+        faults.once.setdefault(what.call, []).append(what.how)
+        return
+    faults.always.add(what.call)
+    scene.later(what.lasts, partial(faults.always.discard, what.call))
+
+
+@do.register
+def _hang(what: h.PoolHangs, scene: Scene) -> None:
+    threads = _machine(scene, what.machine).pool_threads
+    threads.hang()
+    scene.later(what.lasts, threads.go_on)
+
+
+@do.register
+def _fill(what: h.FillPool, scene: Scene) -> None:
+    disk = _machine(scene, what.machine).disk
+    disk.size = disk.used()
+    scene.later(what.lasts, partial(setattr, disk, "size", SIZE))
+
+
+@do.register
+def _use(what: h.UseCopies, scene: Scene) -> None:
+    for copy in _machine(scene, what.machine).copies.values():
+        if copy.mounted_at and not copy.users:
+            copy.users.append(USER)
+            scene.later(what.lasts, copy.users.clear)
+
+
+@do.register
+def _tell_old(what: h.TellOld, scene: Scene) -> None:
+    _machine(scene, what.machine).tell_old(what.ago, what.lasts)

@@ -1,0 +1,256 @@
+"""The pool of one machine: fails when a plan says so, and shows what is done to it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, Protocol, TypeVar
+
+from attrs import define, field
+from zope.interface import implementer
+
+from flocker.backends.pool_errors import PoolUnavailable
+from flocker.backends.pool_interface import (
+    Announced,
+    Aside,
+    Copy,
+    IFilesystemPool,
+    IIncoming,
+    IOutgoing,
+    PoolContents,
+    PoolSnapshot,
+)
+from flocker.model.ids import DatasetID, NodeID, SnapshotID
+from flocker.testing.fakes.memory_pool import MemoryPool
+from flocker.testing.simulation.faults import Broken, Faults
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+POOL_CHANGES = (
+    "create",
+    "destroy",
+    "set_aside",
+    "snapshot",
+    "destroy_snapshot",
+    "set_quota",
+    "make_writable",
+    "make_read_only",
+    "mount",
+    "unmount",
+    "write_record",
+    "finish",
+)
+"""The calls that change a pool."""
+
+POOL_CALLS = (*POOL_CHANGES, "list", "look", "send", "receive", "estimate")
+"""The calls that a plan may let fail."""
+
+
+class Witness(Protocol):
+    """Who sees what is done to a pool, at the moment when it is done."""
+
+    def unmounting(self, dataset: DatasetID) -> None:
+        """A copy was unmounted."""
+
+    def recording(self, dataset: DatasetID, record: bytes) -> None:
+        """A record was written."""
+
+    def setting_aside(self, dataset: DatasetID) -> None:
+        """A copy is about to be set aside."""
+
+    def creating(self, dataset: DatasetID) -> None:
+        """An empty copy is about to be made."""
+
+
+@implementer(IFilesystemPool)
+@define(eq=False)
+class FaultyPool:
+    """A pool whose calls fail as planned, each before or after it has done all."""
+
+    pool: MemoryPool
+    faults: Faults
+    witness: Witness
+
+    @property
+    def clones_depend(self) -> bool:
+        """Whether clones keep their origin."""
+        return self.pool.clones_depend
+
+    def _call(
+        self,
+        name: str,
+        about: DatasetID | None,
+        call: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        try:
+            return self.faults.call(name, lambda: call(*args, **kwargs), about=about)
+        except Broken as error:
+            raise PoolUnavailable("memory", str(error)) from error
+
+    def list(self) -> PoolContents:
+        """List all."""
+        return self._call("list", None, self.pool.list)
+
+    def look(self, dataset: DatasetID) -> Copy:
+        """Look at one."""
+        return self._call("look", dataset, self.pool.look, dataset)
+
+    def create(self, dataset: DatasetID, record: bytes, quota: int | None) -> None:
+        """Make an empty one."""
+
+        def create() -> None:
+            self.witness.creating(dataset)
+            self.pool.create(dataset, record, quota)
+
+        self._call("create", dataset, create)
+
+    def clone(
+        self,
+        dataset: DatasetID,
+        origin: DatasetID,
+        snapshot: SnapshotID,
+        record: bytes,
+    ) -> None:
+        """Make one that starts with the files of another."""
+        self._call("clone", dataset, self.pool.clone, dataset, origin, snapshot, record)
+
+    def destroy(self, dataset: DatasetID, record: bytes) -> None:
+        """Destroy."""
+        self._call("destroy", dataset, self.pool.destroy, dataset, record)
+
+    def set_aside(
+        self, dataset: DatasetID, node: NodeID, epoch: int, record: bytes
+    ) -> Aside:
+        """Rename."""
+
+        def set_aside() -> Aside:
+            self.witness.setting_aside(dataset)
+            return self.pool.set_aside(dataset, node, epoch, record)
+
+        return self._call("set_aside", dataset, set_aside)
+
+    def destroy_aside(self, name: str) -> None:
+        """Destroy one."""
+        self._call("destroy_aside", None, self.pool.destroy_aside, name)
+
+    def snapshot(self, dataset: DatasetID, name: str) -> PoolSnapshot:
+        """Keep the files as they are."""
+        return self._call("snapshot", dataset, self.pool.snapshot, dataset, name)
+
+    def destroy_snapshot(self, dataset: DatasetID, snapshot: SnapshotID) -> None:
+        """Forget the files."""
+        call = self.pool.destroy_snapshot
+        self._call("destroy_snapshot", dataset, call, dataset, snapshot)
+
+    def hold(self, dataset: DatasetID, snapshot: SnapshotID, tag: str) -> None:
+        """Add a tag."""
+        self._call("hold", dataset, self.pool.hold, dataset, snapshot, tag)
+
+    def release(self, dataset: DatasetID, snapshot: SnapshotID, tag: str) -> None:
+        """Take a tag away."""
+        self._call("release", dataset, self.pool.release, dataset, snapshot, tag)
+
+    def set_quota(self, dataset: DatasetID, quota: int | None) -> None:
+        """Limit the files."""
+        self._call("set_quota", dataset, self.pool.set_quota, dataset, quota)
+
+    def make_writable(
+        self, dataset: DatasetID, head: SnapshotID, quota: int | None
+    ) -> None:
+        """Start with the files of the newest snapshot."""
+        call = self.pool.make_writable
+        self._call("make_writable", dataset, call, dataset, head, quota)
+
+    def make_read_only(self, dataset: DatasetID) -> None:
+        """Forget the files, which are those of the newest snapshot."""
+        self._call("make_read_only", dataset, self.pool.make_read_only, dataset)
+
+    def mount(self, dataset: DatasetID, path: Path) -> None:
+        """Mount."""
+        self._call("mount", dataset, self.pool.mount, dataset, path)
+
+    def unmount(self, dataset: DatasetID, path: Path) -> None:
+        """Unmount."""
+
+        def unmount() -> None:
+            self.pool.unmount(dataset, path)
+            self.witness.unmounting(dataset)
+
+        self._call("unmount", dataset, unmount)
+
+    def estimate(
+        self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
+    ) -> int:
+        """Measure a stream."""
+        call = self.pool.estimate
+        return self._call("estimate", dataset, call, dataset, snapshot, base)
+
+    def send(
+        self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
+    ) -> IOutgoing:
+        """Make a stream; if the call fails nobody has it."""
+        made: list[IOutgoing] = []
+
+        def send() -> IOutgoing:
+            made.append(self.pool.send(dataset, snapshot, base))
+            return made[0]
+
+        try:
+            return self._call("send", dataset, send)
+        except Exception:
+            for stream in made:
+                stream.close()
+            raise
+
+    def receive(self, dataset: DatasetID, announced: Announced) -> IIncoming:
+        """Take a stream."""
+        call = self.pool.receive
+        came = self._call("receive", dataset, call, dataset, announced)
+        return FaultyIncoming(dataset, came, self)
+
+    def finish(self, dataset: DatasetID, came: IIncoming, record: bytes) -> SnapshotID:
+        """End a stream that was taken."""
+
+        def finish() -> SnapshotID:
+            arrived: SnapshotID = came.finish(record)
+            self.witness.recording(dataset, record)
+            return arrived
+
+        return self._call("finish", dataset, finish)
+
+    def write_record(self, dataset: DatasetID, record: bytes) -> None:
+        """Replace it."""
+
+        def write() -> None:
+            self.pool.write_record(dataset, record)
+            self.witness.recording(dataset, record)
+
+        self._call("write_record", dataset, write)
+
+    def forget(self, dataset: DatasetID) -> None:
+        """Forget it."""
+        self._call("forget", dataset, self.pool.forget, dataset)
+
+
+@implementer(IIncoming)
+@define(eq=False)
+class FaultyIncoming:
+    """A stream that is taken."""
+
+    dataset: DatasetID
+    stream: IIncoming
+    pool: FaultyPool
+    _written: list[int] = field(factory=list)
+
+    def write(self, part: bytes) -> None:
+        """Take a part."""
+        self.stream.write(part)
+
+    def finish(self, record: bytes) -> SnapshotID:
+        """End it."""
+        return self.pool.finish(self.dataset, self.stream, record)
+
+    def abort(self) -> None:
+        """Forget it."""
+        self.stream.abort()

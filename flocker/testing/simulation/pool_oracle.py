@@ -1,0 +1,328 @@
+"""What must never be so of datasets in pools; nobody in the cluster is asked.
+
+Every write that a user was told of has a name that no other has, and a copy is what
+names are in it. Disks are looked at after each event that may have changed one, rows at
+each commit; what a moment alone shows (a release, an unmount) when it is done. The
+names of the rules are those of docs/contributing/ownership.rst.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from attrs import define, field, frozen
+
+from flocker.dataset_agent.pool_planning import FINALS_KEPT
+from flocker.dataset_agent.pool_rig import FINAL
+from flocker.model.configuration import Configuration
+from flocker.model.ids import DatasetID, Epoch, Life, NodeID
+from flocker.model.pools import (
+    FIRST_EPOCH,
+    Owned,
+    PoolOwnership,
+    Record,
+    Released,
+    Stage,
+)
+from flocker.testing.fakes.memory_disk import MemoryCopy
+from flocker.testing.simulation.invariants import is_wanted
+from flocker.testing.simulation.pool_machines import PoolMachine
+from flocker.testing.simulation.stores import Disk
+from flocker.wire import pool_records
+
+decoded = lru_cache(maxsize=4096)(pool_records.decode)
+
+
+@frozen
+class Write:
+    """What a user wrote, in which life of the dataset."""
+
+    name: str
+    life: Life | None
+
+
+@define
+class Oracle:
+    """Knows all that was acknowledged, and compares it with disks and rows.
+
+    `asides` counts the copies that were set aside.
+    """
+
+    store: Disk
+    machines: Sequence[PoolMachine] = ()
+    violations: list[str] = field(factory=list)
+    written: dict[DatasetID, set[str]] = field(factory=dict)
+    asides: int = 0
+    _lives: dict[str, Life | None] = field(factory=dict)
+    _owners: dict[tuple[DatasetID, Epoch], NodeID] = field(factory=dict)
+    _records: dict[tuple[NodeID, DatasetID], bytes] = field(factory=dict)
+    _checked: Configuration | None = None
+
+    # What is told
+
+    def wrote(self, dataset: DatasetID, name: str) -> None:
+        """A user's write was acknowledged; what is deleted nobody asks for."""
+        row = self.store.stored.datasets.get(dataset)
+        self._lives[name] = None if row is None else row.life
+        if is_wanted(self.store.stored, dataset):
+            self.written.setdefault(dataset, set()).add(name)
+
+    def committed(self, before: Configuration, now: Configuration) -> None:
+        """Look at each row that has changed."""
+        for dataset in list(self.written):
+            if not is_wanted(now, dataset):
+                del self.written[dataset]
+        if now.pools is before.pools:
+            return
+        for dataset, row in now.pools.items():
+            was = before.pools.get(dataset)
+            if was is not row:
+                self.violations.extend(_went_wrong(was, row))
+                self._owns(dataset, row.epoch, row.owner)
+                if was is not None and was.owner != row.owner:
+                    self.violations.extend(_taken_from(before, was))
+        for dataset in before.pools.keys() - now.pools.keys():
+            self.violations.append(f"W2: the row of {dataset} was forgotten")
+
+    def check(self) -> list[str]:
+        """Give what is wrong, if anything may be otherwise than it was."""
+        stored = self.store.stored
+        if stored is not self._checked or any(m.changed for m in self.machines):
+            self._checked = stored
+            for machine in self.machines:
+                machine.changed = False
+            self._look(stored)
+        return self.violations
+
+    # Disks
+
+    def _look(self, stored: Configuration) -> None:
+        known = stored.pools.keys() | self.written.keys()
+        for machine in self.machines:
+            known |= machine.copies.keys()
+        for dataset in sorted(known, key=str):
+            self.violations.extend(self._of(dataset, stored))
+        for machine in self.machines:
+            self.violations.extend(self._records_grow(machine))
+
+    def _of(self, dataset: DatasetID, stored: Configuration) -> Iterator[str]:
+        serving = self.serving(dataset)
+        if len(serving) > 1:
+            nodes = ", ".join(str(machine.node) for machine in serving)
+            yield f"W1: {dataset} is mounted writable on {nodes}"
+        row = stored.pools.get(dataset)
+        for machine in self.machines:
+            record = record_of(machine, dataset)
+            if record is not None and record.owns:
+                yield from self._owned(machine, dataset, record, row)
+        wanted = self.written.get(dataset, set())
+        for machine in serving:
+            record = record_of(machine, dataset)
+            if record is None or not record.owns:
+                yield f"I2: {dataset} is mounted on {machine.node}, which owns it not"
+            yield from self._served(dataset, machine, wanted, stored)
+        if wanted and not any(wanted <= names for names in self._all(dataset)):
+            best = max(self._all(dataset), key=len, default=frozenset())
+            yield f"W3: {dataset} has lost {sorted(wanted - best)}"
+
+    def _owned(
+        self,
+        machine: PoolMachine,
+        dataset: DatasetID,
+        record: Record,
+        row: PoolOwnership | None,
+    ) -> Iterator[str]:
+        self._owns(dataset, record.epoch, machine.node)
+        if row is None:
+            yield f"I1: {machine.node} owns {dataset}, which has no row"
+        elif (row.owner, row.epoch) != (machine.node, record.epoch):
+            yield (
+                f"I1: {machine.node} owns {dataset} in epoch {record.epoch}, and the"
+                f" store says {row.owner} in {row.epoch}"
+            )
+
+    def _served(
+        self,
+        dataset: DatasetID,
+        machine: PoolMachine,
+        wanted: set[str],
+        stored: Configuration,
+    ) -> Iterator[str]:
+        names = set(machine.disk.files(dataset))
+        if not wanted <= names:
+            lost = sorted(wanted - names)
+            yield f"W4: {dataset} is served by {machine.node} without {lost}"
+        row = stored.datasets.get(dataset)
+        if row is not None and not row.deleted:
+            for name in names:
+                if name in self._lives and self._lives[name] != row.life:
+                    yield f"D1: {name} of an earlier life of {dataset} is served"
+
+    def _owns(self, dataset: DatasetID, epoch: Epoch, node: NodeID) -> None:
+        first = self._owners.setdefault((dataset, epoch), node)
+        if first != node:
+            self.violations.append(
+                f"W2: epoch {epoch} of {dataset} is {first}'s and {node}'s"
+            )
+
+    def _all(self, dataset: DatasetID) -> Iterator[frozenset[str]]:
+        """Give what names each copy has, also those that were set aside."""
+        for machine in self.machines:
+            copy = machine.copies.get(dataset)
+            if copy is not None:
+                yield newest(copy)
+            for aside, copy in machine.disk.asides.values():
+                if aside.dataset == dataset:
+                    yield newest(copy)
+
+    def _records_grow(self, machine: PoolMachine) -> Iterator[str]:
+        """Floor, refused move and revision only grow; a record is never lost."""
+        ledger = machine.disk.ledger
+        for dataset in ledger.keys() | machine.copies.keys():
+            copy = machine.copies.get(dataset)
+            now = ledger[dataset] if copy is None else copy.record
+            was = self._records.get((machine.node, dataset))
+            if was is not now:
+                self._records[machine.node, dataset] = now
+                if was is not None:
+                    yield from _fell(machine.node, decoded(was), decoded(now))
+        for node, dataset in self._records:
+            lost = dataset not in ledger and dataset not in machine.copies
+            if node == machine.node and lost:
+                yield f"the record of {dataset} on {node} is lost"
+
+    # Moments
+
+    def at(self, node: NodeID) -> "Moments":
+        """Give the witness of one node's pool."""
+        return Moments(self, node)
+
+    def machine(self, node: NodeID) -> PoolMachine:
+        """Find a machine."""
+        return next(each for each in self.machines if each.node == node)
+
+    def serving(self, dataset: DatasetID) -> list[PoolMachine]:
+        """Give the machines that have it mounted, in any mount namespace."""
+        return [
+            machine
+            for machine in self.machines
+            if (copy := machine.copies.get(dataset)) is not None and copy.holders()
+        ]
+
+
+@frozen
+class Moments:
+    """Looks at what is done to the pool of one node when it is done."""
+
+    oracle: Oracle
+    node: NodeID
+
+    def unmounting(self, dataset: DatasetID) -> None:
+        """S6: what is leased stays mounted, except where its node is marked dead."""
+        stored = self.oracle.store.stored
+        lease, node = stored.leases.get(dataset), stored.nodes.get(self.node)
+        row = stored.pools.get(dataset)
+        dead = node is not None and node.dead is not None
+        if lease is None or lease.node != self.node or dead:
+            return
+        if row is not None and not row.deleted:
+            self._wrong(f"S6: {dataset} was unmounted on {self.node}, which leases it")
+
+    def recording(self, dataset: DatasetID, record: bytes) -> None:
+        """S7: what is let go of is on the target's disk."""
+        machine, standing = self.oracle.machine(self.node), decoded(record).standing
+        if not isinstance(standing, Released):
+            return
+        row = self.oracle.store.stored.pools.get(dataset)
+        if row is None or row.deleted or row.epoch != standing.epoch:
+            return
+        target = self.oracle.machine(standing.target)
+        copy, own = target.copies.get(dataset), machine.copies.get(dataset)
+        if copy is None or copy.seen().head != standing.snapshot:
+            self._wrong(
+                f"S7: {self.node} let go of {dataset} at {standing.snapshot}, which"
+                f" {standing.target} has not"
+            )
+        elif own is not None and not newest(own) <= newest(copy):
+            self._wrong(f"S7: {self.node} let go of more than {standing.target} has")
+
+    def setting_aside(self, dataset: DatasetID) -> None:
+        """W3: what stands where an owner let go not long ago can be continued.
+
+        Nothing diverges without failover. But of moves that were given up no snapshot
+        is kept for long, and what came of them may have to be sent anew.
+        """
+        self.oracle.asides += 1
+        machine = self.oracle.machine(self.node)
+        copy, record = machine.copies.get(dataset), record_of(machine, dataset)
+        row = self.oracle.store.stored.pools.get(dataset)
+        if copy is None or record is None or row is None or not copy.snapshots:
+            return
+        let_go = copy.snapshots[-1].name.startswith(FINAL)
+        if let_go and row.epoch - record.epoch < FINALS_KEPT:
+            self._wrong(f"W3: {self.node} set {dataset} aside, and nothing diverged")
+
+    def creating(self, dataset: DatasetID) -> None:
+        """D2: no empty copy is made while there is data."""
+        if self.oracle.written.get(dataset):
+            self._wrong(f"D2: {self.node} makes {dataset} anew, which holds data")
+
+    def _wrong(self, words: str) -> None:
+        self.oracle.violations.append(words)
+
+
+def record_of(machine: PoolMachine, dataset: DatasetID) -> Record | None:
+    """Give what a machine has on record of a dataset."""
+    copy = machine.copies.get(dataset)
+    found = machine.disk.ledger.get(dataset) if copy is None else copy.record
+    return None if found is None else decoded(found)
+
+
+def newest(copy: MemoryCopy) -> frozenset[str]:
+    """Give the names of what is in a copy, as it is now."""
+    if copy.files is not None:
+        return frozenset(copy.files)
+    return frozenset(copy.snapshots[-1].files) if copy.snapshots else frozenset()
+
+
+def _fell(node: NodeID, was: Record, now: Record) -> Iterator[str]:
+    for what in ("floor", "refused", "revision"):
+        if getattr(now, what) < getattr(was, what):
+            yield f"{what} of {was.dataset} on {node} went back: {was} became {now}"
+    done = isinstance(was.standing, Released) and isinstance(now.standing, Owned)
+    if done and now.epoch <= was.epoch:
+        yield f"{node} took back that it let go of {was.dataset}: {now}"
+
+
+def _went_wrong(was: PoolOwnership | None, row: PoolOwnership) -> Iterator[str]:
+    if was is None:
+        if row.epoch != FIRST_EPOCH:
+            yield f"W2: {row.dataset} begins in epoch {row.epoch}"
+        return
+    for what in ("epoch", "top", "moves", "revision"):
+        if getattr(row, what) < getattr(was, what):
+            yield f"W2: {what} of {row.dataset} went back: {was} became {row}"
+    if was.deleted and not row.deleted and row.epoch == was.epoch:
+        yield f"D1: {row.dataset} is deleted no more, in epoch {row.epoch}"
+    yield from _given(was, row)
+
+
+def _given(was: PoolOwnership, row: PoolOwnership) -> Iterator[str]:
+    given = (row.epoch, row.owner) != (was.epoch, was.owner)
+    if given and row.epoch <= was.top:
+        yield f"W2: epoch {row.epoch} of {row.dataset} is given out twice"
+    if was.acquired and not row.acquired and not given:
+        yield f"W2: epoch {row.epoch} of {row.dataset} begins twice"
+    if row.owner != was.owner and not was.deleted:
+        yield from _handed_over(was, row)
+
+
+def _handed_over(was: PoolOwnership, row: PoolOwnership) -> Iterator[str]:
+    move = was.move
+    if move is None or move.target != row.owner or move.stage is not Stage.FREEZING:
+        yield f"L2: {row.dataset} goes to {row.owner}, and no move says so: {was}"
+
+
+def _taken_from(before: Configuration, was: PoolOwnership) -> Iterator[str]:
+    lease = before.leases.get(was.dataset)
+    if lease is not None and lease.node == was.owner and not was.deleted:
+        yield f"S6: {was.dataset} was handed over, and {was.owner} leases it"

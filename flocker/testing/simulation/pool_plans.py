@@ -1,0 +1,192 @@
+"""From a seed to all that happens in a cluster whose nodes have pools; pure."""
+
+from random import Random
+
+from flocker.testing.simulation import happenings as h
+from flocker.testing.simulation import plans
+from flocker.testing.simulation.faults import Fault
+from flocker.testing.simulation.plans import (
+    LONG,
+    SHORT,
+    Dice,
+    Kind,
+    Plan,
+    Shape,
+    Storage,
+    Then,
+)
+from flocker.testing.simulation.pool_faults import POOL_CALLS
+
+BOTH = 4
+"""One seed of so many has block storage besides."""
+BETWEEN = 12
+"""Before the next of so many durable steps an agent may die."""
+
+
+def pool_plan(seed: int) -> Plan:
+    """Give the plan of a seed."""
+    random = Random(f"pools {seed}")
+    shape = Shape(
+        machines=random.choice((2, 2, 3, 3, 4)),
+        steps_take=random.choice((0.0, 0.05, 0.5, 2.0)),
+        lag=0.0,
+        latency=random.choice((0.001, 0.001, 0.02, 0.3)),
+        commits_take=random.choice((0.0, 0.01, 0.5)),
+        storage=Storage.BOTH if seed % BOTH == BOTH - 1 else Storage.POOL,
+    )
+    steps = plans.story(Dice(random, shape.machines), _USERS, _FAULTS)
+    return Plan(seed, shape, tuple(steps))
+
+
+def _move(dice: Dice) -> tuple[Then, ...]:
+    """Write, ask for a move, and write meanwhile."""
+    moved = dice.soon(plans.move(dice))
+    return (dice.soon(h.Write()), moved, dice.soon(h.Write()))
+
+
+def _interfered(dice: Dice) -> tuple[Then, ...]:
+    """A move is asked for, and something happens in the middle of it."""
+    dataset = dice.dataset()
+    here = dice.places[dataset]
+    there = dice.other(here)
+    other = dice.random.choice((here, here, there))
+    between = dice.random.randrange(BETWEEN)
+    what: h.Happening = dice.random.choice(
+        (
+            h.DieBetween(other, between, dice.long(), dice.one_in(3)),
+            h.DieBetween(there, between, dice.long(), dice.one_in(3)),
+            h.CancelMove(dataset),
+            h.ResetStreams(there),
+            h.CutWay(here, there, dice.long(), dice.one_in(2)),
+            h.CutWay(there, here, dice.long(), both=False),
+            dice.move(dataset, dice.machine()),
+            h.PoolFails(other, dice.random.choice(POOL_CALLS), _how(dice)),
+            h.Delete(dataset),
+            h.KillControl(0.0),
+            h.Partition(other, dice.long()),
+        )
+    )
+    events = dice.random.randrange(1, 60)
+    return (
+        dice.soon(h.Write()),
+        dice.soon(dice.move(dataset, there)),
+        Then(0.0, events, what),
+        dice.soon(h.Write()),
+    )
+
+
+def _on_terms(dice: Dice) -> h.Happening:
+    dataset, machine = dice.dataset(), dice.machine()
+    dice.places[dataset] = machine
+    if dice.one_in(2):
+        return h.MoveOnTerms(dataset, machine, force=True)
+    downtime = dice.random.choice((0.1, 1.0, 5.0))
+    return h.MoveOnTerms(dataset, machine, max_downtime=downtime)
+
+
+def _cancel(dice: Dice) -> h.Happening:
+    return h.CancelMove(dice.dataset())
+
+
+def _prune(dice: Dice) -> h.Happening:
+    return h.PruneCopy(dice.dataset(), dice.machine())
+
+
+def _again(dice: Dice) -> tuple[Then, ...]:
+    """Delete it, and ask for it anew, with the same id, as soon as that may be."""
+    dataset = dice.dataset()
+    return (
+        dice.soon(h.Delete(dataset)),
+        Then(dice.random.choice((1.0, 10.0, 30.0)), 0, h.Purge(dataset)),
+        dice.soon(h.Create(dataset, dice.machine())),
+        dice.soon(h.Write()),
+    )
+
+
+def _dies(dice: Dice) -> h.Happening:
+    after = dice.random.randrange(BETWEEN)
+    down = dice.random.choice((0.0, 0.5, dice.long()))
+    return h.DieBetween(dice.machine(), after, down, dice.one_in(3))
+
+
+def _cut_way(dice: Dice) -> h.Happening:
+    machine = dice.machine()
+    return h.CutWay(machine, dice.other(machine), dice.long(), dice.one_in(2))
+
+
+def _reset(dice: Dice) -> h.Happening:
+    return h.ResetStreams(dice.machine())
+
+
+def _how(dice: Dice) -> Fault:
+    return dice.random.choice((Fault.BEFORE, Fault.AFTER, Fault.ODD))
+
+
+def _fails_once(dice: Dice) -> h.Happening:
+    return h.PoolFails(dice.machine(), dice.random.choice(POOL_CALLS), _how(dice))
+
+
+def _fails_long(dice: Dice) -> h.Happening:
+    call = dice.random.choice(POOL_CALLS)
+    return h.PoolFails(dice.machine(), call, Fault.BEFORE, dice.long())
+
+
+def _hangs(dice: Dice) -> h.Happening:
+    return h.PoolHangs(dice.machine(), dice.random.choice((*SHORT, 20.0, 130.0)))
+
+
+def _fill(dice: Dice) -> h.Happening:
+    return h.FillPool(dice.machine(), dice.random.choice(LONG))
+
+
+def _use(dice: Dice) -> h.Happening:
+    return h.UseCopies(dice.machine(), dice.random.choice(LONG))
+
+
+def _tell_old(dice: Dice) -> h.Happening:
+    ago, lasts = dice.random.randrange(1, 12), dice.random.choice(SHORT)
+    return h.TellOld(dice.machine(), ago, lasts)
+
+
+_USERS: tuple[Kind, ...] = (
+    (plans.create, 3),
+    (plans.write, 5),
+    (_move, 6),
+    (plans.there_and_back, 3),
+    (_interfered, 8),
+    (_on_terms, 2),
+    (_cancel, 2),
+    (plans.grow, 1),
+    (plans.lease, 3),
+    (plans.release, 3),
+    (plans.delete, 1),
+    (plans.purge, 1),
+    (_again, 1),
+    (_prune, 3),
+)
+"""What is done in every plan, and how often compared to others."""
+
+_FAULTS: tuple[Kind, ...] = (
+    (_dies, 6),
+    (plans.kill_agent, 2),
+    (plans.kill_control, 3),
+    (plans.power_off, 2),
+    (plans.partition, 3),
+    (plans.stall, 2),
+    (plans.cut, 2),
+    (_cut_way, 3),
+    (_reset, 2),
+    (plans.store_fails, 1),
+    (plans.unanswered, 2),
+    (_fails_once, 4),
+    (_fails_long, 2),
+    (_hangs, 2),
+    (_fill, 1),
+    (_use, 2),
+    (_tell_old, 3),
+    (plans.cordon, 1),
+    (plans.mark_dead, 2),
+    (plans.mark_alive, 1),
+    (plans.hang, 1),
+)
+"""What is done in two plans of three each."""

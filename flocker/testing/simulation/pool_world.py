@@ -1,0 +1,195 @@
+"""A simulated cluster whose nodes have pools, and perhaps block storage besides."""
+
+from functools import partial
+
+from twisted.internet.defer import Deferred
+
+from flocker.control import leases, nodes, pool_moves
+from flocker.control.operations import Decide
+from flocker.model.cluster import Phase
+from flocker.model.datasets import DEFAULT_BACKEND, Dataset, Mounting
+from flocker.model.errors import FlockerError
+from flocker.model.ids import BackendName, DatasetID, InstanceID, NodeID, SnapshotID
+from flocker.model.leases import wanted_on
+from flocker.model.pools import PoolOwnership, Prune
+from flocker.testing.simulation.invariants import Violated, is_wanted
+from flocker.testing.simulation.machines import Machine
+from flocker.testing.simulation.plans import DATASETS
+from flocker.testing.simulation.pool_machines import POOL, SIZE, PoolMachine
+from flocker.testing.simulation.pool_oracle import Oracle, newest
+from flocker.testing.simulation.pool_wires import Paths
+from flocker.testing.simulation.wires import LATENCY
+from flocker.testing.simulation.world import World
+
+BALLAST = 3000
+"""Bytes that a write of a user has at most."""
+
+
+class PoolWorld(World):
+    """A cluster of machines with pools.
+
+    Times are those of `World`; with `has_block` the machines have block storage too.
+    """
+
+    def __init__(
+        self,
+        size: int = 2,
+        seed: int = 0,
+        steps_take: float = 0.0,
+        latency: float = LATENCY,
+        commits_take: float = 0.0,
+        *,
+        has_block: bool = False,
+    ) -> None:
+        self._has_block = has_block
+        self._pool_writes = 0
+        self.paths: Paths
+        self.oracle: Oracle
+        self.pool_machines: list[PoolMachine] = []
+        super().__init__(size, seed, steps_take, 0.0, latency, commits_take)
+        self.oracle.machines = self.pool_machines
+        self.store.noted = self.oracle.committed
+
+    def make_machine(self, node: NodeID, instance: InstanceID) -> Machine:
+        """Make one with a pool."""
+        if not self.pool_machines:
+            self.paths = Paths(self.clock, self._around.pace)
+            self.oracle = Oracle(self.store)
+        made = PoolMachine(
+            node,
+            instance,
+            self._around,
+            self.paths,
+            self.oracle.at(node),
+            has_block=self._has_block,
+        )
+        self.pool_machines.append(made)
+        return made
+
+    def backend_of(self, dataset: int) -> BackendName:
+        """Say where a dataset is wanted: of both sorts, the last one is a volume."""
+        in_block = self._has_block and dataset == DATASETS - 1
+        return DEFAULT_BACKEND if in_block else POOL
+
+    # What users do
+
+    def write(self) -> None:
+        """Write wherever something is served, also where it should not be."""
+        super().write()
+        for machine in self.pool_machines:
+            for dataset, copy in machine.copies.items():
+                if copy.holders():
+                    self._write(machine, dataset)
+
+    def _write(self, machine: PoolMachine, dataset: DatasetID) -> None:
+        self._pool_writes += 1
+        number = self._pool_writes
+        name = f"w{number}"
+        content = name.encode() * (number * 997 % BALLAST // 4 + 1)
+        try:
+            machine.disk.write(dataset, name, content)
+        except (OSError, FlockerError):
+            return  # it has no room, and the user knows
+        machine.changed = True
+        self.oracle.wrote(dataset, name)
+
+    def obey(self) -> None:
+        """Do what statuses ask a person to do: end the use, and let nodes take more."""
+        super().obey()
+        for dataset in self.known.leases:
+            if self.is_in_pool(dataset):
+                self._ask(partial(leases.release, dataset=dataset))
+        for node in self.known.nodes.values():
+            if node.cordoned:
+                self._ask(partial(nodes.tell, node=node.id, labels={}, cordoned=False))
+
+    def _ask(self, decide: Decide) -> None:
+        """Ask control; it may refuse, or say that it could not store it."""
+        assert self.control is not None
+        answer = Deferred.fromCoroutine(self.control.operations.change(decide))
+        _ = answer.addErrback(lambda failure: failure.trap(FlockerError))
+
+    def pruning(self, dataset: DatasetID, machine: Machine) -> Decide | None:
+        """Want a copy destroyed that the owner has all of, as far as it is known."""
+        row, control = self.known.pools.get(dataset), self.control
+        if row is None or row.base is None or control is None:
+            return None
+        observed = control.observations.facts(dataset).get(machine.node)
+        said = None if observed is None else observed.fact.pool
+        if said is None or said.head is None:
+            return None
+        return partial(
+            pool_moves.prune,
+            dataset=dataset,
+            copy=Prune(machine.node, said.head),
+            lineage=self._lineage(row),
+        )
+
+    def _lineage(self, row: PoolOwnership) -> frozenset[SnapshotID]:
+        owner = self.oracle.machine(row.owner).copies.get(row.dataset)
+        known = [] if owner is None else [each.identity for each in owner.snapshots]
+        if row.base not in known:
+            return frozenset()
+        return frozenset(known[: known.index(row.base) + 1])
+
+    # What is so
+
+    def is_in_pool(self, dataset: DatasetID) -> bool:
+        """Whether a dataset is one of a pool."""
+        return dataset in self.known.pools
+
+    def is_well(self, dataset: Dataset) -> bool:
+        """Whether it is served by its one home, with nothing pending; or is gone."""
+        if not self.is_in_pool(dataset.id):
+            return super().is_well(dataset)
+        row = self.known.pools[dataset.id]
+        if dataset.deleted:
+            kept = [m for m in self.pool_machines if dataset.id in m.copies]
+            return dataset.destroyed and not kept
+        lease = self.known.leases.get(dataset.id)
+        wanted = wanted_on(dataset, lease)
+        if row.deleted or row.move is not None or not row.acquired or row.prunes:
+            return False
+        if row.owner != wanted and wanted is not None:
+            return False
+        serving = [machine.node for machine in self.oracle.serving(dataset.id)]
+        if dataset.mount is Mounting.ON_USE and lease is None:
+            return serving in ([], [row.owner])
+        return serving == [row.owner]
+
+    def mounted_at(self, dataset: DatasetID) -> list[InstanceID]:
+        """Name the machines that have it mounted, so that one can write."""
+        found = [machine.instance for machine in self.oracle.serving(dataset)]
+        return found or super().mounted_at(dataset)
+
+    def missing(self, dataset: DatasetID) -> set[str]:
+        """Give what was written and is not where it is served."""
+        wanted = set(self.oracle.written.get(dataset, ()))
+        for machine in self.oracle.serving(dataset):
+            wanted -= newest(machine.copies[dataset])
+        return wanted if is_wanted(self.store.stored, dataset) else set()
+
+    def is_unsaid(self, dataset: Dataset) -> bool:
+        """Whether its status does not say that it is served, though it is."""
+        return self.status(dataset.id).phase not in {Phase.MOUNTED, Phase.DESTROYED}
+
+    # Time
+
+    def check(self) -> None:
+        """Raise `Violated` if anything is as it must never be."""
+        super().check()
+        if wrong := self.oracle.check():
+            raise Violated("; ".join(dict.fromkeys(wrong)))
+
+    def mend(self) -> None:
+        """End all faults; nobody uses anything any more."""
+        self.paths.mute.clear()
+        for machine in self.pool_machines:
+            machine.dying = None
+            machine.pool_faults.clear()
+            machine.pool_threads.go_on()
+            machine.disk.size = SIZE
+            for copy in machine.copies.values():
+                copy.users.clear()
+            machine.changed = True
+        super().mend()

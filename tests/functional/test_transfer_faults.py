@@ -30,7 +30,15 @@ from flocker.dataset_agent.transfer.pacing import Pace
 from flocker.dataset_agent.transfer.sending import NotWhatWasSent, TargetRefused
 from flocker.model.ids import DatasetID
 from flocker.sandbox.waiting import until
-from tests.functional.transfer_rig import HASTY, ONE, THREE, Loop, Rig, open_files
+from tests.functional.transfer_rig import (
+    HASTY,
+    ONE,
+    THREE,
+    Loop,
+    Rig,
+    Slow,
+    open_files,
+)
 
 MEBIBYTE = 1024 * 1024
 CONTENT = os.urandom(3 * MEBIBYTE)
@@ -383,6 +391,33 @@ def test_cancelled(rigs, where):
     assert rig.untouched()
     rig.host.answering = None
     assert rig.run() == rig.snapshot.identity
+
+
+def test_cut_while_it_is_put_in_its_place(rigs, monkeypatch):
+    """A visit lasts until what came is written: then the dataset is the node's again.
+
+    Else its record would be written over, later, by the one that came with the stream.
+    """
+    begun, go_on = threading.Event(), threading.Event()
+    rig = rigs()
+
+    def finish(self, record):
+        begun.set()
+        assert go_on.wait(5)
+        rig.host.seen.append("written")
+        return self.stream.finish(record)
+
+    monkeypatch.setattr(Slow, "finish", finish)
+    wire = rig.wire()
+    going = rig.loop.begin(rig.move())
+    assert begun.wait(5)
+    wire.cut()
+    assert isinstance(going.outcome(), TransferCut)
+    time.sleep(3 * HASTY.alive_every)
+    assert "ended" not in rig.host.seen
+    go_on.set()
+    until(lambda: rig.host.seen[-1] == "ended", "the end of the visit", 5)
+    assert "written" in rig.host.seen
 
 
 def test_stopped_target(rigs):

@@ -38,6 +38,11 @@ class Work(Generic[T]):
         """Whether it has ended."""
         return bool(self._result) or self._raised is not None
 
+    def join(self) -> None:
+        """Wait until it has ended."""
+        with self._changed:
+            _ = self._changed.wait_for(self.is_done)
+
     def result(self) -> T:
         """Give what it gave, or raise what it raised, once it has ended."""
         if self._raised is not None:

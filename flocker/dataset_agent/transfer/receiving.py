@@ -32,7 +32,7 @@ from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.dataset_agent.transfer.packing import CountedIn, packings, unpack
 from flocker.dataset_agent.transfer.telling import Teller
 from flocker.model.errors import FlockerError
-from flocker.model.ids import NodeID
+from flocker.model.ids import NodeID, SnapshotID
 from flocker.runtime import logging
 from flocker.runtime.process import ProcessFailed
 
@@ -169,10 +169,7 @@ class Receiver:
             _check_whole(storing.result(), understand(Whole, frame))
             teller.reach(counted.size)
             teller.say()
-            finish = partial(welcome.stream.finish, welcome.record)
-            finishing = Work(channel.changed, "transfer-finishing", finish)
-            channel.wait_until(finishing.is_done)
-            channel.say(Kind.ARRIVED, Arrived(finishing.result()))
+            channel.say(Kind.ARRIVED, Arrived(_finish(channel, welcome)))
         finally:
             belt.drop()
 
@@ -203,6 +200,19 @@ class Receiver:
             why=words,
         )
         channel.say(Kind.REFUSED, Refused(code, words[:2000]))
+
+
+def _finish(channel: Channel, welcome: Welcome) -> SnapshotID:
+    """Put what came in its place, before the visit ends in any case."""
+    finish = partial(welcome.stream.finish, welcome.record)
+    finishing = Work(channel.changed, "transfer-finishing", finish)
+    try:
+        channel.wait_until(finishing.is_done)
+    except TransferCut:
+        welcome.stream.abort()
+        finishing.join()  # or it would write when the visit is over
+        raise
+    return finishing.result()
 
 
 def _store(belt: Belt, counted: CountedIn, packing: Packing | None) -> Whole:

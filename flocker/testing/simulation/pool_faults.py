@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
-from attrs import define, field
+from attrs import define
 from zope.interface import implementer
 
 from flocker.backends.pool_errors import PoolUnavailable
@@ -236,12 +236,12 @@ class FaultyPool:
 @implementer(IIncoming)
 @define(eq=False)
 class FaultyIncoming:
-    """A stream that is taken."""
+    """A stream that is taken; once it is `late` to abort it, that does nothing."""
 
     dataset: DatasetID
     stream: IIncoming
     pool: FaultyPool
-    _written: list[int] = field(factory=list)
+    late: bool = False
 
     def write(self, part: bytes) -> None:
         """Take a part."""
@@ -253,4 +253,5 @@ class FaultyIncoming:
 
     def abort(self) -> None:
         """Forget it."""
-        self.stream.abort()
+        if not self.late:
+            self.stream.abort()

@@ -114,11 +114,22 @@ class Oracle:
             record = record_of(machine, dataset)
             if record is not None and record.owns:
                 yield from self._owned(machine, dataset, record, row)
+            elif machine in serving:
+                yield f"I2: {dataset} is mounted on {machine.node}, which owns it not"
+        if row is not None and row.deleted and _is_gone(dataset, stored):
+            for machine in self.machines:
+                if dataset in machine.copies:
+                    yield f"D1: {machine.node} has {dataset}, which is destroyed"
+        yield from self._data(dataset, serving, stored)
+
+    def _data(
+        self,
+        dataset: DatasetID,
+        serving: Sequence[PoolMachine],
+        stored: Configuration,
+    ) -> Iterator[str]:
         wanted = self.written.get(dataset, set())
         for machine in serving:
-            record = record_of(machine, dataset)
-            if record is None or not record.owns:
-                yield f"I2: {dataset} is mounted on {machine.node}, which owns it not"
             yield from self._served(dataset, machine, wanted, stored)
         if wanted and not any(wanted <= names for names in self._all(dataset)):
             best = max(self._all(dataset), key=len, default=frozenset())
@@ -275,6 +286,12 @@ def record_of(machine: PoolMachine, dataset: DatasetID) -> Record | None:
     copy = machine.copies.get(dataset)
     found = machine.disk.ledger.get(dataset) if copy is None else copy.record
     return None if found is None else decoded(found)
+
+
+def _is_gone(dataset: DatasetID, stored: Configuration) -> bool:
+    """Whether every node has said that it has no copy of the last life."""
+    row = stored.datasets.get(dataset)
+    return row is None or row.destroyed
 
 
 def newest(copy: MemoryCopy) -> frozenset[str]:

@@ -142,19 +142,28 @@ class PoolWorld(World):
         """Whether it is served by its one home, with nothing pending; or is gone."""
         if not self.is_in_pool(dataset.id):
             return super().is_well(dataset)
-        row = self.known.pools[dataset.id]
         if dataset.deleted:
             kept = [m for m in self.pool_machines if dataset.id in m.copies]
             return dataset.destroyed and not kept
-        lease = self.known.leases.get(dataset.id)
-        wanted = wanted_on(dataset, lease)
-        if row.deleted or row.move is not None or not row.acquired or row.prunes:
+        row = self.known.pools[dataset.id]
+        pending = row.deleted or row.move is not None or bool(row.prunes)
+        wanted = wanted_on(dataset, self.known.leases.get(dataset.id))
+        if pending or not row.acquired or wanted not in (None, row.owner):
             return False
-        if row.owner != wanted and wanted is not None:
+        return self._is_served(dataset, row)
+
+    def _is_served(self, dataset: Dataset, row: PoolOwnership) -> bool:
+        """Whether its owner serves it, with the size that is wanted, and nobody else.
+
+        Where nobody uses it, one that is mounted on use need not be served.
+        """
+        homes = self.oracle.serving(dataset.id)
+        if any(m.copies[dataset.id].quota != dataset.maximum_size for m in homes):
             return False
-        serving = [machine.node for machine in self.oracle.serving(dataset.id)]
-        if dataset.mount is Mounting.ON_USE and lease is None:
-            return serving in ([], [row.owner])
+        serving = [machine.node for machine in homes]
+        idle = dataset.id not in self.known.leases and not serving
+        if dataset.mount is Mounting.ON_USE and idle:
+            return True
         return serving == [row.owner]
 
     def mounted_at(self, dataset: DatasetID) -> list[InstanceID]:

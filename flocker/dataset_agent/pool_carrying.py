@@ -4,8 +4,8 @@ Between the keepers of pools, which know what may be sent and taken, and
 `flocker.dataset_agent.transfer`, which knows how.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol, TypeVar
 
 from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred
@@ -27,6 +27,8 @@ from flocker.model.ids import DatasetID, NodeID, SnapshotID
 from flocker.runtime.reactor import IReactor
 from flocker.runtime.threads import Threads
 
+T = TypeVar("T")
+
 SOON = NotYet.__name__
 """The code of a refusal that may be another one in a moment."""
 
@@ -42,6 +44,9 @@ class Conversation(Protocol):
 
     async def open_visit(self, offer: Offer) -> SnapshotID | None:
         """Offer a snapshot; give the one that is to be followed, None for all."""
+
+    async def meanwhile(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do what takes long; the target hears meanwhile that we live."""
 
     async def send(self, begin: Begin, stream: IOutgoing) -> None:
         """Send a stream until it is on the target's disk; it is closed then."""
@@ -91,6 +96,9 @@ class _Talk:
 
     async def open_visit(self, offer: Offer) -> SnapshotID | None:
         return await self.sender.open_visit(self.channel, offer)
+
+    async def meanwhile(self, work: Coroutine[Any, Any, T]) -> T:
+        return await self.sender.meanwhile(self.channel, work)
 
     async def send(self, begin: Begin, stream: IOutgoing) -> None:
         await self.sender.send(self.channel, begin, stream)
@@ -151,7 +159,7 @@ class Carrier:
             estimate = pool.threads.run(
                 pool.api.estimate, shipment.dataset, each.identity, since
             )
-            size = await sender.meanwhile(channel, estimate)
+            size = await talk.meanwhile(estimate)
             begin = Begin(
                 PROTOCOL,
                 shipment.dataset,

@@ -4,7 +4,8 @@ What `flocker.dataset_agent.transfer` does with sockets and threads is done here
 `pool_wires` and simulated time; who decides, on both sides, is the real agent.
 """
 
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from attrs import define, frozen
 from twisted.internet.defer import Deferred
@@ -30,6 +31,8 @@ from flocker.model.errors import FlockerError
 from flocker.model.ids import NodeID, SnapshotID
 from flocker.testing.simulation.faults import OddError
 from flocker.testing.simulation.pool_wires import Paths, PipeEnd, Station
+
+T = TypeVar("T")
 
 PART = 1024
 """Bytes that are sent at a time."""
@@ -74,6 +77,13 @@ class Talk:
         self.end.send(offer)
         have: Have = await self._expect()
         return have.since
+
+    async def meanwhile(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something else: the target hears all the time that we live."""
+        result = await work
+        if self.end.broken is not None:
+            raise TransferCut(self.end.broken)
+        return result
 
     async def send(self, begin: Begin, stream: IOutgoing) -> None:
         """Send a stream."""

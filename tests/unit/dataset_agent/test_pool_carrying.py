@@ -40,6 +40,9 @@ class Welcoming:
     async def open_visit(self, offer):
         return None
 
+    async def meanwhile(self, work):
+        return await work
+
     def finish(self) -> None:
         pass
 

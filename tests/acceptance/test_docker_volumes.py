@@ -112,6 +112,24 @@ def test_container_ends_while_docker_is_gone(engines: Engines) -> None:
     engines.remove(ONE, "mortal")
 
 
+def test_who_is_named_as_a_user(engines: Engines) -> None:
+    """Of two users the one that did not come back with Docker is named no more."""
+    let_live(engines, live=False)
+    engines.start(ONE, "stays", "two-users", "--restart", "always")
+    engines.start(ONE, "goes", "two-users")
+    assert "container goes (docker)" in engines.refusal(TWO, "two-users")
+    engines.kill_program(ONE, "dockerd")
+    engines.await_running(ONE, "stays")
+
+    def only_one_is_named() -> bool:
+        return "goes" not in engines.refusal(TWO, "two-users")
+
+    until(only_one_is_named, "the lease to name only who stays", WITHIN)
+    assert "container stays (docker)" in engines.refusal(TWO, "two-users")
+    engines.remove(ONE, "stays", "goes")
+    until(lambda: not engines.leased("two-users"), "the lease to end", WITHIN)
+
+
 def test_plugin_killed_between(engines: Engines) -> None:
     """A plugin killed between Mount and Unmount forgets no container."""
     engines.start(ONE, "patient", "plugin-killed")

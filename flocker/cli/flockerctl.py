@@ -177,6 +177,11 @@ _COMMANDS = (
         "Make DATASET larger, while it is in use.",
     ),
     LaterCommand(
+        "snapshot",
+        "flocker.cli.snapshot_commands:snapshot_group",
+        "Keep what a dataset holds now, as it is; for datasets in pools.",
+    ),
+    LaterCommand(
         "version",
         "flocker.cli.about_commands:show_version",
         "Show the version of this client.",

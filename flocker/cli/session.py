@@ -35,6 +35,7 @@ from flocker.client.interface import (
     Unreachable,
 )
 from flocker.client.probing import probe
+from flocker.client.snapshot_waiting import SnapshotLate
 from flocker.client.waiting import WaitTimedOut
 from flocker.model.errors import FlockerError
 from flocker.runtime.era import read_era
@@ -60,6 +61,7 @@ STATUS: tuple[tuple[type[FlockerError], int], ...] = (
     (SeveralFit, NOT_FOUND),
     (RequestRefused, REFUSED),
     (WaitTimedOut, TIMED_OUT),
+    (SnapshotLate, TIMED_OUT),
 )
 """The exit status of each error; `FAILED` for all others."""
 

@@ -72,6 +72,16 @@ def _lease(value: Any, known: _Known) -> str:  # noqa: ANN401 - JSON
     )
 
 
+def _snapshot(value: Any, known: _Known) -> str:  # noqa: ANN401 - JSON
+    dataset, wanted = known.dataset(value["dataset_id"]), value["value"]
+    which = f"snapshot {value['snapshot']} of {dataset}"
+    if wanted is None:
+        return f"{which} is gone"
+    if wanted["deleted"]:
+        return f"{which} is to be deleted"
+    return f"{which} is {'wanted' if wanted['taken'] is None else 'taken'}"
+
+
 def _status(value: Any, known: _Known) -> str:  # noqa: ANN401 - JSON
     where = "" if value["node"] is None else f" on {known.node(value['node'])}"
     because = f": {value['cause']['words']}" if value["cause"] else ""
@@ -94,6 +104,7 @@ _TELLERS: Mapping[str, Callable[[Any, _Known], str]] = {
     "configuration": _configuration,
     "lease": _lease,
     "node": _node,
+    "snapshot": _snapshot,
     "status": _status,
     RESET: _reset,
 }

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from cryptography import x509
 from twisted.internet.interfaces import IReactorTime
@@ -52,12 +52,14 @@ from flocker.wire.answers import (
     NodeAnswer,
     PlanAnswer,
     RefusalAnswer,
+    SnapshotAnswer,
     VersionAnswer,
     VolumesAnswer,
     read,
 )
 from flocker.wire.json_codec import Undecodable
 
+_SNAPSHOTS = "/v1/configuration/snapshots"
 _TAG = "x-configuration-tag"
 
 _OK = 200
@@ -208,6 +210,23 @@ class HTTPFlockerClient:
         """Forget a destroyed dataset; its id and name are free again."""
         path = f"/v1/configuration/datasets/{dataset}?purge=true"
         return await self._change("DELETE", path, None)
+
+    async def snapshots(self, dataset: DatasetID | None) -> tuple[SnapshotAnswer, ...]:
+        """Ask for the status of snapshots."""
+        path = "/v1/status/snapshots"
+        if dataset is not None:
+            path += f"?{urlencode({'dataset_id': dataset})}"
+        return await self._get(path, tuple[SnapshotAnswer, ...])
+
+    async def take_snapshot(self, dataset: DatasetID, name: str) -> SnapshotAnswer:
+        """Want a snapshot of a dataset in a pool."""
+        body = {"dataset_id": str(dataset), "name": name}
+        return await self._ask("POST", _SNAPSHOTS, body, SnapshotAnswer)
+
+    async def delete_snapshot(self, dataset: DatasetID, name: str) -> SnapshotAnswer:
+        """Want a snapshot destroyed."""
+        path = f"{_SNAPSHOTS}/{dataset}/{quote(name, safe='')}"
+        return await self._ask("DELETE", path, None, SnapshotAnswer)
 
     async def leases(self) -> tuple[LeaseAnswer, ...]:
         """Ask for all leases."""

@@ -21,6 +21,7 @@ from flocker.wire.answers import (
     LeaseAnswer,
     NodeAnswer,
     PlanAnswer,
+    SnapshotAnswer,
     VolumesAnswer,
 )
 
@@ -288,6 +289,15 @@ class IFlockerClient(Interface):
 
     def purge(dataset: DatasetID) -> Awaitable[ConfiguredAnswer]:
         """Forget a destroyed dataset; its id and name are free again."""
+
+    def snapshots(dataset: DatasetID | None) -> Awaitable[tuple[SnapshotAnswer, ...]]:
+        """Ask for the status of the snapshots of a dataset, or of all (None)."""
+
+    def take_snapshot(dataset: DatasetID, name: str) -> Awaitable[SnapshotAnswer]:
+        """Want a snapshot of a dataset in a pool, as it is when it is taken."""
+
+    def delete_snapshot(dataset: DatasetID, name: str) -> Awaitable[SnapshotAnswer]:
+        """Want a snapshot destroyed; its name is free when this returns."""
 
     def leases() -> Awaitable[tuple[LeaseAnswer, ...]]:
         """Ask for all leases."""

@@ -65,7 +65,7 @@ class WentWrong(FlockerError):
         """Name the goal, the cause and what would release it."""
         return (
             f"dataset {self.dataset} cannot be {describe(self.goal)}: "
-            f"{_because(self.cause) or 'the node gave no cause'}"
+            f"{because(self.cause) or 'the node gave no cause'}"
         )
 
 
@@ -282,12 +282,13 @@ def _was_given_up(goal: Goal, seen: DatasetAnswer) -> bool:
 def _last_seen(last: Seen) -> str:
     if isinstance(last, Unreachable):
         return str(last)
-    because = _because(last.cause)
+    why = because(last.cause)
     phase = f"it is {last.phase}"
-    return f"{phase}, because {because}" if because else phase
+    return f"{phase}, because {why}" if why else phase
 
 
-def _because(cause: CauseAnswer | None) -> str:
+def because(cause: CauseAnswer | None) -> str:
+    """Say why, and what would release it; nothing where there is no cause."""
     if cause is None:
         return ""
     release = f" (to release it: {cause.release})" if cause.release else ""

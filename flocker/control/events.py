@@ -15,18 +15,26 @@ from attrs import frozen
 from flocker.control.last_statuses import LastStatuses
 from flocker.control.operations import Operations
 from flocker.control.statuses import status_of
-from flocker.model.changes import Change, DatasetEdit, LeaseEdit, NodeEdit
+from flocker.model.changes import (
+    Change,
+    DatasetEdit,
+    LeaseEdit,
+    NodeEdit,
+    SnapshotsEdit,
+)
 from flocker.model.cluster import NodeSight, Phase
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
-from flocker.model.ids import DatasetID
+from flocker.model.ids import DatasetID, UserSnapshotID
 from flocker.model.leases import Lease
 from flocker.model.nodes import Node
 from flocker.model.pool_status import says_how_far
+from flocker.model.snapshots import UserSnapshot, UserSnapshots
 from flocker.model.status import Moving, Status
 from flocker.wire.public import (
     Json,
     configured_dataset,
+    configured_snapshot,
     dataset_status,
     lease,
     node_status,
@@ -43,6 +51,7 @@ class Kind(Enum):
     LEASE = "lease"
     STATUS = "status"
     NODE = "node"
+    SNAPSHOT = "snapshot"
 
 
 @frozen
@@ -129,6 +138,8 @@ class Events:
             elif isinstance(edit, LeaseEdit):
                 now = self._now()
                 self._add(Kind.LEASE, partial(_leased, edit.dataset, edit.after, now))
+            elif isinstance(edit, SnapshotsEdit):
+                self._add_snapshots(edit)
             elif isinstance(edit, NodeEdit):
                 self._compare_node(edit)
         self._compare(change.datasets)
@@ -143,6 +154,15 @@ class Events:
         """Note that a node came or went (`observations.Watcher`)."""
         self._compare_of(sight)
         self._wake()
+
+    def _add_snapshots(self, edit: SnapshotsEdit) -> None:
+        """Note each snapshot that is wanted otherwise, or no more, by an edit."""
+        before, after = _by_id(edit.before), _by_id(edit.after)
+        for key, snapshot in (before | after).items():
+            if before.get(key) != after.get(key):
+                left = after.get(key)
+                write = partial(_snapshot, edit.dataset, snapshot, left)
+                self._add(Kind.SNAPSHOT, write)
 
     def _compare_node(self, edit: NodeEdit) -> None:
         """Note what a user or upkeep changed of a node, and what follows from it."""
@@ -202,6 +222,17 @@ def _wanted(name: DatasetID, row: Dataset | None) -> Json:
 
 def _leased(name: DatasetID, held: Lease | None, now: float) -> Json:
     return _about(name, None if held is None else lease(held, now))
+
+
+def _by_id(row: UserSnapshots | None) -> dict[UserSnapshotID, UserSnapshot]:
+    return {} if row is None else {each.id: each for each in row.wanted}
+
+
+def _snapshot(
+    name: DatasetID, snapshot: UserSnapshot, left: UserSnapshot | None
+) -> Json:
+    value = None if left is None else configured_snapshot(name, left)
+    return {**_about(name, value), "snapshot": snapshot.name}
 
 
 def _about(name: DatasetID, value: Json | None) -> Json:

@@ -1,7 +1,7 @@
 """The status of a dataset as control knows it: of a volume, or of a copy in a pool.
 
 Asked by the event stream and the REST API; the rules are `flocker.model.status` and
-`flocker.model.pool_status`.
+`flocker.model.pool_status`. Of snapshots they are `flocker.model.snapshot_status`.
 """
 
 from flocker.control.observations import Observations
@@ -9,6 +9,8 @@ from flocker.control.pool_rows import belongs_in_pool, row_of
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
 from flocker.model.pool_status import Known, pool_status
+from flocker.model.snapshot_status import SnapshotStatus, snapshot_status
+from flocker.model.snapshots import UserSnapshot, UserSnapshots
 from flocker.model.status import Status, status
 
 
@@ -31,3 +33,16 @@ def status_of(
         configuration.nodes,
         observations.letting_go(dataset.id),
     )
+
+
+def snapshot_status_of(
+    configuration: Configuration,
+    observations: Observations,
+    row: UserSnapshots,
+    snapshot: UserSnapshot,
+) -> SnapshotStatus:
+    """Say what is happening to a snapshot that a user wants, or wanted."""
+    facts = observations.facts(row.dataset)
+    known = Known(facts, observations.nodes, configuration.nodes)
+    owned = configuration.pools.get(row.dataset)
+    return snapshot_status(snapshot, row, owned, known)

@@ -52,6 +52,7 @@ from flocker.restapi.node_registry import NodeRegistry
 from flocker.restapi.nodes import Nodes
 from flocker.restapi.openapi import Documents
 from flocker.restapi.schema import LARGEST_BODY
+from flocker.restapi.snapshots import Snapshots
 from flocker.restapi.status import Statuses
 from flocker.restapi.volumes import Volumes
 from flocker.runtime import metrics
@@ -97,6 +98,7 @@ def app_resource(
         Moves(service, now),
         NodeRegistry(service, now),
         Nodes(service, now),
+        Snapshots(service, now, world.new_id),
         Statuses(service, now),
         Volumes(service, now, Asking(operations, agents)),
     ):

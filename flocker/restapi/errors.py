@@ -23,6 +23,12 @@ from flocker.control.operations import TooContended
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
 from flocker.control.pool_copies import NoSuchCopy
 from flocker.control.pool_moves import CopyNeeded, MoveRefused, NoMove, NotInPool
+from flocker.control.snapshots import (
+    BadSnapshotName,
+    SnapshotExists,
+    SnapshotNotFound,
+    TooManySnapshots,
+)
 from flocker.control.volumes import VolumeClaimed, VolumeNotFound, VolumeOfAnother
 from flocker.model.errors import FlockerError
 from flocker.restapi.answers import Answer, Header, answer
@@ -138,6 +144,7 @@ class EraNotFound(FlockerError):
 
 STATUS: Mapping[type[FlockerError], int] = {
     BadRequest: 400,
+    BadSnapshotName: 400,
     BodyNotJson: 400,
     SchemaViolation: 400,
     TooSmallForFilesystem: 400,
@@ -148,6 +155,7 @@ STATUS: Mapping[type[FlockerError], int] = {
     NodeUnknown: 404,
     NoSuchCopy: 404,
     PathNotFound: 404,
+    SnapshotNotFound: 404,
     VolumeNotFound: 404,
     DatasetDeleted: 405,
     MethodNotAllowed: 405,
@@ -166,6 +174,8 @@ STATUS: Mapping[type[FlockerError], int] = {
     NotInPool: 409,
     OnItsWay: 409,
     ShrinkRefused: 409,
+    SnapshotExists: 409,
+    TooManySnapshots: 409,
     VolumeClaimed: 409,
     VolumeOfAnother: 409,
     ConfigurationChanged: 412,

@@ -24,12 +24,13 @@ from flocker.restapi.moves import Moves
 from flocker.restapi.node_registry import NodeRegistry
 from flocker.restapi.nodes import Nodes
 from flocker.restapi.schema import definitions
+from flocker.restapi.snapshots import Snapshots
 from flocker.restapi.status import Statuses
 from flocker.restapi.volumes import Volumes
 
 Json = dict[str, Any]
 
-SCHEMAS: Final = ("answers", "datasets", "leases", "nodes")
+SCHEMAS: Final = ("answers", "datasets", "leases", "nodes", "snapshots")
 """The files of ``schemas/``; a name stands in one of them only."""
 
 ERROR: Final = "error"
@@ -42,6 +43,10 @@ UUID_TEXT: Final = {"type": "string", "format": "uuid"}
 PATH_PARAMETERS: Final[Mapping[str, Json]] = {
     "dataset_id": {"description": "a dataset, in any case", "schema": UUID_TEXT},
     "node_id": {"description": "a node, in any case", "schema": UUID_TEXT},
+    "snapshot": {
+        "description": "the name of a snapshot",
+        "schema": {"type": "string", "minLength": 1},
+    },
     "era": {"description": "a node's boot id, in any case", "schema": UUID_TEXT},
 }
 
@@ -56,6 +61,10 @@ QUERY_PARAMETERS: Final[Mapping[str, Json]] = {
     },
     "to": {
         "description": "the node to move to, in any case; required",
+        "schema": UUID_TEXT,
+    },
+    "dataset_id": {
+        "description": "of this dataset only",
         "schema": UUID_TEXT,
     },
     "holder": {
@@ -97,6 +106,7 @@ ROOMS: Final[tuple[type, ...]] = (
     Moves,
     NodeRegistry,
     Nodes,
+    Snapshots,
     Statuses,
     Volumes,
     EventStreams,

@@ -159,6 +159,24 @@ class FactAnswer:
 
 
 @frozen
+class SnapshotAnswer:
+    """A snapshot of a dataset in a pool, and what happens to it.
+
+    `phase` is empty in the answer to what changes one.
+    """
+
+    dataset_id: DatasetID
+    snapshot_id: str
+    name: str
+    asked: str
+    taken: str | None
+    deleted: bool
+    phase: str = ""
+    node: NodeID | None = None
+    cause: CauseAnswer | None = None
+
+
+@frozen
 class HolderAnswer:
     """Who holds a lease; `expires` in seconds from now, None for never.
 

@@ -10,11 +10,13 @@ from typing import Any
 
 from flocker.model.cluster import Cause, Condition, Fact, NodeSight, Observed, Volume
 from flocker.model.datasets import Dataset
-from flocker.model.ids import NodeID
+from flocker.model.ids import DatasetID, NodeID
 from flocker.model.leases import Lease
 from flocker.model.nodes import DeadMark, Node
 from flocker.model.ownership import Ownership
 from flocker.model.pools import PoolFact, PoolOwnership
+from flocker.model.snapshot_status import SnapshotStatus
+from flocker.model.snapshots import UserSnapshot
 from flocker.model.status import Moving, Status
 
 Json = dict[str, Any]
@@ -83,6 +85,31 @@ def _left(expires: float | None, now: float) -> float | None:
 def state_node(sight: NodeSight) -> Json:
     """Write a Node."""
     return {"uuid": str(sight.identity.node), "host": sight.identity.host}
+
+
+def configured_snapshot(dataset: DatasetID, snapshot: UserSnapshot) -> Json:
+    """Write a snapshot that is wanted; `taken` is None until it is on record."""
+    taken = snapshot.taken
+    return {
+        "dataset_id": str(dataset),
+        "snapshot_id": str(snapshot.id),
+        "name": snapshot.name,
+        "asked": timestamp(snapshot.asked),
+        "taken": None if taken is None else timestamp(taken.at),
+        "deleted": snapshot.deleted is not None,
+    }
+
+
+def snapshot_status(
+    dataset: DatasetID, snapshot: UserSnapshot, status: SnapshotStatus
+) -> Json:
+    """Write the same with what happens to it, at which node."""
+    return {
+        **configured_snapshot(dataset, snapshot),
+        "phase": status.phase.value,
+        "node": None if status.node is None else str(status.node),
+        "cause": cause(status.cause),
+    }
 
 
 def cause(found: Cause | None) -> Json | None:

@@ -28,6 +28,7 @@ SOURCES = {
     "flocker.control.persistence.interface",
     "flocker.control.pool_copies",
     "flocker.control.pool_moves",
+    "flocker.control.snapshots",
     "flocker.control.volumes",
     "flocker.restapi.errors",
 }

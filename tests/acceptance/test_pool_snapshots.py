@@ -1,0 +1,98 @@
+"""Snapshots of datasets on the nodes' own pools: real processes and a real Btrfs."""
+
+from collections.abc import Iterator
+from json import loads
+from pathlib import Path
+
+import pytest
+
+from flocker.sandbox import writer
+from flocker.sandbox.names import MachineName, node_name
+from flocker.sandbox.waiting import until
+from flocker.testing.clusters import LiveCluster, live_cluster
+from flocker.testing.moving import PATIENCE, await_more, count, seen, writing
+
+ONE, TWO = node_name(1), node_name(2)
+
+
+@pytest.fixture(scope="module")
+def pools() -> Iterator[LiveCluster]:
+    """A cluster whose two nodes have a Btrfs each."""
+    with live_cluster(2, backend="btrfs") as live:
+        yield live
+
+
+def kept(live: LiveCluster, node: MachineName, dataset: object) -> dict[str, Path]:
+    """Where a node has the snapshots that users want, by their names."""
+    top = seen(live, node, live.sandbox.layout.pool(node)) / ".flocker/copies"
+    found = sorted((top / str(dataset) / "snapshots").iterdir())
+    mine = [path for path in found if not path.name.startswith("flocker-")]
+    return {path.name.split(".")[0]: path / "data" for path in mine}
+
+
+def snapshot(live: LiveCluster, dataset: object, name: str, *more: str) -> None:
+    """Take a snapshot as a user does, and wait until it is taken."""
+    live.flockerctl("snapshot", "create", str(dataset), name, "--wait", *more)
+
+
+def phases(live: LiveCluster, dataset: object) -> list[tuple[str, str]]:
+    """Names and phases of the snapshots of a dataset."""
+    answer = live.ask("GET", f"/status/snapshots?dataset_id={dataset}")
+    return [(each["name"], each["phase"]) for each in loads(answer.body)]
+
+
+def test_keeps_what_was(pools: LiveCluster) -> None:
+    """A snapshot holds what was there, also after a move, until it is deleted."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "file", "first")
+    snapshot(pools, dataset, "before")
+    pools.write(ONE, path / "file", "second")
+    there = kept(pools, ONE, dataset)["before"]
+    assert (there / "file").read_text() == "first"
+    pools.move(dataset, TWO)
+    path = pools.mounted(dataset, TWO)
+    assert pools.read(TWO, path / "file") == "second"
+    there = kept(pools, TWO, dataset)["before"]
+    assert (there / "file").read_text() == "first"
+    assert phases(pools, dataset) == [("before", "taken")]
+    pools.flockerctl("snapshot", "delete", str(dataset), "before", "--wait")
+    assert kept(pools, ONE, dataset) == kept(pools, TWO, dataset) == {}
+
+
+def test_under_a_writer_and_a_move(pools: LiveCluster) -> None:
+    """What is kept while records are written is a beginning of them, without a hole."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    with writing(pools, path) as notes:
+        await_more(notes[0])
+        acknowledged = count(notes[0])
+        snapshot(pools, dataset, "before")
+        pools.move(dataset, TWO)
+        snapshot(pools, dataset, "meanwhile")
+        await_more(notes[1])
+    pools.mounted(dataset, TWO)
+    there = kept(pools, TWO, dataset)
+    first, second = writer.read(there["before"]), writer.read(there["meanwhile"])
+    assert len(first) >= acknowledged
+    assert second[: len(first)] == first
+    assert writer.read(seen(pools, TWO, path))[: len(second)] == second
+
+
+def test_agent_killed(pools: LiveCluster) -> None:
+    """Asked for while the node is off, it is taken once, when the node is back."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "file", "first")
+    pools.kill(ONE)
+    pools.flockerctl("snapshot", "create", str(dataset), "gone")
+    assert phases(pools, dataset) == [("gone", "waiting")]
+    pools.start(ONE)
+    pools.await_connected()
+    until(
+        lambda: phases(pools, dataset) == [("gone", "taken")],
+        "the snapshot",
+        PATIENCE,
+    )
+    there = kept(pools, ONE, dataset)["gone"]
+    assert (there / "file").read_text() == "first"

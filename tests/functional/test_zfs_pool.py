@@ -315,6 +315,8 @@ def test_exported(one, bench):
         lambda: one.pool.look(dataset),
         lambda: one.pool.create(dataset, RECORD, None),
         lambda: one.pool.write_record(dataset, OTHER),
+        lambda: one.pool.send(dataset, snapshot.identity, None),
+        lambda: one.pool.destroy(dataset, OTHER),
         lambda: bench.pool(1),
     )
     try:

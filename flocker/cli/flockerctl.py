@@ -97,6 +97,11 @@ _COMMANDS = (
         "Make a volume that no dataset is the one it was.",
     ),
     LaterCommand(
+        "clone",
+        "flocker.cli.clone_command:clone_dataset",
+        "Make a dataset that begins as SNAPSHOT of DATASET.",
+    ),
+    LaterCommand(
         "completion",
         "flocker.cli.about_commands:print_completion",
         "Print the script that lets SHELL complete flockerctl's command lines.",

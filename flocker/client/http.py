@@ -28,6 +28,7 @@ from flocker.client.interface import (
     NewLease,
     NotFlocker,
     RequestRefused,
+    Source,
     Wishes,
 )
 from flocker.client.routes import (
@@ -152,6 +153,7 @@ class HTTPFlockerClient:
             backend=new.backend,
             mount=new.mount,
             filesystem=new.filesystem,
+            source=_source(new.source),
         )
         return await self._change("POST", "/v1/configuration/datasets", body, tag)
 
@@ -334,6 +336,12 @@ class HTTPFlockerClient:
 
 def _of_node(node: NodeID) -> str:
     return f"/v1/configuration/nodes/{node}"
+
+
+def _source(found: Source | None) -> dict[str, str] | None:
+    if found is None:
+        return None
+    return {"dataset_id": str(found.dataset), "snapshot": found.snapshot}
 
 
 def _given(**wishes: object) -> dict[str, object]:

@@ -105,11 +105,20 @@ class NotFlocker(FlockerError):
 
 
 @frozen
+class Source:
+    """A snapshot of a dataset in a pool, by its name."""
+
+    dataset: DatasetID
+    snapshot: str
+
+
+@frozen
 class NewDataset:
     """A dataset to create; `maximum_size` in bytes, None for the server's default.
 
     The client chooses the id: asking twice cannot make two. `mount` is ``always`` or
-    ``on-use``, `filesystem` is ``ext4`` or ``xfs``; None leaves it to the server.
+    ``on-use``, `filesystem` is ``ext4`` or ``xfs``; None leaves it to the server. With
+    a `source` it begins as that snapshot.
     """
 
     id: DatasetID
@@ -119,6 +128,7 @@ class NewDataset:
     backend: BackendName | None = None
     mount: str | None = None
     filesystem: str | None = None
+    source: Source | None = None
 
 
 @frozen

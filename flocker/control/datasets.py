@@ -10,6 +10,7 @@ from pyrsistent import PMap
 from flocker.control.admission import admit, reach
 from flocker.control.pool_moves import NoMove, NotInPool
 from flocker.control.pool_rows import row_of
+from flocker.control.pool_snapshots import check_not_needed
 from flocker.control.pool_wishes import ANY_TERMS, Terms, direct, stay
 from flocker.model.changes import Change, DatasetEdit, Edit, OwnershipEdit
 from flocker.model.configuration import Configuration
@@ -223,13 +224,15 @@ def cancel_move(configuration: Configuration, dataset: DatasetID, now: float) ->
 
 
 def delete(configuration: Configuration, dataset: DatasetID, now: float) -> Change:
-    """Want the dataset and its data destroyed. Raises `DatasetNotFound`.
+    """Want the dataset and its data destroyed.
 
-    Deleting it again changes nothing.
+    Deleting it again changes nothing. Raises `DatasetNotFound`, and `SourceNeeded` for
+    the sake of its clones.
     """
     found = _found(configuration, dataset)
     if found.deleted:
         return Change()
+    check_not_needed(configuration, dataset)
     return Change((DatasetEdit(found, evolve(found, deleted=True, asked=now)),))
 
 

@@ -6,13 +6,15 @@ deleted is forgotten when no copy has it any more. Called by
 """
 
 from collections.abc import Mapping
+from typing import Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from flocker.model.changes import Change, SnapshotsEdit
 from flocker.model.cluster import Observed
 from flocker.model.configuration import Configuration
-from flocker.model.ids import DatasetID, NodeID, UserSnapshotID
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID, NodeID, SnapshotID, UserSnapshotID
 from flocker.model.pools import Owned, PoolFact, PoolOwnership
 from flocker.model.snapshots import (
     FoundSnapshot,
@@ -22,6 +24,25 @@ from flocker.model.snapshots import (
 )
 
 Facts = Mapping[NodeID, Observed]
+
+HOLD_ORIGINS: Final = frozenset({"zfs"})
+"""Drivers of pools in which a snapshot cannot go while there are clones of it."""
+
+
+@frozen
+class SourceNeeded(FlockerError):
+    """A dataset, or a snapshot of it, cannot go: clones are made of it, or share it."""
+
+    dataset: DatasetID
+    clones: tuple[DatasetID, ...]
+
+    def words(self) -> str:
+        """Name the dataset and the clones."""
+        names = ", ".join(map(str, self.clones))
+        return (
+            f"that of dataset {self.dataset} is what its clones are made of, so these"
+            f" are to be destroyed first: {names}"
+        )
 
 
 def keep(
@@ -86,3 +107,46 @@ def drop(configuration: Configuration, dataset: DatasetID) -> Change:
     """Forget what was wanted of a dataset that is deleted: it goes with the copies."""
     before = configuration.snapshots.get(dataset)
     return Change() if before is None else Change((SnapshotsEdit(before, None),))
+
+
+# Clones: what one is made of stays until it is made; and where a pool's snapshots are
+# what clones consist of, as long as there are clones beside it.
+
+
+def check_not_needed(
+    configuration: Configuration,
+    dataset: DatasetID,
+    snapshot: SnapshotID | None = None,
+) -> None:
+    """Raises `SourceNeeded` where a dataset, or a snapshot of it, may not go.
+
+    Costs O(all rows of pools).
+    """
+    source = configuration.pools.get(dataset)
+    if source is None:
+        return
+    clones = tuple(
+        row.dataset
+        for row in configuration.pools.itervalues()
+        if row.origin is not None
+        and row.origin.dataset == dataset
+        and snapshot in {None, row.origin.snapshot}
+        and not row.deleted
+        and (row.create or _is_held(configuration, source, row))
+    )
+    if clones:
+        raise SourceNeeded(dataset, tuple(sorted(clones, key=str)))
+
+
+def _is_held(
+    configuration: Configuration, source: PoolOwnership, clone: PoolOwnership
+) -> bool:
+    """Whether a clone shares what its source holds, on a node that has both.
+
+    Of what else is left of it the node itself tells, when it destroys the snapshot.
+    """
+    if clone.owner not in source.holders:
+        return False
+    node = configuration.nodes.get(clone.owner)
+    report = None if node is None else node.backend(clone.backend)
+    return report is not None and report.driver in HOLD_ORIGINS

@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 from flocker.control.datasets import DatasetDeleted, DatasetNotFound
 from flocker.control.pool_moves import NotInPool
 from flocker.control.pool_rows import belongs_in_pool, row_of
+from flocker.control.pool_snapshots import check_not_needed
 from flocker.model.changes import Change, SnapshotsEdit
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
@@ -110,7 +111,8 @@ def create(
 def delete(configuration: Configuration, dataset: DatasetID, name: str) -> Change:
     """Want a snapshot destroyed; its name is free at once.
 
-    Raises `DatasetNotFound`, `SnapshotNotFound`.
+    Raises `DatasetNotFound`, `SnapshotNotFound`, and `SourceNeeded` for the sake of its
+    clones.
     """
     if dataset not in configuration.datasets:
         raise DatasetNotFound(str(dataset))
@@ -118,6 +120,8 @@ def delete(configuration: Configuration, dataset: DatasetID, name: str) -> Chang
     found = None if before is None else before.named(name)
     if before is None or found is None:
         raise SnapshotNotFound(dataset, name)
+    if found.taken is not None:
+        check_not_needed(configuration, dataset, found.taken.identity)
     revision = before.revision + 1
     deleted = evolve(found, deleted=revision)
     wanted = tuple(deleted if each is found else each for each in before.wanted)

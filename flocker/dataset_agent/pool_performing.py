@@ -121,7 +121,11 @@ def _do(step: Work, task: Task, now: Seen) -> None:
 @_do.register
 def _create(step: Create, task: Task, now: Seen) -> None:
     del now
-    task.pool.api.create(task.dataset, pool_records.encode(step.record), task.quota)
+    api, record, origin = task.pool.api, pool_records.encode(step.record), step.origin
+    if origin is None:
+        api.create(task.dataset, record, task.quota)
+    else:  # its limit, if it has one, is set afterwards
+        api.clone(task.dataset, origin.dataset, origin.snapshot, record)
 
 
 @_do.register

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from flocker.model.cluster import Phase
 from flocker.model.ids import SnapshotID
-from flocker.model.pools import Record
+from flocker.model.pools import Origin, Record
 
 
 class Reason(Enum):
@@ -41,10 +41,11 @@ class TakeSnapshot:
 
 @frozen
 class Create:
-    """Make an empty filesystem, with this record."""
+    """Make a filesystem with this record: empty, or a clone of its `origin`."""
 
     phase: ClassVar = Phase.CREATING
     record: Record
+    origin: Origin | None = None
 
 
 @frozen

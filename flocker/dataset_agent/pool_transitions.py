@@ -118,7 +118,10 @@ def refuse(here: Here) -> Step | None:
 
 
 def create(here: Here) -> Step | None:
-    """A15: make what was never acquired by anybody."""
+    """A15: make what was never acquired by anybody.
+
+    A clone too: the record that owns it is written in the same step as the filesystem.
+    """
     told, record = here.told, here.record
     if told is None or not here.owner or told.deleted or not told.create:
         return None
@@ -128,7 +131,8 @@ def create(here: Here) -> Step | None:
     empty = isinstance(record.standing, NoCopy | Buried) or record.standing == owned
     if not empty or not here.secure:
         return None
-    return Create(evolve(record, standing=owned, floor=told.epoch))
+    owning = evolve(record, standing=owned, floor=told.epoch)
+    return Create(owning, told.origin)
 
 
 def acquire(here: Here) -> Step | None:

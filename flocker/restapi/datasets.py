@@ -9,6 +9,7 @@ from uuid import UUID
 from pyrsistent import pmap
 
 from flocker.control import datasets
+from flocker.control.clones import clone
 from flocker.control.datasets import DatasetNotFound, NewDataset, Wishes
 from flocker.control.leases import require_unleased
 from flocker.control.operations import Decide
@@ -83,12 +84,16 @@ class Datasets:
     @endpoint(
         "POST",
         "/v1/configuration/datasets",
-        {201: "configured_dataset", 409: "error"},
+        {201: "configured_dataset", 404: "error", 405: "error", 409: "error"},
         body=CREATE,
         conditional=True,
     )
     async def create(self, call: Call) -> Answer:
-        """Create a dataset; it is durable, not yet mounted, when this is answered."""
+        """Create a dataset; it is durable, not yet mounted, when this is answered.
+
+        With a ``source`` it begins as that snapshot of another dataset in a pool. It is
+        made where that is, without copying, and goes to ``primary`` afterwards.
+        """
         given = call.body.get("dataset_id")
         new = NewDataset(
             id=DatasetID(self._new_id() if given is None else UUID(given)),
@@ -100,10 +105,15 @@ class Datasets:
             filesystem=FilesystemKind(call.body.get("filesystem", "ext4")),
             life=Life(self._new_id()),
         )
-        now = self._now()
-        return await self._change(
-            call, 201, new.id, lambda c: datasets.create(c, new, now)
-        )
+        now, source = self._now(), call.body.get("source")
+
+        def decide(configuration: Configuration) -> Change:
+            if source is None:
+                return datasets.create(configuration, new, now)
+            of = DatasetID(UUID(source["dataset_id"]))
+            return clone(configuration, new, of, source["snapshot"], now)
+
+        return await self._change(call, 201, new.id, decide)
 
     @endpoint(
         "POST",

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from flocker.control.admission import BackendDiffers, NodeLacksBackend, NodeRefuses
 from flocker.control.asking import BackendUnanswered
+from flocker.control.clones import NoSuchSource
 from flocker.control.datasets import (
     DatasetDeleted,
     DatasetExists,
@@ -23,6 +24,7 @@ from flocker.control.operations import TooContended
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
 from flocker.control.pool_copies import NoSuchCopy
 from flocker.control.pool_moves import CopyNeeded, MoveRefused, NoMove, NotInPool
+from flocker.control.pool_snapshots import SourceNeeded
 from flocker.control.snapshots import (
     BadSnapshotName,
     SnapshotExists,
@@ -174,7 +176,9 @@ STATUS: Mapping[type[FlockerError], int] = {
     NotInPool: 409,
     OnItsWay: 409,
     ShrinkRefused: 409,
+    NoSuchSource: 409,
     SnapshotExists: 409,
+    SourceNeeded: 409,
     TooManySnapshots: 409,
     VolumeClaimed: 409,
     VolumeOfAnother: 409,

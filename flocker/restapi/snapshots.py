@@ -75,10 +75,13 @@ class Snapshots:
     @endpoint(
         "DELETE",
         "/v1/configuration/snapshots/<dataset_id>/<snapshot>",
-        {200: "configured_snapshot", 404: "error"},
+        {200: "configured_snapshot", 404: "error", 409: "error"},
     )
     async def delete(self, call: Call, dataset_id: str, snapshot: str) -> Answer:
-        """Delete a snapshot on every node; its name is free at once."""
+        """Delete a snapshot on every node; its name is free at once.
+
+        Refused while clones are made of it, or rest on it.
+        """
         dataset, name = read_dataset_id(dataset_id), unquote(snapshot)
         before: list[UserSnapshot] = []
 

@@ -13,6 +13,8 @@ from flocker.testing.clusters import LiveCluster, live_cluster
 from flocker.testing.moving import PATIENCE, await_more, count, seen, writing
 
 ONE, TWO = node_name(1), node_name(2)
+BIG = 40
+"""Mebibytes."""
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +98,53 @@ def test_agent_killed(pools: LiveCluster) -> None:
     )
     there = kept(pools, ONE, dataset)["gone"]
     assert (there / "file").read_text() == "first"
+
+
+def used(live: LiveCluster, node: MachineName) -> int:
+    """Count the bytes that a node's pool has allocated for data."""
+    pool = live.sandbox.layout.pool(node)
+    live.run(node, "btrfs", "filesystem", "sync", str(pool))
+    told = live.run(node, "btrfs", "filesystem", "df", "--raw", str(pool))
+    (line,) = [line for line in told.splitlines() if line.startswith("Data")]
+    return int(line.rpartition("used=")[2])
+
+
+def test_clones_are_free(pools: LiveCluster) -> None:
+    """Five clones of a dataset use what one does, and each is written by itself."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.run(ONE, "dd", "if=/dev/urandom", f"of={path}/big", "bs=1M", f"count={BIG}")
+    pools.write(ONE, path / "file", "source")
+    before = used(pools, ONE)
+    snapshot(pools, dataset, "before")
+    clones = []
+    for _ in range(5):
+        told = pools.flockerctl(
+            "clone", str(dataset), "before", "--wait", "-o", "json"
+        ).out
+        clones.append(loads(told))
+    for number, clone in enumerate(clones):
+        there = Path(clone["path"])
+        assert pools.read(ONE, there / "file") == "source"
+        pools.write(ONE, there / "file", f"clone {number}")
+    assert pools.read(ONE, path / "file") == "source"
+    assert used(pools, ONE) - before < 2**20
+    pools.run(ONE, "cmp", f"{path}/big", f"{clones[-1]['path']}/big")
+    pools.flockerctl("snapshot", "delete", str(dataset), "before", "--wait")
+    pools.delete(dataset)
+    pools.await_phase(dataset, "destroyed")
+    assert pools.read(ONE, Path(clones[0]["path"]) / "file") == "clone 0"
+
+
+def test_clone_moves(pools: LiveCluster) -> None:
+    """A clone for another node arrives there whole, and its source stays."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "file", "kept")
+    snapshot(pools, dataset, "before")
+    two = str(pools.id_of(TWO))
+    told = pools.flockerctl(
+        "clone", str(dataset), "before", "-n", two, "--wait", "-o", "json"
+    ).out
+    assert pools.read(TWO, Path(loads(told)["path"]) / "file") == "kept"
+    pools.mounted(dataset, ONE)

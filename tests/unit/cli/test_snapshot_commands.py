@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from flocker.model.cluster import Cause
 from flocker.testing.fakes.memory_pool_nodes import MemoryPoolNodes
 from tests.unit.cli.conftest import DATASET, NODE, OTHER, Run
-from tests.unit.cli.test_moving_commands import HERE, name, pools
+from tests.unit.cli.test_moving_commands import HERE, THERE, name, pools
 
 __all__ = ["name", "pools"]
 
@@ -116,3 +116,31 @@ def test_events(run: Run, pools: MemoryPoolNodes) -> None:
     assert "snapshot monday of 11111111 is taken" in told
     assert "snapshot monday of 11111111 is to be deleted" in told
     assert "snapshot monday of 11111111 is gone" in told
+
+
+def test_clone(run: Run, pools: MemoryPoolNodes) -> None:
+    """A clone is made beside its source, under an id of its own."""
+    create(run, "--wait")
+    result = run("clone", "1111", "monday", "-m", "name=copy", "--wait")
+    assert result.exit_code == 0, result.output
+    first, last = result.stdout.splitlines()
+    assert first.startswith(f"Cloned snapshot monday of dataset {DATASET} as ")
+    assert first.endswith(f" for node {HERE}.")
+    assert last.startswith(f"Mounted on node {HERE} at /flocker/")
+    listed = json.loads(run("list", "-o", "json").stdout)
+    assert {each["name"] for each in listed} == {None, "copy"}
+
+
+def test_clone_elsewhere(run: Run, pools: MemoryPoolNodes) -> None:
+    """For another node it is made, then moved; it is waited for until it is there."""
+    create(run, "--wait")
+    result = run("clone", "1111", "monday", "-n", "b", "--wait")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[1].startswith(f"Mounted on node {THERE} at ")
+
+
+def test_clone_refused(run: Run, pools: MemoryPoolNodes) -> None:
+    """What is not there is not cloned."""
+    result = run("clone", "1111", "monday")
+    assert result.exit_code == 5
+    assert "there is no such snapshot" in result.stderr

@@ -10,17 +10,19 @@ from flocker.backends.pool_errors import PoolFull
 from flocker.control import pool_moves, pool_snapshots, snapshots
 from flocker.dataset_agent.pool_rig import OURS
 from flocker.model.changes import apply
-from flocker.model.cluster import Observed, Peer
+from flocker.model.cluster import Condition, Observed, Peer
 from flocker.model.configuration import Configuration
-from flocker.model.ids import UserSnapshotID
-from flocker.model.pools import Stage
+from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.model.ids import Epoch, SnapshotID, UserSnapshotID
+from flocker.model.pools import Origin, Owned, PoolOwnership, Stage
 from flocker.model.snapshots import Taken, UserSnapshots
-from flocker.testing.builders import a_node, an_assignment
+from flocker.testing.builders import a_node, an_assignment, dataset_id
 from flocker.testing.fakes.memory_carrier import NotReached
 from flocker.testing.fakes.memory_pool import MemoryPool
 from tests.unit.dataset_agent.test_pool_keeping import DATASET, MINUTE, A, B, Cluster
 
 NOW = 1000.0
+CLONE = dataset_id(2)
 SOON = 30
 
 
@@ -305,3 +307,35 @@ def test_trouble_holds_up_nothing(cluster):
     assert cluster.taken("monday") is not None
     assert cluster.a.fact.cause is None
     assert made.list().copies[DATASET].snapshots
+
+
+def test_clone(cluster):
+    """A clone begins as the snapshot, is written by itself, and needs no other copy."""
+    cluster.takes("monday")
+    cluster.settle()
+    cluster.a.write("second")
+    origin = Origin(DATASET, cluster.taken("monday").identity)
+    row = PoolOwnership(CLONE, DEFAULT_BACKEND, A, origin=origin, holders=(A,))
+    told = evolve(an_assignment(2), ownership=None, pool=row)
+    cluster.breaks(cluster.a, "create")
+    cluster.a.tell(told)
+    cluster.settle()
+    assert CLONE not in cluster.a.disk.copies
+    assert cluster.a.facts[CLONE].cause.code == "pool-full"
+    cluster.breaks(cluster.a, None)
+    cluster.settle(MINUTE)
+    assert set(cluster.a.disk.files(CLONE)) == {"first"}
+    assert cluster.a.facts[CLONE].condition is Condition.MOUNTED
+    assert cluster.a.facts[CLONE].pool.record.standing == Owned(Epoch(1), None)
+    cluster.a.disk.write(CLONE, "third", b"content")
+    assert set(cluster.a.disk.files(DATASET)) == {"first", "second"}
+
+
+def test_clone_of_nothing(cluster):
+    """Where the snapshot is not there, no empty dataset takes its place."""
+    origin = Origin(DATASET, SnapshotID("gone"))
+    row = PoolOwnership(CLONE, DEFAULT_BACKEND, A, origin=origin, holders=(A,))
+    cluster.a.tell(evolve(an_assignment(2), ownership=None, pool=row))
+    cluster.settle(SOON)
+    assert CLONE not in cluster.a.disk.copies
+    assert cluster.a.facts[CLONE].cause.code == "no-such-snapshot"

@@ -21,6 +21,7 @@ from flocker.restapi.errors import (
 SOURCES = {
     "flocker.control.admission",
     "flocker.control.asking",
+    "flocker.control.clones",
     "flocker.control.datasets",
     "flocker.control.leases",
     "flocker.control.nodes",
@@ -28,6 +29,7 @@ SOURCES = {
     "flocker.control.persistence.interface",
     "flocker.control.pool_copies",
     "flocker.control.pool_moves",
+    "flocker.control.pool_snapshots",
     "flocker.control.snapshots",
     "flocker.control.volumes",
     "flocker.restapi.errors",

@@ -180,3 +180,24 @@ def test_events(api, pools):
         (True, True),
         None,
     ]
+
+
+def test_cloned(api, pools):
+    """A dataset with a source begins as that snapshot."""
+    take(api)
+    source = {"dataset_id": KNOWN, "snapshot": "monday"}
+    body = {"primary": A, "dataset_id": OTHER, "source": source}
+    early = api.post(CONFIGURED, body)
+    assert early.code == 409
+    assert "it is not taken yet" in early.json["description"]
+    pools.settle()
+    assert api.post(CONFIGURED, body).code == 201
+    needed = api.delete(f"{SNAPSHOTS}/{KNOWN}/monday")
+    assert needed.code == 409
+    assert OTHER in needed.json["description"]
+    pools.settle()
+    assert pools.serves(1, DatasetID(UUID(OTHER)))
+    assert api.post(CONFIGURED, body).code == 409
+    assert api.post(CONFIGURED, {**body, "source": {"dataset_id": A}}).code == 400
+    unknown = {**source, "dataset_id": A}
+    assert api.post(CONFIGURED, {"primary": A, "source": unknown}).code == 404

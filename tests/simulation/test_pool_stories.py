@@ -12,9 +12,22 @@ from flocker.testing.simulation.doing import Scene
 from flocker.testing.simulation.happenings import (
     CancelMove,
     Create,
+    CutWay,
+    Delete,
     DieBetween,
+    FillPool,
     Happening,
+    KillAgent,
+    KillControl,
+    Lease,
     Move,
+    Partition,
+    PoolHangs,
+    PowerOff,
+    ResetStreams,
+    Stall,
+    TellOld,
+    UseCopies,
     Write,
 )
 from flocker.testing.simulation.pool_doing import do
@@ -65,8 +78,7 @@ class Story:
     def settle(self) -> None:
         """Mend all, and wait until it has one home, where all that was written is."""
         self.world.settle()
-        wanted = self.world.configuration.datasets[self.dataset]
-        assert self.world.is_well(wanted)
+        assert self.world.ill() == []
         assert self.world.missing(self.dataset) == set()
 
 
@@ -81,6 +93,45 @@ def test_moves() -> None:
     assert story.serving == [1]
     assert len(story.world.oracle.written[story.dataset]) > 5
     assert story.world.oracle.asides == 0
+
+
+def cancelled_on_the_way_back() -> Story:
+    """A dataset is to go back where it was; that is cancelled, and asked for again."""
+    story = Story(2, 3, latency=0.02, steps_take=0.05)
+    story.happens(Move(0, 1))
+    story.settle()
+    story.happens(Write(), CutWay(1, 0, 30.0, both=True), Move(0, 0))
+    story.world.advance(5.0)
+    story.happens(CancelMove(0))
+    story.world.advance(90.0)
+    story.happens(Write(), Move(0, 0))
+    story.settle()
+    return story
+
+
+def test_cancelled_on_the_way_back() -> None:
+    """Only what is new is sent: what stands where it was can be continued still."""
+    story = cancelled_on_the_way_back()
+    assert story.serving == [0]
+    assert story.world.oracle.asides == 0
+
+
+def deleted_and_told_old() -> Story:
+    """A dataset is destroyed everywhere; then its node is told what was so before."""
+    story = Story(2, 4)
+    story.happens(Delete(0))
+    story.settle()
+    for ago in range(1, 8):
+        story.happens(TellOld(0, ago, 2.0))
+        story.world.advance(5.0)
+    story.settle()
+    return story
+
+
+def test_deleted_stays_deleted() -> None:
+    """Whoever tells late that it is to be made: nothing is made of it any more (D1)."""
+    story = deleted_and_told_old()
+    assert story.world.pool_machines[0].history
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["agent", "machine"])
@@ -107,3 +158,71 @@ def test_dies_while_a_move_is_cancelled(victim: int) -> None:
         story.happens(DieBetween(victim, after, 1.0, whole=False), CancelMove(0))
         story.settle()
         assert story.serving == [0], after
+
+
+MOMENTS = 120
+"""More than the events in which a move is done, in the worlds of these stories."""
+
+MEANWHILE: dict[str, tuple[Happening, ...]] = {
+    "deleted": (Delete(0),),
+    "cancelled": (CancelMove(0),),
+    "back": (Move(0, 0),),
+    "back-and-there": (Move(0, 0), Move(0, 1)),
+    "elsewhere": (Move(0, 2),),
+    "leased": (Lease(0, 0, 5.0),),
+    "leased-there": (Lease(0, 1),),
+    "used": (UseCopies(0, 10.0),),
+    "source-dies": (KillAgent(0, 0.0),),
+    "target-dies": (KillAgent(1, 0.0),),
+    "source-off": (PowerOff(0, 10.0),),
+    "target-off": (PowerOff(1, 10.0),),
+    "control-dies": (KillControl(0.0),),
+    "streams-break": (ResetStreams(1),),
+    "streams-break-and-deleted": (ResetStreams(1), Delete(0)),
+    "source-unheard": (CutWay(0, 1, 25.0, both=False),),
+    "target-unheard": (CutWay(1, 0, 25.0, both=False),),
+    "source-cut-off": (Partition(0, 25.0),),
+    "target-cut-off": (Partition(1, 25.0),),
+    "source-told-late": (Stall(0, 10.0), CancelMove(0)),
+    "target-told-late": (Stall(1, 10.0), CancelMove(0)),
+    "source-told-old": (TellOld(0, 2, 3.0),),
+    "target-told-old": (TellOld(1, 2, 3.0),),
+    "target-hangs-and-deleted": (PoolHangs(1, 10.0, streams=True), Delete(0)),
+    "target-hangs-and-back": (PoolHangs(1, 10.0, streams=True), Move(0, 0)),
+    "target-hangs-and-elsewhere": (
+        PoolHangs(1, 30.0, streams=True),
+        ResetStreams(1),
+        Move(0, 2),
+    ),
+    "target-full": (FillPool(1, 10.0),),
+}
+
+
+def meanwhile(what: tuple[Happening, ...], moment: int) -> Story:
+    """Let something happen so many events after a move was asked for."""
+    story = Story(3, moment, steps_take=0.3, latency=0.02, commits_take=0.01)
+    story.happens(Move(0, 1), Write())
+    for _ in range(moment):
+        story.world.step()
+    story.happens(Write(), *what)
+    story.world.advance(1.0)
+    story.happens(Write())
+    story.settle()
+    story.happens(Delete(0))
+    story.settle()
+    return story
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_meanwhile(what: str) -> None:
+    """Whatever happens at whatever moment of a move, it ends well."""
+    for moment in range(0, MOMENTS, 5):
+        meanwhile(MEANWHILE[what], moment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_at_every_moment(what: str) -> None:
+    """The same, at every single moment."""
+    for moment in range(MOMENTS):
+        meanwhile(MEANWHILE[what], moment)

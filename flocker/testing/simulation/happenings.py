@@ -5,6 +5,7 @@ Machines and datasets are named by number; times are in seconds.
 
 from attrs import frozen
 
+from flocker.model.pools import Stage
 from flocker.testing.simulation.faults import Fault
 
 # What users and operators do.
@@ -278,6 +279,15 @@ class CutWay:
 
 
 @frozen
+class Await:
+    """Time goes by until a move of a dataset is so far, or for so many seconds."""
+
+    dataset: int
+    stage: Stage
+    longest: float
+
+
+@frozen
 class ResetStreams:
     """The connections of a machine to others break."""
 
@@ -296,10 +306,11 @@ class PoolFails:
 
 @frozen
 class PoolHangs:
-    """The pool of a machine answers nothing for a while."""
+    """The pool of a machine answers nothing for a while, or only `streams` hang."""
 
     machine: int
     lasts: float
+    streams: bool = False
 
 
 @frozen
@@ -359,6 +370,7 @@ Happening = (
     | PruneCopy
     | DieBetween
     | CutWay
+    | Await
     | ResetStreams
     | PoolFails
     | PoolHangs

@@ -65,6 +65,17 @@ def _cut_way(what: h.CutWay, scene: Scene) -> None:
 
 
 @do.register
+def _await(what: h.Await, scene: Scene) -> None:
+    world, dataset = _world(scene), scene.ids[what.dataset]
+    until = world.clock.seconds() + what.longest
+    while (due := world.clock.next_due()) is not None and due <= until:
+        row = world.store.stored.pools.get(dataset)
+        if row is not None and row.move is not None and row.move.stage is what.stage:
+            return
+        world.step()
+
+
+@do.register
 def _reset(what: h.ResetStreams, scene: Scene) -> None:
     _world(scene).paths.reset(scene.machine(what.machine).node)
 
@@ -81,7 +92,8 @@ def _fail(what: h.PoolFails, scene: Scene) -> None:
 
 @do.register
 def _hang(what: h.PoolHangs, scene: Scene) -> None:
-    threads = _machine(scene, what.machine).pool_threads
+    machine = _machine(scene, what.machine)
+    threads = machine.stream_threads if what.streams else machine.pool_threads
     threads.hang()
     scene.later(what.lasts, threads.go_on)
 

@@ -69,6 +69,7 @@ class PoolMachine(Machine):
         self._witness = witness
         self._paths = paths
         self.pool_threads = SimulatedThreads(ProcessClock(around.clock))
+        self.stream_threads = self.pool_threads
         super().__init__(node, instance, around)
 
     @property
@@ -114,8 +115,9 @@ class PoolMachine(Machine):
     def _rig(self) -> Rig:
         chance, longest = self._around.random.random, self._around.steps_take
         self.pool_threads = SimulatedThreads(self._process, chance, longest)
-        reads = SimulatedThreads(self._process, chance, min(longest, READS_TAKE))
-        self._station = Station(self.node, self._process, reads)
+        shorter = min(longest, READS_TAKE)
+        self.stream_threads = SimulatedThreads(self._process, chance, shorter)
+        self._station = Station(self.node, self._process, self.stream_threads)
         api = FaultyPool(MemoryPool(self.disk), self.pool_faults, self._witness)
         pool = Pool(POOL, "memory", api, self.pool_threads)
         rig = super()._rig()

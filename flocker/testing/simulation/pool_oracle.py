@@ -11,8 +11,6 @@ from functools import lru_cache
 
 from attrs import define, field, frozen
 
-from flocker.dataset_agent.pool_planning import FINALS_KEPT
-from flocker.dataset_agent.pool_rig import FINAL
 from flocker.model.configuration import Configuration
 from flocker.model.ids import DatasetID, Epoch, Life, NodeID
 from flocker.model.pools import (
@@ -22,6 +20,7 @@ from flocker.model.pools import (
     Record,
     Released,
     Stage,
+    after,
 )
 from flocker.testing.fakes.memory_disk import MemoryCopy
 from flocker.testing.simulation.invariants import is_wanted
@@ -257,19 +256,18 @@ class Moments:
             self._wrong(f"S7: {self.node} let go of more than {standing.target} has")
 
     def setting_aside(self, dataset: DatasetID) -> None:
-        """W3: what stands where an owner let go not long ago can be continued.
+        """W3: what the owner before the present one kept can be continued.
 
-        Nothing diverges without failover. But of moves that were given up no snapshot
-        is kept for long, and what came of them may have to be sent anew.
+        Nothing diverges without failover. But other snapshots are not kept for long, or
+        do not travel, and what stands there may have to be sent anew.
         """
         self.oracle.asides += 1
         machine = self.oracle.machine(self.node)
-        copy, record = machine.copies.get(dataset), record_of(machine, dataset)
+        record = record_of(machine, dataset)
         row = self.oracle.store.stored.pools.get(dataset)
-        if copy is None or record is None or row is None or not copy.snapshots:
+        if record is None or row is None:
             return
-        let_go = copy.snapshots[-1].name.startswith(FINAL)
-        if let_go and row.epoch - record.epoch < FINALS_KEPT:
+        if isinstance(record.standing, Released) and row.epoch == after(record.epoch):
             self._wrong(f"W3: {self.node} set {dataset} aside, and nothing diverged")
 
     def creating(self, dataset: DatasetID) -> None:

@@ -2,6 +2,7 @@
 
 from random import Random
 
+from flocker.model.pools import Stage
 from flocker.testing.simulation import happenings as h
 from flocker.testing.simulation import plans
 from flocker.testing.simulation.faults import Fault
@@ -49,29 +50,38 @@ def _interfered(dice: Dice) -> tuple[Then, ...]:
     dataset = dice.dataset()
     here = dice.places[dataset]
     there = dice.other(here)
+    steps = [dice.soon(h.Write()), dice.soon(dice.move(dataset, there))]
+    if dice.one_in(2):
+        stage = dice.random.choice((Stage.COPYING, Stage.FREEZING, Stage.FREEZING))
+        steps.append(Then(0.0, 0, h.Await(dataset, stage, 20.0)))
+    events = dice.random.randrange(dice.random.choice((4, 20, 60)))
+    what = _in_the_middle(dice, dataset, here, there)
+    return (*steps, Then(0.0, events, what), dice.soon(h.Write()))
+
+
+def _in_the_middle(dice: Dice, dataset: int, here: int, there: int) -> h.Happening:
     other = dice.random.choice((here, here, there))
     between = dice.random.randrange(BETWEEN)
-    what: h.Happening = dice.random.choice(
+    return dice.random.choice(
         (
-            h.DieBetween(other, between, dice.long(), dice.one_in(3)),
+            h.DieBetween(here, between, dice.long(), dice.one_in(3)),
             h.DieBetween(there, between, dice.long(), dice.one_in(3)),
+            h.CancelMove(dataset),
             h.CancelMove(dataset),
             h.ResetStreams(there),
             h.CutWay(here, there, dice.long(), dice.one_in(2)),
             h.CutWay(there, here, dice.long(), both=False),
             dice.move(dataset, dice.machine()),
+            dice.move(dataset, here),
             h.PoolFails(other, dice.random.choice(POOL_CALLS), _how(dice)),
-            h.Delete(dataset),
+            h.TellOld(other, dice.random.randrange(1, 6), 1.0),
+            h.KillAgent(other, 0.0),
+            h.PoolHangs(there, dice.long(), streams=True),
             h.KillControl(0.0),
             h.Partition(other, dice.long()),
+            h.Lease(dataset, other),
+            h.Delete(dataset) if dice.one_in(3) else h.CancelMove(dataset),
         )
-    )
-    events = dice.random.randrange(1, 60)
-    return (
-        dice.soon(h.Write()),
-        dice.soon(dice.move(dataset, there)),
-        Then(0.0, events, what),
-        dice.soon(h.Write()),
     )
 
 
@@ -132,7 +142,8 @@ def _fails_long(dice: Dice) -> h.Happening:
 
 
 def _hangs(dice: Dice) -> h.Happening:
-    return h.PoolHangs(dice.machine(), dice.random.choice((*SHORT, 20.0, 130.0)))
+    lasts = dice.random.choice((*SHORT, 20.0, 130.0))
+    return h.PoolHangs(dice.machine(), lasts, streams=dice.one_in(2))
 
 
 def _fill(dice: Dice) -> h.Happening:
@@ -149,19 +160,17 @@ def _tell_old(dice: Dice) -> h.Happening:
 
 
 _USERS: tuple[Kind, ...] = (
-    (plans.create, 3),
+    (plans.create, 4),
     (plans.write, 5),
     (_move, 6),
     (plans.there_and_back, 3),
-    (_interfered, 8),
+    (_interfered, 10),
     (_on_terms, 2),
     (_cancel, 2),
     (plans.grow, 1),
     (plans.lease, 3),
-    (plans.release, 3),
-    (plans.delete, 1),
-    (plans.purge, 1),
-    (_again, 1),
+    (plans.release, 4),
+    (_again, 2),
     (_prune, 3),
 )
 """What is done in every plan, and how often compared to others."""

@@ -142,6 +142,8 @@ class PoolWorld(World):
         """Whether it is served by its one home, with nothing pending; or is gone."""
         if not self.is_in_pool(dataset.id):
             return super().is_well(dataset)
+        if self._is_sent(dataset.id):
+            return False
         if dataset.deleted:
             kept = [m for m in self.pool_machines if dataset.id in m.copies]
             return dataset.destroyed and not kept
@@ -151,6 +153,15 @@ class PoolWorld(World):
         if pending or not row.acquired or wanted not in (None, row.owner):
             return False
         return self._is_served(dataset, row)
+
+    def _is_sent(self, dataset: DatasetID) -> bool:
+        """Whether a stream is open that leaves somewhere."""
+        return any(
+            snapshot.sending
+            for machine in self.pool_machines
+            if (copy := machine.copies.get(dataset)) is not None
+            for snapshot in copy.snapshots
+        )
 
     def _is_served(self, dataset: Dataset, row: PoolOwnership) -> bool:
         """Whether its owner serves it, with the size that is wanted, and nobody else.
@@ -197,6 +208,7 @@ class PoolWorld(World):
             machine.dying = None
             machine.pool_faults.clear()
             machine.pool_threads.go_on()
+            machine.stream_threads.go_on()
             machine.disk.size = SIZE
             for copy in machine.copies.values():
                 copy.users.clear()

@@ -5,6 +5,7 @@ move, and wherever in it: each record that was acknowledged is there, once, and 
 dataset arrives.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from flocker.dataset_agent.pool_steps import (
     TakeSnapshot,
     Unmount,
 )
-from flocker.dataset_agent.pool_work import Resize
+from flocker.dataset_agent.pool_work import Resize, TakeUsers
 from flocker.model.ids import DatasetID
 from flocker.model.sizes import GIBIBYTE
 from flocker.sandbox import writer
@@ -63,6 +64,12 @@ OF_MOVES = (
 OF_LIVES = tuple(
     f"{when} {step.__name__} of pool"
     for step in (Create, Resize, Bury, Destroy)
+    for when in ("before", "after")
+)
+
+OF_SNAPSHOTS = tuple(
+    f"{when} {step.__name__} of pool"
+    for step in (TakeUsers, Create)
     for when in ("before", "after")
 )
 
@@ -165,3 +172,25 @@ def test_killed_in_a_life(live: LiveCluster, point: str) -> None:
     for node in (ONE, TWO):
         copies = seen(live, node, live.sandbox.layout.pool(node)) / ".flocker/copies"
         assert list(copies.glob(f"{dataset}*")) == []
+
+
+@pytest.mark.parametrize("point", OF_SNAPSHOTS)
+def test_killed_with_a_snapshot(live: LiveCluster, point: str) -> None:
+    """A snapshot is taken once and cloned whole, if the agent dies at this point."""
+    dataset = live.create(ONE)
+    path = live.mounted(dataset, ONE)
+    live.write(ONE, path / "file", "kept")
+    files = crash_files(live, point)
+    for file in files:
+        file.write_text(point)
+    live.flockerctl("snapshot", "create", str(dataset), "one", "--wait")
+    live.write(ONE, path / "file", "later")
+    told = live.flockerctl("clone", str(dataset), "one", "--wait", "-o", "json").out
+    assert is_reached(files), f"{point} was never reached"
+    for file in files:
+        file.unlink(missing_ok=True)
+    clone = Path(json.loads(told)["path"])
+    assert live.read(ONE, clone / "file") == "kept"
+    copies = seen(live, ONE, live.sandbox.layout.pool(ONE)) / ".flocker/copies"
+    assert len(list((copies / str(dataset) / "snapshots").glob("one.*"))) == 1
+    live.flockerctl("snapshot", "delete", str(dataset), "one", "--wait")

@@ -21,19 +21,18 @@ from flocker.dataset_agent import (
 from flocker.dataset_agent.pool_keeping import PoolKeeper
 from flocker.dataset_agent.pool_receiving import Taking, Visit
 from flocker.dataset_agent.pool_rig import OURS
-from flocker.dataset_agent.pool_states import Idle, Served
+from flocker.dataset_agent.pool_states import Idle
 from flocker.dataset_agent.pool_steps import (
     Destroy,
     MakeWritable,
     Mount,
     Release,
-    Unmount,
 )
 from flocker.dataset_agent.pool_transitions import bury, deletion, destroy_buried
-from flocker.dataset_agent.pool_work import Send
 from flocker.model.changes import Change
 from flocker.model.pools import NoCopy, Record, Released, Stage
 from flocker.testing.simulation import pool_carrying as simulated
+from flocker.testing.simulation.happenings import Delete, PoolHangs, ResetStreams
 from flocker.testing.simulation.invariants import Violated
 from flocker.testing.simulation.pool_plans import pool_plan
 from flocker.testing.simulation.running import run
@@ -67,6 +66,13 @@ def cancelled_at_each_moment() -> None:
     """Cancel moves, each somewhat later."""
     for moment in range(30, 60):
         meanwhile(MEANWHILE["cancelled"], moment)
+
+
+def cut_while_it_is_put_in_its_place() -> None:
+    """Let the target's disk be slow, cut the stream, and delete the dataset."""
+    slow = PoolHangs(1, 10.0, streams=True)
+    for moment in range(70, 90):
+        meanwhile((slow, ResetStreams(1), Delete(0)), moment)
 
 
 def bug(first_seed: int) -> Callable[[PutIn], PutIn]:
@@ -299,22 +305,7 @@ def freezes_what_is_leased(patch: Patch) -> None:
     patch.setattr(pool_tending, "freeze", careless)
 
 
-@bug(first_seed=1)
-def unmounts_for_any_move(patch: Patch) -> None:
-    """A source lets go of the mount as soon as a move begins."""
-    decide = pool_keeping.decide
-
-    def hasty(here, copy, asked):
-        step = decide(here, copy, asked)
-        served = isinstance(here.found, Served)
-        if isinstance(step, Send) and served:
-            return Unmount(None)
-        return step
-
-    patch.setattr(pool_keeping, "decide", hasty)
-
-
-@second_barrier
+@bug_of(cut_while_it_is_put_in_its_place)
 def finishes_after_the_visit(patch: Patch) -> None:
     """A connection that is cut ends the visit while what came is still written."""
 

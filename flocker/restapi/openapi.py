@@ -60,7 +60,8 @@ QUERY_PARAMETERS: Final[Mapping[str, Json]] = {
         "schema": {"enum": ["true", "false"], "default": "false"},
     },
     "to": {
-        "description": "the node to move to, in any case; required",
+        "description": "the node to move to, in any case",
+        "required": True,
         "schema": UUID_TEXT,
     },
     "dataset_id": {

@@ -156,10 +156,12 @@ class Carrier:
     ) -> SnapshotID:
         since = await talk.open_visit(_offer(shipment))
         for each in shipment.after(since):
-            estimate = pool.threads.run(
-                pool.api.estimate, shipment.dataset, each.identity, since
-            )
-            size = await talk.meanwhile(estimate)
+            size = None
+            if not shipment.urgent:
+                estimate = pool.threads.run(
+                    pool.api.estimate, shipment.dataset, each.identity, since
+                )
+                size = await talk.meanwhile(estimate)
             begin = Begin(
                 PROTOCOL,
                 shipment.dataset,

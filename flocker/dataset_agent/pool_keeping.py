@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from flocker.convergence.loop import make_loop
@@ -34,7 +35,7 @@ from flocker.dataset_agent.pool_planning import (
 )
 from flocker.dataset_agent.pool_receiving import Denied, NotYet, Taking, Visit
 from flocker.dataset_agent.pool_rig import Cancel, NotTaken, Pool, PoolRig, Shipment
-from flocker.dataset_agent.pool_states import Confirmation, Here, Offer
+from flocker.dataset_agent.pool_states import Confirmation, Here, Idle, Offer
 from flocker.dataset_agent.pool_steps import TakeSnapshot
 from flocker.dataset_agent.pool_transitions import move_asked
 from flocker.dataset_agent.pool_work import Send, TakeUsers, Work
@@ -54,6 +55,8 @@ REFRESH = 5.0
 """Seconds after which a target that is close behind is brought up to date again."""
 SOON = 0.5
 """Seconds after which a target is asked again that cannot take anything yet."""
+PATIENCE = 20
+"""How often, `IN_A_MOMENT` apart, a visit waits for a step of this node to end."""
 IN_A_MOMENT = 0.1
 BRIEFLY = 10.0
 """Seconds after which, and for how long, what is in use is tried again at once."""
@@ -158,7 +161,11 @@ class PoolKeeper:
         """Let another node bring a snapshot. Raises `Denied` and what pools raise."""
         if offer.source != source:
             raise Denied(dataset, f"node {source} offers it for {offer.source}")
-        if self.doing(dataset):
+        for _ in range(PATIENCE):
+            if not self.doing(dataset):
+                break
+            await deferLater(self._clock, IN_A_MOMENT)
+        else:
             raise NotYet(dataset, "this node is at work on it")
         taking = Taking(
             self._pool, self._rig.node, dataset, lambda seen: self._here(dataset, seen)
@@ -346,7 +353,7 @@ class PoolKeeper:
             got = await self._rig.carrier.carry(
                 self._pool,
                 peer,
-                Shipment(dataset, step.move, offer, snapshots),
+                Shipment(dataset, step.move, offer, snapshots, urgent=_idle(seen)),
                 lambda progress: self._progressed(dataset, progress),
                 lambda cancel: self._begun(dataset, cancel),
             )
@@ -433,6 +440,10 @@ class PoolKeeper:
         here = self._here(dataset, known)
         place = str(self._rig.place(dataset))
         return fact(dataset, here, seen, self._pool.name, place, noted)
+
+
+def _idle(seen: Seen) -> bool:
+    return isinstance(seen.found, Idle)
 
 
 def _gist(seen: Seen) -> tuple[object, ...]:

@@ -72,8 +72,15 @@ def look(pool: IFilesystemPool, closely: Set[DatasetID]) -> PoolSeen:
 
 
 def look_at(pool: IFilesystemPool, dataset: DatasetID) -> Seen:
-    """Look closely at one dataset. Raises `PoolUnavailable`."""
-    return look(pool, {dataset}).of(dataset)
+    """Look closely at one dataset, but not for what was set aside of it.
+
+    Costs no listing where there is a copy. Raises `PoolUnavailable`.
+    """
+    try:
+        copy = pool.look(dataset)
+    except NoSuchFilesystem:
+        return look(pool, {dataset}).of(dataset)
+    return seen(dataset, copy.record, copy)
 
 
 def seen(

@@ -36,13 +36,15 @@ class Pool:
 class Shipment:
     """A snapshot that is to be brought to another node, with those before it.
 
-    `snapshots` are all of the copy, oldest first; the last is what is offered.
+    `snapshots` are all of the copy, oldest first; the last is what is offered. While
+    nobody serves the dataset it is `urgent`.
     """
 
     dataset: DatasetID
     move: MoveNumber
     offer: Offer
     snapshots: tuple[PoolSnapshot, ...]
+    urgent: bool = False
 
     def after(self, since: SnapshotID | None) -> tuple[PoolSnapshot, ...]:
         """Give what is to be sent to who has `since`: what users took, and the last."""

@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from flocker.dataset_agent.pool_looking import Seen
-from flocker.dataset_agent.pool_planning import Following, is_ready
+from flocker.dataset_agent.pool_planning import Following, expected_downtime, is_ready
 from flocker.dataset_agent.pool_snapshots import found
 from flocker.dataset_agent.pool_states import Here, Idle, NoFilesystem, Served
 from flocker.dataset_agent.pool_transitions import move_asked
@@ -119,5 +119,5 @@ def _copying(here: Here, noted: Noted) -> Copying | None:
         total=None if progress is None else progress.total,
         rate=None if progress is None else progress.rate,
         ready=is_ready(here, following),
-        downtime=None if following is None else following.downtime,
+        downtime=expected_downtime(here, following),
     )

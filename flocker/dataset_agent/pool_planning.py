@@ -167,6 +167,19 @@ def is_ready(here: Here, following: Following | None) -> bool:
     return following.close or not found.written
 
 
+def expected_downtime(here: Here, following: Following | None) -> float | None:
+    """Say for how many seconds, about, nobody would serve it; None if that is open.
+
+    Where nothing was written since the last round nothing is left to be sent.
+    """
+    if following is None:
+        return None
+    found = here.found
+    if isinstance(found, NoFilesystem) or found.written:
+        return following.downtime
+    return HAND_OVER if found.head == following.head else following.downtime
+
+
 def _send(here: Here, asked: Asked) -> Send | None:
     move, found = move_asked(here), here.found
     if move is None or isinstance(found, NoFilesystem) or found.head is None:

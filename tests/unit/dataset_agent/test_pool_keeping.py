@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 
 from flocker.control import pool_moves, pool_upkeep
 from flocker.dataset_agent.agent import DatasetAgent
+from flocker.dataset_agent.pool_planning import HAND_OVER
 from flocker.dataset_agent.pool_receiving import Denied
 from flocker.dataset_agent.pool_rig import FINAL, ROUND, Pool, PoolRig
 from flocker.dataset_agent.pool_states import Offer
@@ -567,3 +568,12 @@ def test_begins_with_what_is_there_now(cluster):
     (first, *_) = cluster.carrier.sent
     assert first[0].startswith(ROUND)
     assert "two" in cluster.b.copy.snapshots[-1].files
+
+
+def test_nothing_left_to_send(cluster):
+    """With nothing written since the last round the downtime is the hand-over's."""
+    cluster.freezes = False
+    cluster.a.write("one")
+    cluster.decide(pool_moves.move, B)
+    cluster.settle()
+    assert cluster.a.fact.pool.copying.downtime == HAND_OVER

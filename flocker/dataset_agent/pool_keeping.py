@@ -22,7 +22,7 @@ from flocker.convergence.running import Running
 from flocker.dataset_agent.causes import failed
 from flocker.dataset_agent.keeping import Neighbour
 from flocker.dataset_agent.pool_facts import Noted, fact, wanted_at_all
-from flocker.dataset_agent.pool_looking import PoolSeen, Seen, look, look_at
+from flocker.dataset_agent.pool_looking import PoolSeen, Seen, gist, look, look_at
 from flocker.dataset_agent.pool_minds import Mind, followed, no_peer, unreadable
 from flocker.dataset_agent.pool_peers import offer as offered
 from flocker.dataset_agent.pool_performing import BUSY, Task, perform
@@ -227,7 +227,7 @@ class PoolKeeper:
         known = seen.datasets.keys() | self._seen.keys() | self._slice.keys()
         for dataset in known - uncertain:
             now, before = seen.of(dataset), self._seen.get(dataset)
-            if before is None or _gist(now) != _gist(before):
+            if before is None or gist(now) != gist(before):
                 changed.add(dataset)
                 self._unsettled.add(dataset)
             self._seen[dataset] = now
@@ -353,7 +353,13 @@ class PoolKeeper:
             got = await self._rig.carrier.carry(
                 self._pool,
                 peer,
-                Shipment(dataset, step.move, offer, snapshots, urgent=_idle(seen)),
+                Shipment(
+                    dataset,
+                    step.move,
+                    offer,
+                    snapshots,
+                    urgent=isinstance(seen.found, Idle),
+                ),
                 lambda progress: self._progressed(dataset, progress),
                 lambda cancel: self._begun(dataset, cancel),
             )
@@ -440,15 +446,3 @@ class PoolKeeper:
         here = self._here(dataset, known)
         place = str(self._rig.place(dataset))
         return fact(dataset, here, seen, self._pool.name, place, noted)
-
-
-def _idle(seen: Seen) -> bool:
-    return isinstance(seen.found, Idle)
-
-
-def _gist(seen: Seen) -> tuple[object, ...]:
-    """Give what a listing says for certain, of all that there is."""
-    head = getattr(seen.found, "head", None)
-    writable = getattr(seen.found, "writable", True)
-    at = () if seen.copy is None else seen.copy.mounted_at
-    return seen.record, head, writable, at, seen.copy is None, seen.asides

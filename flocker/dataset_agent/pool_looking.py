@@ -106,3 +106,11 @@ def find(copy: Copy | None) -> Found:
     if copy.mounted_at or copy.users:
         return Served(head, copy.written)
     return Idle(head, copy.written, copy.writable)
+
+
+def gist(seen: Seen) -> tuple[object, ...]:
+    """Give what a listing says for certain, of all that there is."""
+    head = getattr(seen.found, "head", None)
+    writable = getattr(seen.found, "writable", True)
+    at = () if seen.copy is None else seen.copy.mounted_at
+    return seen.record, head, writable, at, seen.copy is None, seen.asides

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence, Set
 
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from flocker.convergence.loop import make_loop
@@ -53,10 +52,8 @@ IDLE = 60.0
 """Seconds, spread by 20 %, after which a node at rest looks again."""
 REFRESH = 5.0
 """Seconds after which a target that is close behind is brought up to date again."""
-SOON = 0.5
+SOON = 0.2
 """Seconds after which a target is asked again that cannot take anything yet."""
-PATIENCE = 20
-"""How often, `IN_A_MOMENT` apart, a visit waits for a step of this node to end."""
 IN_A_MOMENT = 0.1
 BRIEFLY = 10.0
 """Seconds after which, and for how long, what is in use is tried again at once."""
@@ -161,11 +158,7 @@ class PoolKeeper:
         """Let another node bring a snapshot. Raises `Denied` and what pools raise."""
         if offer.source != source:
             raise Denied(dataset, f"node {source} offers it for {offer.source}")
-        for _ in range(PATIENCE):
-            if not self.doing(dataset):
-                break
-            await deferLater(self._clock, IN_A_MOMENT)
-        else:
+        if self.doing(dataset):
             raise NotYet(dataset, "this node is at work on it")
         taking = Taking(
             self._pool, self._rig.node, dataset, lambda seen: self._here(dataset, seen)

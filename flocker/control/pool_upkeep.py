@@ -110,7 +110,7 @@ def keep(row: PoolOwnership, facts: Mapping[NodeID, PoolFact]) -> PoolOwnership 
 def is_gone(row: PoolOwnership, facts: Mapping[NodeID, PoolFact]) -> bool:
     """Whether every node that may have had a copy has none of a deleted dataset."""
     return row.deleted and all(
-        node in facts and _is_buried(facts[node]) for node in row.holders
+        node in facts and _is_buried(row, facts[node]) for node in row.holders
     )
 
 
@@ -125,8 +125,13 @@ def _kept(row: PoolOwnership, facts: Mapping[NodeID, PoolFact]) -> PoolOwnership
     return None
 
 
-def _is_buried(fact: PoolFact) -> bool:
-    return isinstance(fact.record.standing, Buried) and not fact.exists
+def _is_buried(row: PoolOwnership, fact: PoolFact) -> bool:
+    """Whether a node has buried this life of the dataset, not only an earlier one.
+
+    It may be about to make this one: its word of the earlier life is no answer.
+    """
+    buried = isinstance(fact.record.standing, Buried) and not fact.exists
+    return buried and fact.record.floor > row.top
 
 
 def _given(

@@ -18,7 +18,6 @@ from flocker.dataset_agent.states import (
     path_of,
     volume_of,
 )
-from flocker.dataset_agent.steps import Step
 from flocker.model.cluster import Cause
 from flocker.model.ids import BackendName, InstanceID, NodeID
 from flocker.model.sizes import humanize
@@ -145,7 +144,7 @@ def unanswered(backend: BackendName, seconds: float) -> Cause:
     )
 
 
-def under_way(step: Step, seconds: float) -> Cause:
+def under_way(step: object, seconds: float) -> Cause:
     """Say that a step was begun `seconds` ago and has not ended."""
     name = type(step).__name__.lower()
     return Cause(

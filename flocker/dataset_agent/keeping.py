@@ -13,7 +13,7 @@ the listing or what is mounted in its place changes, or the look is a thorough o
 from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from flocker.convergence.loop import make_loop
 from flocker.convergence.outcome import Outcome
@@ -27,6 +27,7 @@ from flocker.dataset_agent.observing import Looking, Observer, Sight
 from flocker.dataset_agent.performing import perform
 from flocker.dataset_agent.planning import AtRest, Decision, Waiting, decide
 from flocker.dataset_agent.rig import Backend, Rig
+from flocker.dataset_agent.slowness import watched
 from flocker.dataset_agent.states import Discovered, Mounted, Unknown
 from flocker.dataset_agent.steps import Step
 from flocker.model.cluster import HOLDING, Assignment, Cause, Fact, Want
@@ -39,9 +40,6 @@ IDLE = 60.0
 
 THOROUGH_AFTER = IDLE * (1 - JITTER)
 """Seconds after a thorough look from which the next one is due."""
-
-SLOW_AFTER = (5.0, 30.0, 120.0, 600.0, 3600.0)
-"""Seconds of silence after which a backend's datasets say so; each once."""
 
 ELSEWHERE_AT_WORK = 1.0
 """Seconds after which to look whether another backend has left a dataset alone."""
@@ -159,12 +157,11 @@ class Keeper:
             self._slow_steps[step.dataset] = under_way(step, seconds)
             self._said(self._state([step.dataset]))
 
-        due = [self._clock.callLater(after, slow, after) for after in SLOW_AFTER]
         try:
-            return await perform(step, self._rig)
+            with watched(self._clock, slow):
+                return await perform(step, self._rig)
         finally:
             _ = self._slow_steps.pop(step.dataset, None)
-            _cancel(due)
 
     async def _round(self) -> float:
         uncertain = self._running.observe()
@@ -195,13 +192,8 @@ class Keeper:
 
     async def _look(self, what: Looking) -> Sight:
         """Look, and say so when it takes long."""
-        due: list[IDelayedCall] = [
-            self._clock.callLater(after, self._slow, after) for after in SLOW_AFTER
-        ]
-        try:
+        with watched(self._clock, self._slow):
             return await self._observer.look(what)
-        finally:
-            _cancel(due)
 
     def _slow(self, seconds: float) -> None:
         self.looked = True
@@ -342,9 +334,3 @@ class Keeper:
             or self._waits.get(dataset)
         )
         return fact(self._want(assignment, found), found, self._name, doing, cause)
-
-
-def _cancel(calls: Iterable[IDelayedCall]) -> None:
-    for call in calls:
-        if call.active():
-            call.cancel()

@@ -10,21 +10,27 @@ what the listing shows to be another than before.
 """
 
 from collections.abc import Callable, Iterable, Sequence, Set
+from functools import partial
 
-from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from flocker.convergence.loop import make_loop
 from flocker.convergence.outcome import Done, Outcome, TryAgain
 from flocker.convergence.running import Running
-from flocker.dataset_agent.causes import failed
+from flocker.dataset_agent.causes import failed, unanswered, under_way
 from flocker.dataset_agent.keeping import Neighbour
 from flocker.dataset_agent.pool_facts import Noted, fact, wanted_at_all
 from flocker.dataset_agent.pool_looking import PoolSeen, Seen, gist, look, look_at
-from flocker.dataset_agent.pool_minds import Mind, followed, no_peer, unreadable
+from flocker.dataset_agent.pool_minds import (
+    Mind,
+    followed,
+    in_a_moment,
+    no_peer,
+    unreadable,
+)
 from flocker.dataset_agent.pool_peers import offer as offered
-from flocker.dataset_agent.pool_performing import BUSY, Task, perform
+from flocker.dataset_agent.pool_performing import Task, perform
 from flocker.dataset_agent.pool_planning import (
     Asked,
     AtRest,
@@ -38,6 +44,7 @@ from flocker.dataset_agent.pool_states import Confirmation, Here, Idle, Offer
 from flocker.dataset_agent.pool_steps import TakeSnapshot
 from flocker.dataset_agent.pool_transitions import move_asked
 from flocker.dataset_agent.pool_work import Send, TakeUsers, Work
+from flocker.dataset_agent.slowness import watched
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Assignment, Cause, Fact, Peer, Phase
 from flocker.model.datasets import Mounting
@@ -54,9 +61,6 @@ REFRESH = 5.0
 """Seconds after which a target that is close behind is brought up to date again."""
 SOON = 0.2
 """Seconds after which a target is asked again that cannot take anything yet."""
-IN_A_MOMENT = 0.1
-BRIEFLY = 10.0
-"""Seconds after which, and for how long, what is in use is tried again at once."""
 TOLD_EVERY = 1.0
 """Seconds between two facts about how far a stream is."""
 
@@ -183,9 +187,10 @@ class PoolKeeper:
         self._visited = set()
         closely = self._unsettled | (set() if self._surveyed else set(self._slice))
         try:
-            seen = await self._pool.threads.run(
-                look, self._pool.api, frozenset(closely - uncertain)
-            )
+            with watched(self._clock, self._slow):
+                seen = await self._pool.threads.run(
+                    look, self._pool.api, frozenset(closely - uncertain)
+                )
         except FlockerError as error:
             words = f"pool {self._pool.name} does not answer: {error}"
             return self._unseen(failed(self._pool.name, words))
@@ -195,24 +200,32 @@ class PoolKeeper:
             return self._unseen(failed(self._pool.name, words))
         self._running.observed()
         self.looked = True
-        self._failures, self._hidden = 0, None
         uncertain |= self._visits | self._visited
         changed = self._take_in(seen, uncertain)
+        if self._hidden is not None:
+            changed |= self._slice.keys() | self._seen.keys()
+        self._failures, self._hidden = 0, None
         first, self._surveyed = not self._surveyed, True
         rest = jittered(IDLE, self._chance)
         for dataset in sorted((closely - uncertain), key=str):
             rest = min(rest, self._act_on(dataset))
-        if first or (changed & self._unsettled) - closely:
+        if first or self._unsettled - closely - uncertain:
             rest = 0.0  # what was not looked at closely is, now
         self._said(self._state(changed | closely | self._unsettled))
         return rest
 
     def _unseen(self, cause: Cause) -> float:
         self._failures += 1
+        self._hide(cause)
+        return delay(self._failures, self._chance)
+
+    def _slow(self, seconds: float) -> None:
+        self._hide(unanswered(self._pool.name, seconds))
+
+    def _hide(self, cause: Cause) -> None:
         self._hidden = cause
         self.looked = True
         self._said(self._state(self._slice.keys() | self._seen.keys()))
-        return delay(self._failures, self._chance)
 
     def _take_in(self, seen: PoolSeen, uncertain: Set[DatasetID]) -> set[DatasetID]:
         """Note what there is; give what is otherwise than it was."""
@@ -306,29 +319,24 @@ class PoolKeeper:
         )
         outcome: Outcome | None = None
         try:
-            outcome = await self._pool.threads.run(perform, task)
+            with watched(self._clock, partial(self._slow_step, dataset, step)):
+                outcome = await self._pool.threads.run(perform, task)
         finally:
+            self._mind(dataset).slow = None
             if isinstance(step, TakeUsers):
                 self._mind(dataset).hindered = not isinstance(outcome, Done)
         if isinstance(step, TakeSnapshot) and isinstance(outcome, Done):
             self._mind(dataset).begun = self._moving(dataset)
-        return self._in_a_moment(dataset, outcome)
+        return in_a_moment(self._mind(dataset), outcome, self._clock.seconds())
+
+    def _slow_step(self, dataset: DatasetID, step: Work, seconds: float) -> None:
+        self._mind(dataset).slow = under_way(step, seconds)
+        self._said(self._state([dataset]))
 
     def _moving(self, dataset: DatasetID) -> MoveNumber | None:
         assignment = self._slice.get(dataset)
         row = None if assignment is None else assignment.pool
         return None if row is None or row.move is None else row.move.number
-
-    def _in_a_moment(self, dataset: DatasetID, outcome: Outcome) -> Outcome:
-        """Try soon what somebody is using: at first it may be only for a moment."""
-        mind, now = self._mind(dataset), self._clock.seconds()
-        if not isinstance(outcome, TryAgain) or outcome.cause.code != BUSY:
-            mind.busy_since = None
-            return outcome
-        if mind.busy_since is None:
-            mind.busy_since = now
-        brief = now - mind.busy_since < BRIEFLY
-        return evolve(outcome, after=IN_A_MOMENT) if brief else outcome
 
     async def _send(self, dataset: DatasetID, step: Send) -> Outcome:
         """Bring the target up to date, and remember what it has confirmed."""
@@ -429,7 +437,7 @@ class PoolKeeper:
         phase = None if doing is None else doing.phase
         noted = Noted(
             Phase.COPYING if dataset in self._visits else phase,
-            self._running.trouble(dataset) or self._hidden or mind.waits,
+            mind.slow or self._running.trouble(dataset) or self._hidden or mind.waits,
             mind.following,
             mind.shown,
             self._snapshots(dataset),

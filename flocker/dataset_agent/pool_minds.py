@@ -5,6 +5,8 @@ It ends with the process: then the target of a move is asked anew.
 
 from attrs import define, evolve
 
+from flocker.convergence.outcome import Outcome, TryAgain
+from flocker.dataset_agent.pool_performing import BUSY
 from flocker.dataset_agent.pool_planning import Following
 from flocker.dataset_agent.pool_rig import Cancel, Pool
 from flocker.dataset_agent.pool_states import Confirmation
@@ -12,6 +14,10 @@ from flocker.dataset_agent.pool_work import Send
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Cause
 from flocker.model.ids import DatasetID, MoveNumber, NodeID
+
+IN_A_MOMENT = 0.1
+BRIEFLY = 10.0
+"""Seconds after which, and for how long, what is in use is tried again at once."""
 
 
 @define
@@ -32,6 +38,7 @@ class Mind:
     cancel: Cancel | None = None
     waits: Cause | None = None
     busy_since: float | None = None
+    slow: Cause | None = None
     begun: MoveNumber | None = None
     hindered: bool = False
     heard: int = 0
@@ -71,3 +78,14 @@ def unreadable(dataset: DatasetID, pool: Pool, why: str) -> Cause:
         "start an agent of the version that wrote it; nothing is done about it before",
         permanent=True,
     )
+
+
+def in_a_moment(mind: Mind, outcome: Outcome, now: float) -> Outcome:
+    """Try soon what somebody is using: at first it may be only for a moment."""
+    if not isinstance(outcome, TryAgain) or outcome.cause.code != BUSY:
+        mind.busy_since = None
+        return outcome
+    if mind.busy_since is None:
+        mind.busy_since = now
+    brief = now - mind.busy_since < BRIEFLY
+    return evolve(outcome, after=IN_A_MOMENT) if brief else outcome

@@ -140,7 +140,11 @@ class PipeEnd:
     async def turn(self) -> None:
         """Wait until the other side says something, or it is over."""
         self._waiting = Deferred()
-        await self._waiting
+        try:
+            await self._waiting
+        except GeneratorExit:  # the run is over, and who waited is closed
+            self._waiting = None
+            raise
 
     def close(self) -> None:
         """End it; what was sent before arrives."""

@@ -249,7 +249,7 @@ def deletion_is_not_remembered(patch: Patch) -> None:
 
     rules = [r for r in pool_planning.RULES if r not in (bury, destroy_buried)]
     patch.setattr(pool_planning, "RULES", (destroy, *rules))
-    patch.setattr(pool_upkeep, "_is_buried", lambda fact: not fact.exists)
+    patch.setattr(pool_upkeep, "_is_buried", lambda _row, fact: not fact.exists)
 
 
 @bug_of(cancelled_on_the_way_back)

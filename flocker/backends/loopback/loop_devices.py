@@ -45,6 +45,8 @@ _INFO = struct.Struct("=5Q4I64s112s")
 _CONFIG_HEAD = struct.Struct("=2I")
 _CONFIG_TAIL = bytes(64)
 
+_UNBOUND = frozenset({errno.ENOENT, errno.ENODEV, errno.ENXIO})
+"""How the kernel answers about the file of a loop device that has none any more."""
 _ATTEMPTS = 50
 _BETWEEN_ATTEMPTS = 0.02
 
@@ -254,8 +256,10 @@ class LoopDevices:
         """Give the name the kernel shows for the file, for people; empty if none."""
         try:
             return self._attribute(device, "loop/backing_file")
-        except FileNotFoundError:
-            return ""
+        except OSError as error:
+            if error.errno in _UNBOUND:  # it may be so since a moment
+                return ""
+            raise
 
     def _attribute(self, device: Path, name: str) -> str:
         return (self.sys_block / device.name / name).read_text().strip()

@@ -37,7 +37,7 @@ from flocker.model.cluster import (
 )
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND, Mounting
-from flocker.model.ids import DatasetID, InstanceID, NodeID
+from flocker.model.ids import DatasetID, Epoch, InstanceID, NodeID
 from flocker.model.leases import USER, Holder
 from flocker.model.pools import (
     Buried,
@@ -1036,4 +1036,4 @@ def test_late_copy_is_buried(control):
     assert len(there.sent) == sent
 
 
-BURIED = Record(dataset_id(), Buried())
+BURIED = Record(dataset_id(), Buried(), floor=Epoch(2))

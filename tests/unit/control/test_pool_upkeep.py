@@ -153,9 +153,12 @@ def test_nothing_about_the_deleted():
 def test_gone():
     """A deleted dataset is gone when every node that may have a copy says so."""
     deleted = evolve(ROW, deleted=True)
-    buried = fact(Buried(), None, exists=False)
+    earlier = fact(Buried(), None, exists=False)
+    buried = evolve(earlier, record=evolve(earlier.record, floor=Epoch(ROW.top + 1)))
     assert is_gone(deleted, {A: buried, B: buried})
     assert not is_gone(ROW, {A: buried, B: buried})
     assert not is_gone(deleted, {A: buried})
     assert not is_gone(deleted, {A: buried, B: fact(Buried())})
+    # What it buried was another dataset of this id; it may be about to make this one.
+    assert not is_gone(deleted, {A: buried, B: earlier})
     assert not is_gone(deleted, {A: buried, B: fact(NoCopy(), None, exists=False)})

@@ -8,12 +8,17 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from flocker.backends.devices import device_number
-from flocker.backends.loopback.loop_devices import LoopDevices
+from flocker.backends.loopback.loop_devices import (
+    FileIdentity,
+    LoopDeviceBusy,
+    LoopDevices,
+)
 from flocker.runtime.mount_points import set_immutable
 from flocker.runtime.mount_table import parse_mountinfo
 from flocker.runtime.process import run_sync
@@ -23,6 +28,8 @@ PREFIX = "flocker-test-"
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _LOCK = ".in-use"
 _SWEEPING = ".flocker-test.lock"
+_ATTEMPTS, _PAUSE = 100, 0.1
+"""How often, and with how many seconds between, what is busy is tried again."""
 
 
 @contextmanager
@@ -67,6 +74,18 @@ def _alone() -> Iterator[None]:
         yield
 
 
+def _unbind(loops: LoopDevices, device: Path, file: FileIdentity) -> None:
+    """Unbind; a namespace that another test makes may have the mount for a moment."""
+    for _ in range(_ATTEMPTS):
+        try:
+            loops.unbind(device, file)
+        except LoopDeviceBusy:
+            time.sleep(_PAUSE)
+        else:
+            return
+    loops.unbind(device, file)
+
+
 def clear(path: Path) -> None:
     """Unmount, unbind and remove everything at and below a directory made here."""
     if path.parent != PARENT or not path.name.startswith(PREFIX):
@@ -82,7 +101,7 @@ def clear(path: Path) -> None:
         if mount.device in numbers or mount.path.is_relative_to(path):
             run_sync(["umount", str(mount.path)])
     for device, file in own:
-        loops.unbind(device, file)
+        _unbind(loops, device, file)
     for directory, _, _ in os.walk(path):
         set_immutable(Path(directory), immutable=False)
     shutil.rmtree(path)

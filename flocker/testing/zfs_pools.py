@@ -24,14 +24,18 @@ _PRIVATE = ("/run/zfs", "/run/lock/zfs", "/var/lib/zfs")
 """Where daemon and programs meet, and where a daemon remembers its pools."""
 
 # A mount that is copied keeps its filesystem for as long as the namespace is there, so
-# those of other tests and of sandboxes are let go at once.
+# those of other tests and of sandboxes are let go at once. Some go by themselves while
+# this is done: what is no mount point any more needs nothing.
 _NAMESPACE = """
 set -eu
 findmnt -rno TARGET | tac | while read -r target; do
     case $target in
     "$1"*) ;;
     / | /proc* | /sys* | /dev* | /run | /var | /tmp) mount --make-private "$target" ;;
-    *) umount "$target" || mount --make-private "$target" ;;
+    *)
+        umount "$target" 2>/dev/null || mount --make-private "$target" 2>/dev/null ||
+            ! mountpoint --quiet "$target"
+        ;;
     esac
 done
 mount -t tmpfs -o mode=0700 zfs /run/zfs
@@ -160,6 +164,8 @@ def zfs_machine(scratch: Path, programs: Path | None = None) -> Iterator[ZfsMach
     )
     if namespace.stdout is None or namespace.stdout.readline() != b"ready\n":
         namespace.kill()
+        if namespace.stdout is not None:
+            namespace.stdout.close()
         raise RuntimeError(namespace.wait())
     machine = ZfsMachine(directory, namespace)
     try:

@@ -76,16 +76,17 @@ def burst(control: Control, answered: set[str]) -> None:
         "127.0.0.1", control.port("rest"), timeout=20, context=control.tls("user")
     )
     headers = {"Content-Type": "application/json"}
-    while True:
-        body = json.dumps({"primary": NODE, "dataset_id": str(uuid4())})
-        try:
-            connection.request("POST", DATASETS, body, headers)
-            response = connection.getresponse()
-            created = json.loads(response.read())
-        except (OSError, http.client.HTTPException, ValueError):
-            return
-        if response.status == 201:
-            answered.add(created["dataset_id"])
+    with closing(connection):
+        while True:
+            body = json.dumps({"primary": NODE, "dataset_id": str(uuid4())})
+            try:
+                connection.request("POST", DATASETS, body, headers)
+                with connection.getresponse() as response:
+                    created = json.loads(response.read())
+            except (OSError, http.client.HTTPException, ValueError):
+                return
+            if response.status == 201:
+                answered.add(created["dataset_id"])
 
 
 def burst_until(control: Control, end: Callable[[], None]) -> set[str]:

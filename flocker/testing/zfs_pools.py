@@ -18,6 +18,7 @@ from attrs import define, field
 from flocker.backends.zfs.commands import Zfs
 from flocker.runtime.mounted import read_mounts
 from flocker.runtime.process import ProcessFailed, run_sync
+from flocker.testing.side_by_side import while_none_runs
 
 _PATIENCE = 20.0
 _PRIVATE = ("/run/zfs", "/run/lock/zfs", "/var/lib/zfs")
@@ -151,22 +152,30 @@ def zfs_machine(scratch: Path, programs: Path | None = None) -> Iterator[ZfsMach
     served, remembered = directory / "served", directory / "remembered"
     for each in (served, remembered, *map(Path, _PRIVATE)):
         each.mkdir(parents=True, exist_ok=True)
-    run_sync(["mount", "--bind", str(served), str(served)])
-    run_sync(["mount", "--make-private", str(served)])
-    run_sync(["mount", "--make-shared", str(served)])
     bound = "" if programs is None else str(programs)
     script = ("sh", "-c", _NAMESPACE, "sh", str(served), str(remembered), bound)
-    namespace = subprocess.Popen(
-        [*_DIES_WITH_US, "unshare", "--mount", "--propagation", "unchanged", *script],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        cwd="/",
-    )
-    if namespace.stdout is None or namespace.stdout.readline() != b"ready\n":
-        namespace.kill()
-        if namespace.stdout is not None:
-            namespace.stdout.close()
-        raise RuntimeError(namespace.wait())
+    with while_none_runs():
+        run_sync(["mount", "--bind", str(served), str(served)])
+        run_sync(["mount", "--make-private", str(served)])
+        run_sync(["mount", "--make-shared", str(served)])
+        namespace = subprocess.Popen(
+            [
+                *_DIES_WITH_US,
+                "unshare",
+                "--mount",
+                "--propagation",
+                "unchanged",
+                *script,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            cwd="/",
+        )
+        if namespace.stdout is None or namespace.stdout.readline() != b"ready\n":
+            namespace.kill()
+            if namespace.stdout is not None:
+                namespace.stdout.close()
+            raise RuntimeError(namespace.wait())
     machine = ZfsMachine(directory, namespace)
     try:
         machine.start()

@@ -15,6 +15,7 @@ from flocker.ca.files import write_credential
 from flocker.sandbox.waiting import until
 from flocker.testing.certificates import a_cluster
 from flocker.testing.loop_devices import sweep
+from flocker.testing.side_by_side import beside_others
 
 STARTED = "flocker:control:started"
 CONTROL = "from flocker.daemons.control import main; main()"
@@ -25,6 +26,13 @@ def _sweep() -> None:
     """Unmount and unbind what earlier runs left."""
     if os.geteuid() == 0:
         sweep()
+
+
+@pytest.fixture(autouse=True)
+def _beside_others() -> Iterator[None]:
+    """No mount namespace is made by another process while a test looks at mounts."""
+    with beside_others():
+        yield
 
 
 @frozen

@@ -1,0 +1,57 @@
+"""Keeps tests that run side by side from seeing each other's mounts in a new namespace.
+
+Whoever makes a mount namespace gets a copy of every mount there is, and has it until it
+lets go of it. A test of another process that unmounts something at that moment finds it
+busy, rightly. So while such a namespace is made no test runs.
+"""
+
+import fcntl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+_LOCK: Final = Path(tempfile.gettempdir()) / ".flocker-test-namespaces.lock"
+
+
+class _Turns:
+    """One open file a process: a lock on it is changed, never taken twice."""
+
+    def __init__(self) -> None:
+        self._file = _LOCK.open("wb")
+        self._held = fcntl.LOCK_UN
+
+    @contextmanager
+    def hold(self, kind: int) -> Iterator[None]:
+        """Hold the lock in this way, and afterwards as before."""
+        before, self._held = self._held, kind
+        fcntl.flock(self._file, kind)
+        try:
+            yield
+        finally:
+            self._held = before
+            fcntl.flock(self._file, before)
+
+
+_turns: list[_Turns] = []
+
+
+def _own() -> _Turns:
+    if not _turns:
+        _turns.append(_Turns())
+    return _turns[0]
+
+
+@contextmanager
+def beside_others() -> Iterator[None]:
+    """Run a test, while others run theirs."""
+    with _own().hold(fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def while_none_runs() -> Iterator[None]:
+    """Make a mount namespace, and let go of what it should not have."""
+    with _own().hold(fcntl.LOCK_EX):
+        yield

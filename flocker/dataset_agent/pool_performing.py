@@ -77,7 +77,7 @@ def perform(task: Task) -> Outcome:
     """Do a step, unless something else is to be done meanwhile."""
     BEFORE[type(task.step)]()
     now = look_at(task.pool.api, task.dataset)
-    if task.still(now) != task.step:
+    if now.unreadable is not None or task.still(now) != task.step:
         return DONE  # what is to be done now, the next round says
     try:
         _do(task.step, task, now)

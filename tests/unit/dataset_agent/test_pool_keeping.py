@@ -577,3 +577,25 @@ def test_nothing_left_to_send(cluster):
     cluster.decide(pool_moves.move, B)
     cluster.settle()
     assert cluster.a.fact.pool.copying.downtime == HAND_OVER
+
+
+def test_record_becomes_strange_before_the_step():
+    """A record that stopped being understood since the look is not overwritten."""
+    cluster = Cluster()
+    strange, look = b'{"format":99,"record":{}}', MemoryPool.look
+    cluster.settle()
+    looks = []
+
+    def spoil(pool, dataset):
+        looks.append(dataset)
+        if len(looks) == 2:  # the first is the round's, this one the step's
+            cluster.a.copy.record = strange
+        return look(pool, dataset)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemoryPool, "look", spoil)
+        cluster.decide(pool_moves.bury)
+        cluster.settle(MINUTE)
+    assert len(looks) >= 2
+    assert cluster.a.copy.record == strange
+    assert cluster.a.served

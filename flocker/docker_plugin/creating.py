@@ -26,6 +26,7 @@ from flocker.docker_plugin.volumes import named
 from flocker.model.errors import FlockerError
 from flocker.runtime.backoff import Chance, jittered
 from flocker.runtime.logging import message
+from flocker.wire.answers import ConfiguredAnswer
 
 CONTENDED = 0.25
 """How much shorter than for a control that is away one waits for others to be done."""
@@ -64,35 +65,37 @@ class Creating:
 
     async def create(
         self, name: str, new: Callable[[], NewDataset], until: float
-    ) -> None:
+    ) -> ConfiguredAnswer:
         """Create a dataset of this name, unless there is one; see Note [One of a name].
 
-        `until` is in seconds on the clock of the reactor. Raises `TooBusy`, and what a
-        client raises.
+        Gives the one that is there then. `until` is in seconds on the clock of the
+        reactor. Raises `TooBusy`, and what a client raises.
         """
         async with self._turn:
             pause = pauses()
-            while not await self._is_there(name, new):
+            while True:
+                configured = await self._catalogue.look()
+                if named(configured.datasets, name):
+                    return self._catalogue.among(configured, name)
+                made = await self._created(new(), configured)
+                if made is not None:
+                    return made
                 wait = jittered(pause() * CONTENDED, self._chance)
                 if self._clock.seconds() + wait > until:
                     raise TooBusy(name)
                 await deferLater(self._clock, wait)
 
-    async def _is_there(self, name: str, new: Callable[[], NewDataset]) -> bool:
-        configured = await self._catalogue.look()
-        if named(configured.datasets, name):
-            return True
-        return await self._created(new(), configured)
-
-    async def _created(self, new: NewDataset, configured: Configured) -> bool:
+    async def _created(
+        self, new: NewDataset, configured: Configured
+    ) -> ConfiguredAnswer | None:
         try:
-            _ = await self._client.create(new, configured.tag)
+            made = await self._client.create(new, configured.tag)
         except AnswerLost as error:
             message("flocker:docker-plugin:create-unanswered", why=str(error))
-            return False
+            return None
         except RequestRefused as error:
             if error.status == _CHANGED:
-                return False
+                return None
             raise
         message(
             "flocker:docker-plugin:created",
@@ -100,4 +103,4 @@ class Creating:
             dataset=new.id,
             size=new.maximum_size,
         )
-        return True
+        return made

@@ -23,7 +23,7 @@ ANONYMOUS = "flocker:docker:anonymous"
 CREATED = "flocker:docker:created"
 """Metadata of our own."""
 
-KNOWN = ("size", "profile", "filesystem", "backend", "on_remove")
+KNOWN = ("size", "profile", "filesystem", "backend", "on_remove", "from")
 """The options; others are ignored, as they always were."""
 
 _ANONYMOUS = re.compile(r"[0-9a-f]{64}")
@@ -53,6 +53,20 @@ class BadOption(FlockerError):
 
 
 @frozen
+class Origin:
+    """What a volume is to begin as: a snapshot of another; None for one taken now."""
+
+    volume: str
+    snapshot: str | None = None
+
+    def __str__(self) -> str:
+        """Write it as the option has it."""
+        return (
+            self.volume if self.snapshot is None else f"{self.volume}@{self.snapshot}"
+        )
+
+
+@frozen
 class VolumeOptions:
     """What was asked for; None leaves it to the cluster. Size in bytes."""
 
@@ -61,6 +75,7 @@ class VolumeOptions:
     filesystem: FilesystemKind | None = None
     backend: BackendName | None = None
     on_remove: OnRemove | None = None
+    origin: Origin | None = None
 
 
 def is_anonymous(name: str) -> bool:
@@ -77,6 +92,7 @@ def read_options(options: Mapping[str, str]) -> VolumeOptions:
         filesystem=_filesystem(given.get("filesystem")),
         backend=_backend(given.get("backend")),
         on_remove=_on_remove(given.get("on_remove")),
+        origin=_origin(given.get("from")),
     )
 
 
@@ -167,3 +183,19 @@ def _on_remove(text: str | None) -> OnRemove | None:
     except ValueError as error:
         why = f"{text[:40]!r} is not keep or delete"
         raise BadOption("on_remove", why, "on_remove=delete") from error
+
+
+def _origin(text: str | None) -> Origin | None:
+    """Read what a volume is made from: no snapshot has an ``@`` in its name."""
+    if text is None:
+        return None
+    if len(text) > _LONGEST or "\n" in text:
+        why = f"it has more than {_LONGEST} characters, or a line break"
+        raise BadOption("from", why, "from=letters@monday")
+    volume, mark, snapshot = text.rpartition("@")
+    if not mark:
+        return Origin(text)
+    if not volume or not snapshot:
+        why = f"{text[:80]!r} is not VOLUME or VOLUME@SNAPSHOT"
+        raise BadOption("from", why, "from=letters@monday")
+    return Origin(volume, snapshot)

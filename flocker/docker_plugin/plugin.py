@@ -19,6 +19,7 @@ from flocker.client.interface import (
 from flocker.client.ringing import Bells
 from flocker.docker_engine.interface import Container, IDockerEngine
 from flocker.docker_plugin.catalogue import CONTROL_WITHIN, Catalogue
+from flocker.docker_plugin.cloning import Cloning
 from flocker.docker_plugin.creating import Creating
 from flocker.docker_plugin.holders import Here
 from flocker.docker_plugin.holding import Holding
@@ -31,6 +32,7 @@ from flocker.docker_plugin.options import (
     on_remove,
     read_options,
 )
+from flocker.docker_plugin.origins import taken_for
 from flocker.docker_plugin.patience import Eventually, patiently
 from flocker.docker_plugin.reconciling import Reconciling
 from flocker.docker_plugin.refusals import CONFLICT, in_use
@@ -108,6 +110,7 @@ class Plugin:
         self._holding = Holding(client, clock)
         self._catalogue = Catalogue(client, clock, self._is_local)
         self._creating = Creating(client, clock, self._catalogue, world.chance)
+        self._cloning = Cloning(client, clock, self._catalogue, self._creating)
         self._mounting = Mounting(
             client, clock, self._bells, self._holding, self._is_mounted
         )
@@ -148,7 +151,10 @@ class Plugin:
             now = self._world.now()
             return new_dataset(name, options, self._settings, place, now)
 
-        await self._creating.create(name, new, until)
+        if options.origin is None:
+            _ = await self._creating.create(name, new, until)
+        else:
+            await self._cloning.create(new(), options, options.origin, until)
         return {}
 
     async def remove(self, request: Request) -> Answer:
@@ -161,6 +167,9 @@ class Plugin:
         if on_remove(volume.metadata) is OnRemove.KEEP:
             return {}
         await self._destroy(name, volume.dataset_id)
+        taken = taken_for(volume.metadata)
+        if taken is not None:
+            await self._cloning.drop(taken)
         return {}
 
     async def mount(self, request: Request) -> Answer:

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from flocker.client.interface import Configured
 from flocker.docker_plugin.options import CREATED, NAME, PROFILE, on_remove
+from flocker.docker_plugin.origins import made_from
 from flocker.model.cluster import Phase
 from flocker.model.datasets import Mounting
 from flocker.model.errors import FlockerError
@@ -188,6 +189,7 @@ def status(
         "used by": list(dict.fromkeys(describe(each.holder) for each in holders)),
         "cause": None if seen.cause is None else _cause(seen.cause),
         "profile": seen.metadata.get(PROFILE),
+        "made from": made_from(seen.metadata),
         "on_remove": on_remove(seen.metadata).value,
     }
     return {key: value for key, value in shown.items() if value not in (None, [])}

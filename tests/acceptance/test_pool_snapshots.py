@@ -1,4 +1,4 @@
-"""Snapshots of datasets on the nodes' own pools: real processes and a real Btrfs."""
+"""Snapshots of datasets on the nodes' own pools: real processes, Btrfs, and Docker."""
 
 from collections.abc import Iterator
 from json import loads
@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from flocker.runtime.process import ProcessFailed
 from flocker.sandbox import writer
 from flocker.sandbox.names import MachineName, node_name
 from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
 from flocker.testing.moving import PATIENCE, await_more, count, seen, writing
+from tests.acceptance.engines import Engines
 
 ONE, TWO = node_name(1), node_name(2)
 BIG = 40
@@ -19,8 +21,8 @@ BIG = 40
 
 @pytest.fixture(scope="module")
 def pools() -> Iterator[LiveCluster]:
-    """A cluster whose two nodes have a Btrfs each."""
-    with live_cluster(2, backend="btrfs") as live:
+    """A cluster whose two nodes have a Btrfs and a Docker each."""
+    with live_cluster(2, backend="btrfs", docker=True) as live:
         yield live
 
 
@@ -148,3 +150,45 @@ def test_clone_moves(pools: LiveCluster) -> None:
     ).out
     assert pools.read(TWO, Path(loads(told)["path"]) / "file") == "kept"
     pools.mounted(dataset, ONE)
+
+
+def made(live: LiveCluster, node: MachineName, name: str, *options: str) -> str:
+    """Create a volume with Docker; say why not, where it fails."""
+    given = [part for option in options for part in ("-o", option)]
+    try:
+        live.docker(node, "volume", "create", "-d", "flocker", *given, name)
+    except ProcessFailed as failed:
+        return str(failed)
+    return ""
+
+
+def test_docker_makes_copies(pools: LiveCluster) -> None:
+    """A container on either node has a volume that began as another's snapshot."""
+    engines = Engines(pools)
+    engines.load("busybox", ONE, TWO)
+    assert made(pools, ONE, "letters", "size=64M") == ""
+    engines.once(ONE, "letters", "echo first >/data/file")
+    snapshot(pools, engines.dataset("letters"), "monday")
+    engines.once(ONE, "letters", "echo second >/data/file")
+    assert made(pools, TWO, "old", "from=letters@monday") == ""
+    assert made(pools, TWO, "now", "from=letters", "on_remove=delete") == ""
+    for name, there in (("old", "first"), ("now", "second"), ("letters", "second")):
+        script = "cat /data/file; echo mine >/data/file"
+        assert engines.once(TWO, name, script) == there
+    status = ("volume", "inspect", "--format", '{{index .Status "made from"}}')
+    assert pools.docker(TWO, *status, "old") == "letters@monday"
+    taken = pools.docker(TWO, *status, "now").removeprefix("letters@")
+    dataset = engines.dataset("letters")
+    assert phases(pools, dataset) == [("monday", "taken"), (taken, "taken")]
+    pools.docker(TWO, "volume", "rm", "now")
+    assert (taken, "taken") not in phases(pools, dataset)
+
+
+def test_docker_is_told_why(pools: LiveCluster) -> None:
+    """What no volume can be made from is said in the output of Docker."""
+    engines = Engines(pools)
+    assert made(pools, ONE, "source", "size=64M") == ""
+    assert "no dataset of the name" in made(pools, ONE, "x", "from=nosuch")
+    assert "it has none" in made(pools, ONE, "x", "from=source@monday")
+    assert "option profile" in made(pools, ONE, "x", "from=source", "profile=gold")
+    assert "x" not in engines.listed(ONE)

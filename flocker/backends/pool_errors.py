@@ -103,10 +103,12 @@ class HasClones(FlockerError):
 
     dataset: DatasetID
     clones: tuple[DatasetID, ...]
+    others: tuple[str, ...] = ()
+    """Clones that are no datasets, by what the pool calls them."""
 
     def words(self) -> str:
         """Name the clones."""
-        names = ", ".join(str(clone) for clone in self.clones)
+        names = ", ".join([*map(str, self.clones), *self.others])
         return f"dataset {self.dataset} cannot go while it has clones: {names}"
 
 

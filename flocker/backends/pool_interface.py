@@ -21,7 +21,7 @@ Prove a pool with `flocker.testing.conformance.pools`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Final
 
@@ -292,4 +292,17 @@ class IFilesystemPool(Interface):
         """Take the dataset out of the ledger; one that is not in it is fine.
 
         Raises `FilesystemExists` where there is a copy.
+        """
+
+
+class IMortalMounts(Interface):
+    """A pool whose mounts are served by a program, and answer nobody when it has died.
+
+    The kernel keeps them, so no mount table shows that.
+    """
+
+    def find_dead() -> Set[DatasetID]:
+        """Name the datasets that are mounted and answer nobody.
+
+        Asked every few seconds: runs no command.
         """

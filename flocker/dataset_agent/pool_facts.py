@@ -27,6 +27,8 @@ class Noted:
     progress: Progress | None = None
     snapshots: UserSnapshots | None = None
     heard: int = 0
+    dead: bool = False
+    """Whether its mount answers nobody."""
 
 
 def fact(
@@ -42,13 +44,14 @@ def fact(
     Without `seen` the pool was not seen yet.
     """
     served = isinstance(here.found, Served)
+    dead = served and noted.dead
     return Fact(
         dataset=dataset,
         want=want(here),
-        condition=condition(seen),
+        condition=Condition.UNKNOWN if dead else condition(seen),
         backend=backend,
         size=None if seen is None or seen.copy is None else seen.copy.quota,
-        path=path if served else None,
+        path=path if served and not dead else None,
         doing=noted.doing,
         cause=noted.cause,
         pool=None if seen is None or seen.unreadable else _of_pool(here, seen, noted),

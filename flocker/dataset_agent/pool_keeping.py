@@ -25,8 +25,11 @@ from flocker.dataset_agent.pool_looking import PoolSeen, Seen, gist, look, look_
 from flocker.dataset_agent.pool_minds import (
     Mind,
     followed,
+    goes_on,
     in_a_moment,
+    move_of,
     no_peer,
+    peer_of,
     unreadable,
 )
 from flocker.dataset_agent.pool_peers import offer as offered
@@ -43,14 +46,14 @@ from flocker.dataset_agent.pool_rig import Cancel, NotTaken, Pool, PoolRig, Ship
 from flocker.dataset_agent.pool_states import Confirmation, Here, Idle, Offer
 from flocker.dataset_agent.pool_steps import TakeSnapshot
 from flocker.dataset_agent.pool_transitions import move_asked
+from flocker.dataset_agent.pool_watching import MountWatch
 from flocker.dataset_agent.pool_work import Send, TakeUsers, Work
 from flocker.dataset_agent.slowness import watched
 from flocker.dataset_agent.transfer.pacing import Progress
-from flocker.model.cluster import Assignment, Cause, Fact, Peer, Phase
+from flocker.model.cluster import Assignment, Cause, Fact, Phase
 from flocker.model.datasets import Mounting
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, MoveNumber, NodeID
-from flocker.model.pools import Stage
+from flocker.model.ids import DatasetID, NodeID
 from flocker.model.snapshots import UserSnapshots
 from flocker.runtime import logging
 from flocker.runtime.backoff import Chance, delay, jittered
@@ -93,6 +96,7 @@ class PoolKeeper:
         self._failures = 0
         self._surveyed = False
         self._loop = make_loop(self._round, clock)
+        self._watch = MountWatch(pool, clock, self._died)
         self._running: Running[DatasetID, Work] = Running(
             self._perform, clock, chance, self._loop.wake
         )
@@ -102,6 +106,7 @@ class PoolKeeper:
     def serve_known(self) -> None:
         """Serve what the records say is this node's, before control is heard."""
         self._loop.start()
+        self._watch.start()
 
     def start(self) -> None:
         """Go on, as control has told."""
@@ -109,11 +114,13 @@ class PoolKeeper:
             self._informed = True
             self._unsettled.update(self._seen, self._slice)
         self._loop.start()
+        self._watch.start()
 
     def stop(self) -> None:
         """Begin nothing any more."""
         self._informed = False
         self._loop.stop()
+        self._watch.stop()
 
     @property
     def assigned(self) -> Set[DatasetID]:
@@ -178,6 +185,11 @@ class PoolKeeper:
         """A visit is over: what came is looked at."""
         self._visits.discard(dataset)
         self._unsettled.add(dataset)
+        self._loop.wake()
+
+    def _died(self, datasets: Set[DatasetID]) -> None:
+        """Some mounts answer nobody, or did: say so, and look why."""
+        self._said(self._state(datasets))
         self._loop.wake()
 
     # Rounds
@@ -326,21 +338,16 @@ class PoolKeeper:
             if isinstance(step, TakeUsers):
                 self._mind(dataset).hindered = not isinstance(outcome, Done)
         if isinstance(step, TakeSnapshot) and isinstance(outcome, Done):
-            self._mind(dataset).begun = self._moving(dataset)
+            self._mind(dataset).begun = move_of(self._slice.get(dataset))
         return in_a_moment(self._mind(dataset), outcome, self._clock.seconds())
 
     def _slow_step(self, dataset: DatasetID, step: Work, seconds: float) -> None:
         self._mind(dataset).slow = under_way(step, seconds)
         self._said(self._state([dataset]))
 
-    def _moving(self, dataset: DatasetID) -> MoveNumber | None:
-        assignment = self._slice.get(dataset)
-        row = None if assignment is None else assignment.pool
-        return None if row is None or row.move is None else row.move.number
-
     async def _send(self, dataset: DatasetID, step: Send) -> Outcome:
         """Bring the target up to date, and remember what it has confirmed."""
-        peer = self._peer(dataset, step.target)
+        peer = peer_of(self._slice.get(dataset), step.target)
         if peer is None:
             return TryAgain(no_peer(step.target))
         seen = await self._pool.threads.run(look_at, self._pool.api, dataset)
@@ -389,11 +396,7 @@ class PoolKeeper:
         mind, step = self._mind(dataset), self._running.doing(dataset)
         if mind.cancel is None or not isinstance(step, Send):
             return
-        assignment = self._slice.get(dataset)
-        row = None if assignment is None else assignment.pool
-        move = None if row is None or row.deleted else row.move
-        stands = move is not None and move.number == step.move
-        if not stands or move is None or move.stage is Stage.CANCELLING:
+        if not goes_on(self._slice.get(dataset), step.move):
             mind.cancel("the move is over")
 
     def _progressed(self, dataset: DatasetID, progress: Progress) -> None:
@@ -402,11 +405,6 @@ class PoolKeeper:
         if now - mind.shown_at >= TOLD_EVERY:
             mind.shown, mind.shown_at = progress, now
             self._said(self._state([dataset]))
-
-    def _peer(self, dataset: DatasetID, node: NodeID) -> Peer | None:
-        assignment = self._slice.get(dataset)
-        peers = () if assignment is None else assignment.peers
-        return next((peer for peer in peers if peer.node == node), None)
 
     def _mind(self, dataset: DatasetID) -> Mind:
         return self._minds.setdefault(dataset, Mind())
@@ -442,6 +440,7 @@ class PoolKeeper:
             mind.shown,
             self._snapshots(dataset),
             mind.heard,
+            dataset in self._watch.dead,
         )
         known = seen or Seen(PoolSeen().of(dataset).record)
         here = self._here(dataset, known)

@@ -12,8 +12,9 @@ from flocker.dataset_agent.pool_rig import Cancel, Pool
 from flocker.dataset_agent.pool_states import Confirmation
 from flocker.dataset_agent.pool_work import Send
 from flocker.dataset_agent.transfer.pacing import Progress
-from flocker.model.cluster import Cause
+from flocker.model.cluster import Assignment, Cause, Peer
 from flocker.model.ids import DatasetID, MoveNumber, NodeID
+from flocker.model.pools import Stage
 
 IN_A_MOMENT = 0.1
 BRIEFLY = 10.0
@@ -58,6 +59,26 @@ def followed(
         seconds=seconds,
         before=before.size,
     )
+
+
+def move_of(told: Assignment | None) -> MoveNumber | None:
+    """Name the move that a dataset is told to make."""
+    row = None if told is None else told.pool
+    return None if row is None or row.move is None else row.move.number
+
+
+def goes_on(told: Assignment | None, number: MoveNumber) -> bool:
+    """Whether a move is still to be made."""
+    row = None if told is None else told.pool
+    move = None if row is None or row.deleted else row.move
+    stands = move is not None and move.number == number
+    return stands and move is not None and move.stage is not Stage.CANCELLING
+
+
+def peer_of(told: Assignment | None, node: NodeID) -> Peer | None:
+    """Say where a node is to be found that a dataset has to do with."""
+    peers = () if told is None else told.peers
+    return next((peer for peer in peers if peer.node == node), None)
 
 
 def no_peer(node: NodeID) -> Cause:

@@ -124,6 +124,31 @@ def users(number: int, proc: Path = PROC) -> tuple[Holder, ...]:
     return tuple(found)
 
 
+def who_is_below(path: Path, proc: Path = PROC) -> tuple[Holder, ...]:
+    """Find the processes that have something open below a path, each once.
+
+    For a filesystem that answers nobody: only the kernel is asked, by names. Those are
+    of the process's own mount namespace.
+    """
+    found = []
+    for pid in _pids(proc):
+        what = next(_named(f"{proc}/{pid}", path), None)
+        if what is not None:
+            found.append(Holder(pid, _command(f"{proc}/{pid}"), what))
+    return tuple(found)
+
+
+def _named(process: str, path: Path) -> Iterator[str]:
+    """Tell what below a path a process has open, by the names of the kernel."""
+    links = [f"{process}/cwd", f"{process}/root"]
+    with suppress(OSError), os.scandir(f"{process}/fd") as descriptors:
+        links.extend(each.path for each in descriptors)
+    for link in links:
+        target = _target(link)
+        if Path(target).is_relative_to(path):
+            yield f"open {target}"
+
+
 def _is_kernel_thread(process: str) -> bool:
     """Say whether it is a thread of the kernel, which has no files.
 

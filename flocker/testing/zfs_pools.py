@@ -125,7 +125,7 @@ class ZfsMachine:
         with suppress(ProcessFailed):
             self.run("zfs", "get", "-H", "guid", f"{pool}/flocker")
             for row in zfs.read(f"{pool}/flocker"):
-                if row.held:
+                if row.holds:
                     zfs.change("release", "flocker", row.name)
             zfs.change("destroy", "-R", f"{pool}/flocker")
 

@@ -1,174 +1,56 @@
 """What the pool `zfs` needs of a real ZFS: mounts, crashes, power cuts, others."""
 
 import os
-import subprocess
-from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from flocker.backends.pool_errors import (
-    BadName,
-    Busy,
-    Diverged,
-    Held,
-    Incomplete,
     PoolFull,
     PoolUnavailable,
     StreamBroken,
 )
 from flocker.backends.zfs.api import open_zfs
 from flocker.backends.zfs.mounting import ROOTS
+from flocker.runtime.mount_points import BadMountPoint
 from flocker.runtime.process import ProcessFailed
 from flocker.testing.conformance.pool_bench import (
     OTHER,
     PART,
     RECORD,
-    PoolBench,
     announce,
     deliver,
     stream_of,
     transfer,
 )
-from flocker.testing.loop_devices import scratch_directory
-from flocker.testing.zfs_pools import zfs_machine
+from tests.functional.pool_hosts import HostConformance, running
+from tests.functional.zfs_bench import MEBIBYTE, SIZE, pool_name, zfs_bench
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
-
-MEBIBYTE = 1024 * 1024
-SIZE = 256 * MEBIBYTE
-PROGRAMS = Path(__file__).parents[2] / "build" / "zfs-fuse" / "sbin"
-"""Where admin/test unpacks them."""
-
-
-def pool_name(number):
-    return f"flocker-test-{os.getpid()}-{number}"
-
-
-class Bench(PoolBench):
-    """Two machines, each with a ZFS pool."""
-
-    def __init__(self, machines):
-        self.machines = machines
-        self.disks = {}
-        for number, machine in machines.items():
-            self.disks[number] = machine.file(SIZE)
-            machine.create(pool_name(number), str(self.disks[number]))
-
-    def pool(self, number):
-        return open_zfs(self.machines[number].zfs(pool_name(number)))
-
-    def mount_root(self, number):
-        return self.machines[number].served
-
-    def run(self, node, *argv):
-        return self.machines[node.number].run(*argv)
-
-    def name(self, node, dataset):
-        return node.pool.names.copy(dataset)
-
-    def after_power_cut(self, node):
-        """Go on with what is on the node's disk at this moment."""
-        machine, disk = self.machines[node.number], self.disks[node.number]
-        kept = disk.with_suffix(".kept")
-        subprocess.run(["cp", "--sparse=always", disk, kept], check=True)
-        machine.kill()
-        kept.replace(disk)
-        machine.start()
-        node.restart()
 
 
 @pytest.fixture(scope="module")
 def bench():
-    with (
-        scratch_directory() as scratch,
-        zfs_machine(scratch, PROGRAMS) as first,
-        zfs_machine(scratch, PROGRAMS) as second,
-    ):
-        yield Bench({1: first, 2: second})
+    with zfs_bench() as made:
+        yield made
 
 
 @pytest.fixture
 def one(bench):
-    yield from clean(bench, 1)
+    yield from bench.clean(1)
 
 
 @pytest.fixture
 def two(bench):
-    yield from clean(bench, 2)
+    yield from bench.clean(2)
 
 
-def clean(bench, number):
-    yield bench.node(number)
-    bench.machines[number].empty(pool_name(number))
-
-
-@contextmanager
-def running(*argv):
-    """Run a program that says a line when it is ready and ends with its input."""
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        process.stdout.readline()
-        yield process.pid
-        process.stdin.close()
+class TestHost(HostConformance):
+    """What every pool needs of a host."""
 
 
 # Mounts
-
-
-def test_mount_of_another_namespace(one):
-    """A mount that another mount namespace keeps is found before ours is gone."""
-    dataset = one.create()
-    path = one.path(dataset)
-    one.pool.mount(dataset, path)
-    script = "mount --make-rprivate /; echo; read _"
-    with running("unshare", "--mount", "sh", "-c", script) as holder:
-        with pytest.raises(Busy) as caught:
-            one.pool.unmount(dataset, path)
-        assert [who.pid for who in caught.value.who] == [holder]
-        assert one.look(dataset).mounted_at == (path,)
-        with pytest.raises(Busy):
-            one.pool.destroy(dataset, RECORD)
-    one.pool.unmount(dataset, path)
-
-
-def test_bind_mount_of_a_part(one, bench):
-    """A folder of a dataset bound elsewhere keeps it, as a container's volume does."""
-    dataset = one.create()
-    path = one.path(dataset)
-    one.pool.mount(dataset, path)
-    (path / "folder").mkdir()
-    bound = bench.machines[1].directory / "bound"
-    bound.mkdir()
-    subprocess.run(["mount", "--bind", path / "folder", bound], check=True)
-    with pytest.raises(Busy, match=str(bound)):
-        one.pool.unmount(dataset, path)
-    assert one.look(dataset).mounted_at == (path,)
-    subprocess.run(["umount", bound], check=True)
-    one.pool.unmount(dataset, path)
-
-
-def test_open_file(one):
-    """A process with an open file is named; the dataset stays mounted and works."""
-    dataset = one.create()
-    path = one.path(dataset)
-    one.pool.mount(dataset, path)
-    with running("sh", "-c", 'exec 3>"$1/held"; echo; read _', "sh", path) as holder:
-        with pytest.raises(Busy) as caught:
-            one.pool.unmount(dataset, path)
-        assert holder in {who.pid for who in caught.value.who}
-        one.bench.write(one, dataset, "file", b"still there")
-    one.pool.unmount(dataset, path)
-    assert one.read(dataset, "file") == b"still there"
-
-
-def test_neighbours_do_not_count(one):
-    """What is mounted of another dataset on the same pool keeps nothing."""
-    dataset, neighbour = one.create(), one.create()
-    with one.served(neighbour):
-        one.write(dataset, "file", b"content")
-        one.pool.destroy(dataset, RECORD)
 
 
 def test_nothing_is_mounted_by_itself(one, bench):
@@ -262,10 +144,33 @@ def test_dead_mount_is_unmounted(one, bench):
     dataset = one.create()
     path = one.path(dataset)
     one.pool.mount(dataset, path)
+    other = one.create()
+    one.pool.mount(other, one.path(other))
+    assert one.pool.find_dead() == frozenset()
     bench.machines[1].kill()
+    assert one.pool.find_dead() == {dataset, other}
     bench.machines[1].start()
+    one.pool.mount(other, one.path(other))
+    assert one.pool.find_dead() == {dataset}
     one.pool.unmount(dataset, path)
     one.pool.destroy(dataset, RECORD)
+    one.pool.unmount(other, one.path(other))
+
+
+def test_dead_and_still_open(one, bench):
+    """What somebody has open of a dead mount is named, and not unmounted lazily."""
+    dataset = one.create()
+    path = one.path(dataset)
+    one.pool.mount(dataset, path)
+    with running("sh", "-c", 'exec 3>"$1/held"; echo; read _', "sh", path) as holder:
+        bench.machines[1].kill()
+        bench.machines[1].start()
+        with pytest.raises(BadMountPoint, match=f"process {holder}"):
+            one.pool.mount(dataset, path)
+        assert one.pool.find_dead() == {dataset}
+    one.pool.mount(dataset, path)
+    assert one.look(dataset).mounted_at == (path,)
+    one.pool.unmount(dataset, path)
 
 
 def test_daemon_of_receiver_killed(one, two, bench):
@@ -349,6 +254,17 @@ def test_degraded(bench):
         pool.list()
 
 
+def test_full_and_compared(one):
+    """On a full pool it is still found out whether a dataset was written to."""
+    dataset, filler = one.create(), one.create()
+    one.save(dataset, "file", b"content")
+    newest = one.snapshot(dataset)
+    with one.served(filler), pytest.raises(OSError, match="No space"):
+        one.bench.write(one, filler, "filler", os.urandom(SIZE))
+    one.pool.write_record(dataset, OTHER)
+    assert one.look(dataset).head == newest.identity
+
+
 def test_full(one):
     """On a full pool records are written and copies destroyed, and nothing is lost."""
     dataset = one.create()
@@ -364,60 +280,7 @@ def test_full(one):
     assert one.pool.list().ledger[dataset] == RECORD
 
 
-def test_another_top(one, bench):
-    """What Flocker did not make, or another one made, is left alone."""
-    name = f"{pool_name(1)}/own"
-    bench.run(one, "zfs", "create", "-o", "mountpoint=none", name)
-    bench.run(one, "zfs", "create", f"{name}/flocker")
-    bench.run(one, "zfs", "create", f"{name}/flocker/precious")
-    with pytest.raises(PoolUnavailable, match="not made by Flocker"):
-        open_zfs(bench.machines[1].zfs(name))
-    bench.run(one, "zfs", "destroy", f"{name}/flocker/precious")
-    open_zfs(bench.machines[1].zfs(name))
-    bench.run(one, "zfs", "set", "flocker:format=2", f"{name}/flocker")
-    with pytest.raises(PoolUnavailable, match="format '2'"):
-        open_zfs(bench.machines[1].zfs(name))
-    bench.run(one, "zfs", "destroy", "-r", name)
-
-
 # Power cuts
-
-
-def test_received_is_on_disk(bench, one, two):
-    """What `finish` answered is there after a power cut at that moment, record too."""
-    dataset = one.create()
-    content = os.urandom(8 * MEBIBYTE)
-    first = one.save(dataset, "file", content)
-    transfer(one, two, dataset, first)
-    bench.after_power_cut(two)
-    assert two.read_replica(dataset, "file") == content
-    content = os.urandom(8 * MEBIBYTE)
-    second = one.save(dataset, "file", content)
-    stream = stream_of(one, dataset, second, first.identity)
-    entering = two.pool.receive(dataset, announce(second, first.identity))
-    entering.write(stream)
-    entering.finish(OTHER)
-    bench.after_power_cut(two)
-    assert two.look(dataset).snapshots == (first, second)
-    assert two.look(dataset).record == OTHER
-    assert two.read_replica(dataset, "file") == content
-
-
-def test_records_are_on_disk(bench, one):
-    """A record, a copy and a snapshot are there after a power cut, once answered."""
-    dataset, gone = one.create(), one.create()
-    one.pool.write_record(dataset, OTHER)
-    bench.after_power_cut(one)
-    assert one.look(dataset).record == OTHER
-    one.pool.destroy(gone, OTHER)
-    bench.after_power_cut(one)
-    assert set(one.pool.list().copies) == {dataset}
-    assert dict(one.pool.list().ledger) == {gone: OTHER}
-    one.write(dataset, "file", b"content")
-    snapshot = one.snapshot(dataset)
-    bench.after_power_cut(one)
-    assert one.look(dataset).snapshots == (snapshot,)
-    assert one.read(dataset, "file") == b"content"
 
 
 def test_unmounted_is_on_disk(bench, one):
@@ -427,6 +290,50 @@ def test_unmounted_is_on_disk(bench, one):
         (one.path(dataset) / "file").write_bytes(b"content")
     bench.after_power_cut(one)
     assert one.read(dataset, "file") == b"content"
+
+
+def test_two_properties_at_once(one, bench):
+    """Old versions set two neither both nor none: a record is one property for that."""
+    dataset = one.create()
+    name = bench.name(one, dataset)
+    refused = False
+    try:
+        bench.run(one, "zfs", "set", "test:a=1", "test:b=2", name)
+    except ProcessFailed:
+        refused = True
+    bench.after_power_cut(one)
+    told = bench.run(one, "zfs", "get", "-Ho", "value", "test:a,test:b", name)
+    assert told.split() == (["1", "-"] if refused else ["1", "2"])
+
+
+def test_record_is_one_step(one, bench):
+    """Whenever ZFS dies, a record is one that was written, no older than answered."""
+    dataset = one.create()
+    for life in range(5):
+        answered = [b"none of this life"]
+        records = [f'{{"life": {life}, "number": {n}}}'.encode() for n in range(200)]
+
+        def write(records=records, answered=answered):
+            try:
+                for record in records:
+                    one.pool.write_record(dataset, record)
+                    answered.append(record)
+            except PoolUnavailable:
+                pass
+
+        before = one.look(dataset).record
+        writer = Thread(target=write)
+        writer.start()
+        while len(answered) < 3 + 2 * life:
+            assert writer.is_alive()
+        bench.machines[1].kill()
+        writer.join()
+        bench.machines[1].start()
+        one.restart()
+        kept = one.look(dataset).record
+        possible = [before, *records]
+        last = answered[-1] if len(answered) > 1 else before
+        assert kept in possible[possible.index(last) : possible.index(last) + 2]
 
 
 # Written or not
@@ -475,89 +382,3 @@ def test_read_is_not_written(one):
     snapshot = one.save(dataset, "file", b"content")
     assert one.read(dataset, "file") == b"content"
     assert one.look(dataset).head == snapshot.identity
-
-
-# What others do
-
-
-def test_held_by_zfs_too(one, bench):
-    """A snapshot that is held is refused to who destroys it by hand."""
-    dataset = one.create()
-    snapshot = one.save(dataset, "file", b"content")
-    one.pool.hold(dataset, snapshot.identity, "move-7")
-    by_hand = ("zfs", "destroy", f"{bench.name(one, dataset)}@{snapshot.name}")
-    with pytest.raises(ProcessFailed, match="busy"):
-        bench.run(one, *by_hand)
-    with pytest.raises(Held):
-        one.pool.destroy_snapshot(dataset, snapshot.identity)
-    one.pool.release(dataset, snapshot.identity, "move-7")
-    bench.run(one, *by_hand)
-
-
-def test_hold_was_killed(one, bench):
-    """A hold of which only ZFS knows holds nothing."""
-    dataset = one.create()
-    snapshot = one.save(dataset, "file", b"content")
-    name = f"{bench.name(one, dataset)}@{snapshot.name}"
-    bench.run(one, "zfs", "hold", "flocker", name)
-    one.pool.destroy(dataset, RECORD)
-    assert dict(one.pool.list().copies) == {}
-
-
-def test_too_many_holds(one):
-    """More tags than ZFS keeps in a property are refused, and the others stay."""
-    dataset = one.create()
-    snapshot = one.save(dataset, "file", b"content")
-    tags = [f"{number:03}" + "x" * 57 for number in range(17)]
-    for tag in tags[:-1]:
-        one.pool.hold(dataset, snapshot.identity, tag)
-    with pytest.raises(BadName):
-        one.pool.hold(dataset, snapshot.identity, tags[-1])
-    assert one.look(dataset).snapshots[0].holds == set(tags[:-1])
-    for tag in tags:
-        one.pool.release(dataset, snapshot.identity, tag)
-
-
-def test_limit_of_a_receiver(one, two, bench):
-    """A limit that a killed agent left on a received copy keeps nothing out."""
-    dataset = one.create()
-    first = one.save(dataset, "file", b"first")
-    transfer(one, two, dataset, first)
-    bench.run(two, "zfs", "set", "refquota=1M", bench.name(two, dataset))
-    second = one.save(dataset, "file", os.urandom(4 * MEBIBYTE))
-    transfer(one, two, dataset, second, first)
-    assert two.look(dataset).head == second.identity
-
-
-def test_snapshot_of_a_receiver(one, two, bench):
-    """A snapshot that somebody took of a received copy is what it stands at."""
-    dataset = one.create()
-    first = one.save(dataset, "file", b"first")
-    transfer(one, two, dataset, first)
-    second = one.save(dataset, "file", b"second")
-    bench.run(two, "zfs", "snapshot", f"{bench.name(two, dataset)}@daily")
-    with pytest.raises(Diverged):
-        transfer(one, two, dataset, second, first)
-    bench.run(two, "zfs", "destroy", f"{bench.name(two, dataset)}@daily")
-    transfer(one, two, dataset, second, first)
-
-
-def test_record_does_not_travel(one, two, bench):
-    """A stream that would bring properties, and so a record, is refused."""
-    dataset = one.create()
-    sent = one.save(dataset, "file", b"content")
-    argv = [*bench.machines[1].within, "zfs", "send", "-p"]
-    name = f"{bench.name(one, dataset)}@{sent.name}"
-    stream = subprocess.run([*argv, name], check=True, capture_output=True).stdout
-    with pytest.raises(StreamBroken):
-        deliver(two, dataset, announce(sent, None), stream)
-    assert dict(two.pool.list().copies) == {}
-
-
-def test_filesystems_inside(one, bench):
-    """A dataset with filesystems of its own has no snapshots: they would lack them."""
-    dataset = one.create()
-    bench.run(one, "zfs", "create", f"{bench.name(one, dataset)}/inside")
-    with pytest.raises(Incomplete, match="inside"):
-        one.snapshot(dataset)
-    assert one.look(dataset).snapshots == ()

@@ -8,7 +8,7 @@ One process has a pool open at a time; what another left half made is thrown awa
 it is opened.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 
 from attrs import define, evolve, field
@@ -24,7 +24,6 @@ from flocker.backends.pool_errors import (
     NotMounted,
     PoolFull,
     PoolUnavailable,
-    QuotaTooSmall,
     SnapshotExists,
     Unsaved,
 )
@@ -34,6 +33,7 @@ from flocker.backends.pool_interface import (
     Copy,
     IFilesystemPool,
     IIncoming,
+    IMortalMounts,
     IOutgoing,
     PoolContents,
     PoolSnapshot,
@@ -79,7 +79,7 @@ def open_zfs(zfs: Zfs) -> "ZfsPool":
     return ZfsPool(zfs, names, mounts, reserve)
 
 
-@implementer(IFilesystemPool)
+@implementer(IFilesystemPool, IMortalMounts)
 @define(eq=False)
 class ZfsPool(PoolParts):
     """The pool."""
@@ -91,8 +91,9 @@ class ZfsPool(PoolParts):
     def list(self) -> PoolContents:
         """List all: the pool, its filesystems, the ledger."""
         self.zfs.check_health()
-        found = reading.group(self.zfs.read(self.names.copies, self.names.asides))
-        ledger, space = self.zfs.properties(self.names.ledger, self.zfs.pool)
+        with self._lock:  # what goes between copies and ledger is seen in one of them
+            found = reading.group(self._listed())
+            ledger, space = self.zfs.properties(self.names.ledger, self.zfs.pool)
         copies = reading.copies_of(self.names, found, self.mounts.places())
         free = int(space["available"])
         return PoolContents(
@@ -102,6 +103,11 @@ class ZfsPool(PoolParts):
             size=int(space["used"]) + free,
             free=free,
         )
+
+    def find_dead(self) -> Set[DatasetID]:
+        """Ask the mounts themselves."""
+        found = {self.names.dataset_of(name) for name in self.mounts.dead()}
+        return frozenset(each for each in found if each is not None)
 
     def look(self, dataset: DatasetID) -> Copy:
         """Look at one, and through all processes."""
@@ -115,13 +121,13 @@ class ZfsPool(PoolParts):
     def create(self, dataset: DatasetID, record: bytes, quota: int | None) -> None:
         """Make it in staging, then rename."""
         check_record(record)
-        stage = self.names.stage()
         limit = () if quota is None else ("-o", f"refquota={quota}")
         fresh = ("-o", f"{called.FRESH}=yes")
         with self._lock:
             self._check_absent(dataset)
-            self._change("create", *_WRITABLE, *limit, *fresh, stage)
-            self._place(stage, dataset, record)
+            with self._staged() as stage:
+                self._change("create", *_WRITABLE, *limit, *fresh, stage)
+                self._place(stage, dataset, record)
 
     def clone(
         self,
@@ -132,12 +138,12 @@ class ZfsPool(PoolParts):
     ) -> None:
         """Make it in staging, then rename."""
         check_record(record)
-        stage = self.names.stage()
         with self._lock:
             source = self._snapshot(origin, snapshot)
             self._check_absent(dataset)
-            self._change("clone", *_WRITABLE, source.name, stage)
-            self._place(stage, dataset, record)
+            with self._staged() as stage:
+                self._change("clone", *_WRITABLE, source.name, stage)
+                self._place(stage, dataset, record)
 
     def destroy(self, dataset: DatasetID, record: bytes) -> None:
         """Write the ledger, rename into staging, destroy it there."""
@@ -149,9 +155,11 @@ class ZfsPool(PoolParts):
             for each in found.snapshots:
                 self._check_unheld(dataset, each)
             self._check_no_clones(dataset, *found.snapshots)
+            for each in found.snapshots:
+                self._let_go(dataset, each)
             self._write_ledger(dataset, record)
             self._move(dataset, found, stage)
-        self._destroy_staged(stage, found.snapshots)
+        self._destroy_staged(stage)
 
     def set_aside(
         self, dataset: DatasetID, node: NodeID, epoch: int, record: bytes
@@ -183,8 +191,10 @@ class ZfsPool(PoolParts):
                 raise NoSuchAside(name)
             (found,) = here
             self._check_no_clones(aside.dataset, *found.snapshots)
+            for each in found.snapshots:
+                self._let_go(aside.dataset, each)
             self._move(aside.dataset, found, stage)
-        self._destroy_staged(stage, found.snapshots)
+        self._destroy_staged(stage)
 
     # Snapshots
 
@@ -199,10 +209,10 @@ class ZfsPool(PoolParts):
             if found.inside:
                 inside = ", ".join(found.inside)
                 raise Incomplete(dataset, f"it holds filesystems of its own: {inside}")
+            places = self.mounts.places().get(found.live.name, ())
             if found.live.fresh:
-                self.mounts.open_root_of(found.live.name)
-                self._change("inherit", called.FRESH, found.live.name)
-            for path in self.mounts.places().get(found.live.name, ()):
+                self._open_root(found, places)
+            for path in places:
                 durable.sync_filesystem(path)
             made = f"{found.live.name}@{name}"
             self._change("snapshot", made)
@@ -214,18 +224,21 @@ class ZfsPool(PoolParts):
         with self._lock:
             found = self._snapshot(dataset, snapshot)
             self._check_unheld(dataset, found)
-            self._check_no_clones(dataset, found)
-            self._let_go(found)
-            with self._busy(dataset, found.name):
-                self._change("destroy", found.name)
+            self._let_go(dataset, found)
+            try:
+                with self._busy(dataset, found.name):
+                    self._change("destroy", found.name)
+            except PoolUnavailable:
+                self._check_no_clones(dataset, found)
+                raise
 
     def hold(self, dataset: DatasetID, snapshot: SnapshotID, tag: str) -> None:
         """Let ZFS hold it as well: others destroy snapshots too."""
         check_name(tag)
         with self._lock:
             found = self._snapshot(dataset, snapshot)
-            if not found.held:
-                self._change("hold", called.HOLD_TAG, found.name)
+            if not found.tags:
+                self._hold(found.name)
             self._write_tags(found, found.tags | {tag})
 
     def release(self, dataset: DatasetID, snapshot: SnapshotID, tag: str) -> None:
@@ -235,8 +248,8 @@ class ZfsPool(PoolParts):
             if tag in found.tags:
                 left = found.tags - {tag}
                 self._write_tags(found, left)
-                if not left:
-                    self._let_go(found)
+                if not left and found.holds:
+                    self._takes_back(found.name)
 
     # The writable filesystem
 
@@ -246,21 +259,19 @@ class ZfsPool(PoolParts):
             self._settle()
             found, _ = self._existing(dataset)
             self._check_writable(dataset, found)
-            if quota is not None and found.live.referenced > quota:
-                raise QuotaTooSmall(dataset, quota, found.live.referenced)
-            self._limit(found, quota)
+            self._limit(dataset, found, quota)
 
     def make_writable(
         self, dataset: DatasetID, head: SnapshotID, quota: int | None
     ) -> None:
-        """Set the limit, then let it be written to."""
+        """Set the limit, as far as ZFS does, then let it be written to."""
         with self._lock:
             copy, found = self._look(dataset)
             if copy.writable:
                 return
             if copy.head != head:
                 raise Diverged(dataset, copy.head, head)
-            self._limit(found, quota)
+            self._limit(dataset, found, quota, least=True)
             self._change("set", "readonly=off", found.live.name)
 
     def make_read_only(self, dataset: DatasetID) -> None:
@@ -273,8 +284,7 @@ class ZfsPool(PoolParts):
                 if copy.head is None:
                     raise Unsaved(dataset)
                 self._change("set", "readonly=on", found.live.name)
-            if found.live.quota is not None:
-                self._limit(found, None)
+            self._limit(dataset, found, None)
 
     def mount(self, dataset: DatasetID, path: Path) -> None:
         """Mount it; the first time its root is opened to everybody."""
@@ -288,8 +298,7 @@ class ZfsPool(PoolParts):
 
             self.mounts.mount(found.live.name, path, place)
             if found.live.fresh:
-                self.mounts.open_root(path)
-                self._change("inherit", called.FRESH, found.live.name)
+                self._open_root(found, (path,))
 
     def unmount(self, dataset: DatasetID, path: Path) -> None:
         """Unmount it, and write what it held to disk."""
@@ -372,7 +381,7 @@ class ZfsPool(PoolParts):
         with self._lock:
             target = self._entering.pop(stream)
         if not completed and target.startswith(f"{self.names.staging}/"):
-            self._destroy_staged(target, ())
+            self._destroy_staged(target)
 
     def failed(self, error: ProcessFailed) -> PoolFull | PoolUnavailable:
         """Say what happened to the pool."""

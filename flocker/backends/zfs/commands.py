@@ -17,9 +17,11 @@ from flocker.backends.zfs import translate
 from flocker.backends.zfs.translate import (
     HEALTHY,
     PROPERTIES,
+    UNSET,
     WRITTEN,
     Filesystem,
     parse_filesystems,
+    parse_pairs,
     parse_properties,
     parse_send_options,
 )
@@ -125,7 +127,7 @@ class Zfs:
     def read(self, *names: str, depth: int | None = None) -> tuple[Filesystem, ...]:
         """Read filesystems, what is below them, and their snapshots.
 
-        Raises `Missing` for the first name.
+        Raises `Missing`.
         """
         wanted = (*PROPERTIES, WRITTEN) if self.abilities().written else PROPERTIES
         far = () if depth is None else ("-d", str(depth))
@@ -140,15 +142,21 @@ class Zfs:
         found = parse_properties(text)
         return found[ledger], found[pool]
 
+    def origins(self) -> Mapping[str, str]:
+        """Tell what is a clone of which snapshot, in all of the pool."""
+        top = self.pool.partition("/")[0]
+        found = parse_pairs(self.ask("get", "-Hpr", "-o", "name,value", "origin", top))
+        return {name: origin for name, origin in found if origin not in {UNSET, ""}}
+
     def ask(self, *arguments: str) -> str:
-        """Ask ``zfs``. Raises `Missing` for what was named last."""
+        """Ask ``zfs``. Raises `Missing` for what it does not find."""
         try:
             return self._run("zfs", *arguments).out.decode(errors="replace")
         except ProcessFailed as error:
             if not translate.says_missing(error.stderr):
                 raise self.explained(error) from error
             self.check_health()
-            raise Missing(arguments[-1]) from error
+            raise Missing(translate.name_in(error.stderr) or arguments[-1]) from error
 
     # Changing
 

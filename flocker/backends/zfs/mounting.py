@@ -12,6 +12,7 @@ is, before the filesystem is mounted there again.
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -23,9 +24,11 @@ from flocker.backends.zfs.commands import StillBusy, Zfs
 from flocker.runtime import mount_points
 from flocker.runtime.holders import (
     Holder,
+    enumerate_words,
     mounted_elsewhere,
     other_namespaces,
     users,
+    who_is_below,
 )
 from flocker.runtime.mount_points import BadMountPoint
 from flocker.runtime.mount_table import Mount, seen_at, staying
@@ -38,6 +41,7 @@ PATIENCE: Final = 2.0
 """Seconds in which a mount is let go that nobody is found to use."""
 _AGAIN: Final = 0.05
 _WHOLE: Final = "/"
+ELSEWHERE: Final = "ZFS mounts it elsewhere; was the pool imported with `-R`?"
 
 
 def is_of(mount: Mount, name: str) -> bool:
@@ -72,6 +76,16 @@ class ZfsMounts:
                 found[mount.source] = (*found.get(mount.source, ()), mount.path)
         return found
 
+    def dead(self) -> tuple[str, ...]:
+        """Name the filesystems that this mount namespace has mounted dead."""
+        return tuple(
+            mount.source
+            for mount in read_mounts()
+            if mount.source.startswith(f"{self.zfs.pool}/")
+            and is_of(mount, mount.source)
+            and is_dead(mount)
+        )
+
     def users(self, name: str) -> tuple[Holder, ...]:
         """Find the mounts of every namespace, and the processes with something open."""
         own = [mount for mount in read_mounts() if is_of(mount, name)]
@@ -98,7 +112,7 @@ class ZfsMounts:
         table = read_mounts()
         seen = seen_at(table, path)
         if seen is not None and is_of(seen, name) and is_dead(seen):
-            self._unmount(path)
+            self._bury(path)
             table = read_mounts()
             seen = seen_at(table, path)
         if seen is not None and is_of(seen, name) and seen.root == _WHOLE:
@@ -116,6 +130,30 @@ class ZfsMounts:
             raise BadMountPoint(path, error.said) from error
         except ProcessFailed as error:
             raise self.zfs.explained(error) from error
+        seen = seen_at(read_mounts(), path)
+        if seen is None or not is_of(seen, name):
+            self._take_back(name)
+            raise BadMountPoint(path, ELSEWHERE)
+
+    def _take_back(self, name: str) -> None:
+        """Unmount what ZFS mounted where nobody asked for it."""
+        for mount in tuple(_alive(read_mounts(), name)):
+            with suppress(ProcessFailed):  # who looks next finds it
+                self._unmount(mount.path)
+
+    def _bury(self, path: Path) -> None:
+        """Unmount what is dead. Raises `BadMountPoint` with who still has it open."""
+        try:
+            self._unmount(path)
+        except ProcessFailed as error:
+            why = f"ZFS died and is back, but what it had mounted stays: {error.stderr}"
+            who = who_is_below(path)
+            why = f"{why}; {enumerate_words(who)}" if who else why
+            raise BadMountPoint(path, why) from error
+
+    def is_mounted(self, name: str) -> bool:
+        """Whether this mount namespace has it anywhere, alive or dead."""
+        return any(is_of(mount, name) for mount in read_mounts())
 
     def open_root(self, path: Path) -> None:
         """Let everybody write to what is mounted there. Raises `PoolUnavailable`."""

@@ -3,11 +3,12 @@
 Called by `api` and `configuring`.
 """
 
-from flocker.backends.zfs.commands import Missing, Zfs
+from flocker.backends.zfs.commands import DESTROYING, Missing, StillBusy, Zfs
 from flocker.backends.zfs.mounting import ZfsMounts
 from flocker.backends.zfs.names import FORMAT, MADE_AS, OURS, Names
 from flocker.backends.zfs.reserving import Reserve
-from flocker.backends.zfs.translate import Filesystem
+from flocker.backends.zfs.translate import Filesystem, says_gone, says_missing
+from flocker.runtime import logging
 from flocker.runtime.process import ProcessFailed
 
 _OF_THE_TOP = (
@@ -32,19 +33,33 @@ def prepare(zfs: Zfs, names: Names, mounts: ZfsMounts, reserve: Reserve) -> None
         _create(zfs, names.top, (*_OF_THE_TOP, f"{MADE_AS}={FORMAT}"))
         rows = zfs.read(names.top)
     there = {row.name: row for row in rows}
-    _check_format(zfs, there[names.top], alone=len(there) == 1)
+    alone = len(there) == 1 and not mounts.is_mounted(names.top)
+    _check_format(zfs, there[names.top], alone=alone)
     for part in names.parts:
         if part not in there:
             _create(zfs, part, ("canmount=off",))
     for row in rows:
-        if row.is_snapshot and row.last.startswith(OURS):
-            _destroy(zfs, row.name)
-        elif names.dataset_of(row.name) is not None:
-            mounts.leave_root_of(row.name, row.mountpoint)
+        _tidy(zfs, names, mounts, row)
     sweep(zfs, names, rows)
     if names.reserve in there:
         reserve.held = there[names.reserve].reservation
     reserve.take()
+
+
+def _tidy(zfs: Zfs, names: Names, mounts: ZfsMounts, row: Filesystem) -> None:
+    """Undo, or finish, what an agent was killed over."""
+    if row.is_snapshot and row.last.startswith(OURS):
+        _destroy(zfs, row.name)
+    elif names.dataset_of(row.name) is not None:
+        mounts.leave_root_of(row.name, row.mountpoint)
+    elif _is_writable_aside(names, row):
+        _change(zfs, ("set", "readonly=on", row.name))
+
+
+def _is_writable_aside(names: Names, row: Filesystem) -> bool:
+    """Whether an agent was killed right after it set this aside."""
+    aside = not row.is_snapshot and names.aside_of(row.name) is not None
+    return aside and not row.read_only
 
 
 def _check_format(zfs: Zfs, top: Filesystem, *, alone: bool) -> None:
@@ -83,21 +98,39 @@ def _change(zfs: Zfs, *commands: tuple[str, ...]) -> None:
 
 
 def sweep(zfs: Zfs, names: Names, rows: tuple[Filesystem, ...]) -> None:
-    """Destroy what is in staging, clones before what they are clones of."""
+    """Destroy what is in staging, clones before what they are clones of.
+
+    What others hold, or made clones of, stays: that keeps no dataset from being served.
+    """
     left = [
         row.name
         for row in rows
         if not row.is_snapshot and row.name.startswith(f"{names.staging}/")
     ]
+    why: dict[str, str] = {}
     while left:
-        stays: list[str] = []
         for name in left:
-            try:
-                zfs.change("destroy", "-r", name)
-            except ProcessFailed as error:
-                if len(left) == 1 or "clones" not in error.stderr:
-                    raise zfs.explained(error) from error
-                stays.append(name)
+            if said := _try_to_destroy(zfs, name):
+                why[name] = said
+        stays = [name for name in left if name in why]
         if stays == left:
-            raise zfs.unavailable(f"{', '.join(left)} cannot be destroyed")
-        left = stays
+            break
+        left, why = stays, {}
+    for name in left:
+        logging.message("flocker:zfs:left", filesystem=name, why=why[name])
+
+
+def _try_to_destroy(zfs: Zfs, name: str) -> str:
+    """Destroy it with its snapshots, or say why that cannot be. It is in nobody's way.
+
+    Raises `PoolUnavailable`.
+    """
+    try:
+        zfs.change("destroy", "-r", name, timeout=DESTROYING)
+    except ProcessFailed as error:
+        if says_gone(error.stderr):
+            raise zfs.explained(error) from error
+        return "" if says_missing(error.stderr) else error.stderr
+    except StillBusy as error:
+        return error.said
+    return ""

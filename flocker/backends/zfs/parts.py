@@ -4,8 +4,9 @@ What changes something is called with the lock of the pool.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import RLock
 from typing import Final
 from uuid import uuid4
@@ -22,6 +23,7 @@ from flocker.backends.pool_errors import (
     NoSuchFilesystem,
     NoSuchSnapshot,
     NotWritable,
+    QuotaTooSmall,
     SnapshotExists,
     StillWritable,
 )
@@ -34,7 +36,14 @@ from flocker.backends.zfs.names import Names
 from flocker.backends.zfs.reading import Found
 from flocker.backends.zfs.reserving import Reserve
 from flocker.backends.zfs.streams import IncomingStream
-from flocker.backends.zfs.translate import Filesystem, says_full, says_missing
+from flocker.backends.zfs.translate import (
+    Filesystem,
+    says_full,
+    says_missing,
+    says_no_tag,
+    says_tag_there,
+)
+from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, SnapshotID
 from flocker.runtime.holders import Holder
 from flocker.runtime.process import ProcessFailed
@@ -42,6 +51,9 @@ from flocker.runtime.process import ProcessFailed
 SENDING: Final = "a stream that leaves"
 """The tag that a snapshot seems to have while it is sent."""
 
+
+NOT_OURS: Final = "somebody else (`zfs holds` says who)"
+"""Stands for the tags that were not given by us."""
 
 _MAKE: Final = frozenset({"create", "clone", "snapshot"})
 
@@ -104,6 +116,14 @@ class PoolParts:
             names.append(there.name)
         return (names[0],) if base is None else ("-i", names[1], names[0])
 
+    def _listed(self) -> tuple[Filesystem, ...]:
+        """Read all copies and what was set aside. Raises `PoolUnavailable`."""
+        try:
+            return self.zfs.read(self.names.copies, self.names.asides)
+        except Missing as error:
+            why = f"{error.words()}, which was made when the pool was opened"
+            raise self.zfs.unavailable(why) from error
+
     # Checking
 
     def _check_absent(self, dataset: DatasetID) -> None:
@@ -131,10 +151,10 @@ class PoolParts:
     def _check_no_clones(self, dataset: DatasetID, *snapshots: Filesystem) -> None:
         if not snapshots:
             return
-        origins = [each.name for each in snapshots]
-        rows = self.zfs.read(self.names.copies, self.names.asides)
-        if clones := reading.clones_of(self.names, origins, rows):
-            raise HasClones(dataset, clones)
+        names = {each.name for each in snapshots}
+        clones, others = reading.clones_of(self.names, names, self.zfs.origins())
+        if clones or others:
+            raise HasClones(dataset, clones, others)
 
     def _check_fits(self, dataset: DatasetID, announced: Announced) -> None:
         """See `IFilesystemPool.receive` for what it raises.
@@ -151,7 +171,7 @@ class PoolParts:
             raise Diverged(dataset, copy.head, announced.base)
         if any(each.name == announced.name for each in copy.snapshots):
             raise SnapshotExists(dataset, announced.name)
-        self._limit(found, None)  # an agent that was killed may have left one
+        self._limit(dataset, found, None)  # an agent that was killed may have left one
 
     # Changing
 
@@ -209,12 +229,22 @@ class PoolParts:
             self._change("rename", stage, self.names.copy(dataset))
         self._clear_entry(dataset)
 
-    def _destroy_staged(self, stage: str, snapshots: tuple[Filesystem, ...]) -> None:
+    @contextmanager
+    def _staged(self) -> Iterator[str]:
+        """Give a name in staging; what was made of it goes again if it did not go on.
+
+        Who tries again would leave one more each time.
+        """
+        stage = self.names.stage()
+        try:
+            yield stage
+        except FlockerError:
+            with suppress(FlockerError):  # the next start tries again
+                self._destroy_staged(stage)
+            raise
+
+    def _destroy_staged(self, stage: str) -> None:
         """Destroy what was taken away from everybody, or leave it to the next start."""
-        for each in snapshots:
-            if each.held:
-                moved = f"{stage}@{each.last}"
-                self._change("release", called.HOLD_TAG, moved)
         try:
             self.zfs.change("destroy", "-r", stage, timeout=DESTROYING)
         except ProcessFailed as error:
@@ -225,7 +255,23 @@ class PoolParts:
         with self._lock:
             self.reserve.take()
 
-    def _limit(self, found: Found, quota: int | None) -> None:
+    def _limit(
+        self,
+        dataset: DatasetID,
+        found: Found,
+        quota: int | None,
+        *,
+        least: bool = False,
+    ) -> None:
+        """Limit it; where it holds more, to what it holds if `least`.
+
+        ZFS refuses what is smaller. Else raises `QuotaTooSmall`.
+        """
+        holds = found.live.referenced
+        if quota is not None and quota < holds:
+            if not least:
+                raise QuotaTooSmall(dataset, quota, holds)
+            quota = holds
         wanted = "none" if quota is None else str(quota)
         if found.live.quota != quota:
             self._change("set", f"refquota={wanted}", found.live.name)
@@ -251,7 +297,36 @@ class PoolParts:
         else:
             self._change("inherit", called.HOLDS, snapshot.name)
 
-    def _let_go(self, snapshot: Filesystem) -> None:
-        """Take back the hold that ZFS knows of."""
-        if snapshot.held:
-            self._change("release", called.HOLD_TAG, snapshot.name)
+    def _open_root(self, found: Found, places: Sequence[Path]) -> None:
+        """Let everybody write to it, who killed whom ever between mount and this."""
+        if places:
+            self.mounts.open_root(places[0])
+        else:
+            self.mounts.open_root_of(found.live.name)
+        self._change("inherit", called.FRESH, found.live.name)
+
+    def _hold(self, name: str) -> None:
+        """Let ZFS hold a snapshot, if it does not yet for our sake."""
+        try:
+            self.zfs.change("hold", called.HOLD_TAG, name)
+        except ProcessFailed as error:
+            if not says_tag_there(error.stderr):
+                raise self.zfs.explained(error) from error
+
+    def _let_go(self, dataset: DatasetID, snapshot: Filesystem) -> None:
+        """Take back the hold that ZFS knows of. Raises `Held` for those of others."""
+        if not snapshot.holds:
+            return
+        ours = self._takes_back(snapshot.name)
+        if snapshot.holds > ours:
+            raise Held(dataset, snapshot.last, (NOT_OURS,))
+
+    def _takes_back(self, name: str) -> bool:
+        """Say whether there was a hold of ours."""
+        try:
+            self.zfs.change("release", called.HOLD_TAG, name)
+        except ProcessFailed as error:
+            if not says_no_tag(error.stderr):
+                raise self.zfs.explained(error) from error
+            return False
+        return True

@@ -1,6 +1,6 @@
 """What stands in a ZFS pool, as values; pure. Called by `api`."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from attrs import frozen
@@ -116,22 +116,25 @@ def asides_of(names: Names, found: Iterable[Found]) -> tuple[Aside, ...]:
 
 
 def clones_of(
-    names: Names, snapshots: Sequence[str], rows: Iterable[Filesystem]
-) -> tuple[DatasetID, ...]:
-    """Name the datasets whose copies, or copies set aside, are clones of snapshots."""
+    names: Names, snapshots: Container[str], origins: Mapping[str, str]
+) -> tuple[tuple[DatasetID, ...], tuple[str, ...]]:
+    """Name the datasets whose copies, or copies set aside, are clones of snapshots.
 
-    def find() -> Iterator[DatasetID]:
-        for row in rows:
-            if row.origin not in snapshots:
-                continue
-            dataset = names.dataset_of(row.name)
-            aside = parse_aside(names.aside_of(row.name) or "")
-            if dataset is not None:
-                yield dataset
-            elif aside is not None:
-                yield aside.dataset
-
-    return tuple(find())
+    And clones that others made, or that are being destroyed.
+    """
+    datasets, others = [], []
+    for name, origin in origins.items():
+        if origin not in snapshots:
+            continue
+        dataset = names.dataset_of(name)
+        aside = parse_aside(names.aside_of(name) or "")
+        if dataset is not None:
+            datasets.append(dataset)
+        elif aside is not None:
+            datasets.append(aside.dataset)
+        else:
+            others.append(name)
+    return tuple(datasets), tuple(others)
 
 
 def ledger_of(

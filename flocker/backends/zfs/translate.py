@@ -22,7 +22,8 @@ PROPERTIES: Final = (
 )  # fmt: skip
 """What is asked of every filesystem and snapshot."""
 
-_UNSET = "-"
+UNSET: Final = "-"
+"""The value of a property that there is not."""
 _LOCAL = "local"
 
 _NOT_RUNNING = ("failed to initialize ZFS library", "/dev/zfs and /proc/self/mounts")
@@ -32,6 +33,7 @@ _FULL = (
     "quota exceeded",
     "size is greater than available space",
 )
+_QUOTED = re.compile("'([^']+)'")
 _SEND_USAGE = re.compile(r"^\s*send \[-([A-Za-z]+)\]", re.MULTILINE)
 _ESTIMATE = re.compile(rb"^size\s+(\d+)$", re.MULTILINE)
 
@@ -44,6 +46,12 @@ def says_missing(stderr: str) -> bool:
     return "does not exist" in stderr or "no such pool" in stderr
 
 
+def name_in(stderr: str) -> str | None:
+    """Give the name that a message is about."""
+    found = _QUOTED.search(stderr)
+    return found[1] if found else None
+
+
 def says_busy(stderr: str) -> bool:
     """Whether something is in use, maybe only for another moment."""
     return "is busy" in stderr or "already mounted" in stderr
@@ -52,6 +60,16 @@ def says_busy(stderr: str) -> bool:
 def says_unmounted(stderr: str) -> bool:
     """Whether ``umount`` found nothing to unmount."""
     return "not mounted" in stderr or "no mount point specified" in stderr
+
+
+def says_no_tag(stderr: str) -> bool:
+    """Whether a hold that was to be released is not there."""
+    return "no such tag" in stderr
+
+
+def says_tag_there(stderr: str) -> bool:
+    """Whether there is a hold already that was to be made."""
+    return "tag already exists" in stderr
 
 
 def says_full(stderr: str) -> bool:
@@ -87,8 +105,8 @@ class Filesystem:
     read_only: bool
     reservation: int
     quota: int | None
-    held: bool
-    """Whether ZFS knows of a tag."""
+    holds: int
+    """How many tags ZFS knows of; ours is one at most."""
     written: int | None
     """Bytes; see Note [Written]."""
     mountpoint: str
@@ -144,16 +162,23 @@ def parse_properties(text: str) -> Mapping[str, Mapping[str, str]]:
     return found
 
 
+def parse_pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Read ``zfs get -H -o name,value`` of one property."""
+    return ((name, value) for name, value in _fields(text, 2))
+
+
 def _fields(text: str, number: int) -> Iterator[Sequence[str]]:
+    """Leave out the rest of a value that has several lines: none of ours has."""
     for line in text.split("\n"):
-        if line:
-            yield line.split("\t", number - 1)
+        fields = line.split("\t", number - 1)
+        if len(fields) == number:
+            yield fields
 
 
 def _filesystem(name: str, values: Mapping[str, Value]) -> Filesystem:
     def number(key: str) -> int:
-        text = values[key].text if key in values else _UNSET
-        return 0 if text == _UNSET else int(text)
+        text = values[key].text if key in values else UNSET
+        return 0 if text == UNSET else int(text)
 
     record = values[RECORD].own
     origin = values["origin"].text
@@ -165,14 +190,12 @@ def _filesystem(name: str, values: Mapping[str, Value]) -> Filesystem:
         used=number("used"),
         referenced=number("referenced"),
         available=number("available"),
-        origin=None if origin in {_UNSET, ""} else origin,
+        origin=None if origin in {UNSET, ""} else origin,
         read_only=values["readonly"].text == "on",
         reservation=number("reservation"),
         quota=number("refquota") or None,
-        held=number("userrefs") > 0,
-        written=None
-        if written is None or written.text == _UNSET
-        else int(written.text),
+        holds=number("userrefs"),
+        written=None if written is None or written.text == UNSET else int(written.text),
         mountpoint=values["mountpoint"].text,
         made_as=values[MADE_AS].own,
         record=None if record is None else record.encode(),

@@ -10,6 +10,7 @@ from flocker.runtime.holders import (
     enumerate_words,
     other_namespaces,
     users,
+    who_is_below,
 )
 from flocker.runtime.mount_table import parse_mountinfo
 
@@ -115,4 +116,18 @@ def test_words():
     assert enumerate_words(many) == (
         "process 1 (sh) has open /x; process 2 (sh) has open /x;"
         " process 3 (sh) has open /x; and 2 more"
+    )
+
+
+def test_who_is_below(proc):
+    """By the kernel's names, so that a filesystem that answers nobody is not asked."""
+    for pid, link, target in (
+        ("7", "cwd", "/dead/filesystem/folder"),
+        ("8", "fd/3", "/dead/filesystem/file"),
+        ("9", "fd/3", "/dead/filesystem-2/file"),
+    ):
+        (add(proc, pid, "mnt:[1]") / link).symlink_to(target)
+    assert who_is_below(Path("/dead/filesystem"), proc) == (
+        Holder(7, "prog ram", "open /dead/filesystem/folder"),
+        Holder(8, "prog ram", "open /dead/filesystem/file"),
     )

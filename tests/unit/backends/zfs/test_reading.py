@@ -27,7 +27,7 @@ ASIDE = AsideName(ONE, NODE, 7)
 def a_filesystem(name: str, **other: object) -> Filesystem:
     live = Filesystem(
         name=name, is_snapshot=False, guid="1", used=0, referenced=0, available=0,
-        origin=None, read_only=True, reservation=0, quota=None, held=False,
+        origin=None, read_only=True, reservation=0, quota=None, holds=0,
         written=0, mountpoint="none", made_as=None, record=None, tags=frozenset(),
         fresh=False,
     )  # fmt: skip
@@ -89,9 +89,18 @@ def test_asides():
 
 
 def test_clones():
-    """Clones are named by their datasets, also those that were set aside."""
-    assert clones_of(NAMES, [f"{COPY.name}@a"], ROWS) == (ONE,)
-    assert clones_of(NAMES, [f"{COPY.name}@b"], ROWS) == ()
+    """Clones are named by their datasets, also those set aside; others by their own."""
+    stage = NAMES.stage()
+    origins = {
+        NAMES.copy(TWO): f"{COPY.name}@a",
+        NAMES.aside(ASIDE.text): f"{COPY.name}@a",
+        "tank/debug": f"{COPY.name}@a",
+        stage: f"{COPY.name}@a",
+        "tank/other": f"{COPY.name}@b",
+    }
+    found = clones_of(NAMES, {f"{COPY.name}@a"}, origins)
+    assert found == ((TWO, ONE), ("tank/debug", stage))
+    assert clones_of(NAMES, {f"{COPY.name}@c"}, origins) == ((), ())
 
 
 def test_ledger():

@@ -6,14 +6,18 @@ from attrs import evolve
 from flocker.backends.zfs.translate import (
     Filesystem,
     explain,
+    name_in,
     parse_estimate,
     parse_filesystems,
+    parse_pairs,
     parse_properties,
     parse_send_options,
     says_busy,
     says_full,
     says_gone,
     says_missing,
+    says_no_tag,
+    says_tag_there,
     seen,
     was_written,
 )
@@ -75,7 +79,7 @@ def test_filesystem():
     assert (live.quota, live.referenced, live.used) == (8388608, 114688, 118784)
     assert (live.origin, live.mountpoint) == ("tank/flocker/copies/other@s1", "none")
     assert (live.record, live.made_as, live.fresh) == (b'{"a": "b  c"}', None, True)
-    assert (live.written, live.held, live.tags) == (None, False, frozenset())
+    assert (live.written, live.holds, live.tags) == (None, 0, frozenset())
 
 
 def test_snapshot():
@@ -83,7 +87,7 @@ def test_snapshot():
     _, snapshot = of(OLD)
     assert (snapshot.owner, snapshot.last) == (COPY, "s1")
     assert snapshot.guid == "18045356022991673458"
-    assert (snapshot.held, snapshot.tags) == (True, {"backup", "move-7"})
+    assert (snapshot.holds, snapshot.tags) == (1, {"backup", "move-7"})
     assert (snapshot.record, snapshot.fresh, snapshot.origin) == (None, False, None)
 
 
@@ -184,13 +188,32 @@ def test_estimate():
         (says_full, "cannot receive new filesystem stream: out of space"),
         (says_gone, "internal error: failed to initialize ZFS library"),
         (says_gone, "cannot open 'tank': pool I/O is currently suspended"),
+        (says_no_tag, "cannot release 'a' from 'b@s': no such tag on this dataset"),
+        (says_tag_there, "cannot hold snapshot 'b@s': tag already exists on this"),
     ],
 )
 def test_says(says, text):
     """Each is known by its words, and by nobody else's."""
-    others = {says_missing, says_busy, says_full, says_gone} - {says}
+    kinds = {says_missing, says_busy, says_full, says_gone, says_no_tag, says_tag_there}
+    others = kinds - {says}
     assert says(text)
     assert not any(other(text) for other in others)
+
+
+def test_name_in():
+    """What a message is about is named in it."""
+    assert name_in("cannot open 'tank/x': dataset does not exist") == "tank/x"
+    assert name_in("internal error") is None
+
+
+def test_values_of_several_lines():
+    """The rest of a value that somebody wrote in several lines is nothing of ours."""
+    text = "tank\ttheirs:note\ta\nb\ntank\tavailable\t5\n"
+    assert parse_properties(text) == {"tank": {"theirs:note": "a", "available": "5"}}
+    assert list(parse_pairs("tank/a\t-\ntank/b\ttank/a@s\nrest\n")) == [
+        ("tank/a", "-"),
+        ("tank/b", "tank/a@s"),
+    ]
 
 
 def test_explained():

@@ -23,7 +23,7 @@ from flocker.backends.foreign import adapt
 from flocker.backends.loopback.api import DEFAULT_ROOT, make_loopback
 from flocker.backends.loopback.translate import SECTOR
 from flocker.backends.pool_interface import IFilesystemPool
-from flocker.backends.zfs.api import DEFAULT_POOL, configure_zfs
+from flocker.backends.zfs.configuring import DEFAULT_POOL, configure_zfs
 from flocker.model.errors import FlockerError
 from flocker.model.ids import ClusterID
 

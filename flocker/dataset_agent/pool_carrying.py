@@ -5,14 +5,17 @@ Between the keepers of pools, which know what may be sent and taken, and
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.python.failure import Failure
 
 from flocker.backends.pool_interface import Announced, IOutgoing
+from flocker.backends.pool_resuming import CannotResume, IResumingPool, Unfinished
 from flocker.dataset_agent import pool_receiving, pool_states
 from flocker.dataset_agent.pool_receiving import NotYet
 from flocker.dataset_agent.pool_rig import Cancel, Heard, NotTaken, Pool, Shipment
@@ -41,6 +44,10 @@ class Conversation(Protocol):
 
     All raise `TargetRefused`, and `TransferCut` where the connection ends.
     """
+
+    @property
+    def unfinished(self) -> Unfinished | None:
+        """What the target has of a stream that was cut; it says so in `open_visit`."""
 
     async def open_visit(self, offer: Offer) -> SnapshotID | None:
         """Offer a snapshot; give the one that is to be followed, None for all."""
@@ -93,6 +100,10 @@ class _Talk:
 
     channel: Channel
     sender: Sender
+
+    @property
+    def unfinished(self) -> Unfinished | None:
+        return self.channel.unfinished
 
     async def open_visit(self, offer: Offer) -> SnapshotID | None:
         return await self.sender.open_visit(self.channel, offer)
@@ -155,7 +166,7 @@ class Carrier:
         self, talk: Conversation, pool: Pool, shipment: Shipment, sent: "_Sum"
     ) -> SnapshotID:
         since = await talk.open_visit(_offer(shipment))
-        for each in shipment.after(since):
+        for each in shipment.after(since, talk.unfinished):
             size = None
             if not shipment.urgent:
                 estimate = pool.threads.run(
@@ -169,15 +180,33 @@ class Carrier:
                 Announced(each.name, each.identity, since),
                 size,
             )
-            stream = await _open(pool, shipment.dataset, each.identity, since)
+            begin, stream = await open_stream(pool, begin, talk.unfinished)
             await talk.send(begin, stream)
             sent.next()
             since = each.identity
         return await talk.ask()
 
 
+async def open_stream(
+    pool: Pool, begin: Begin, there: Unfinished | None
+) -> tuple[Begin, IOutgoing]:
+    """Open a stream, or the rest where the target has its beginning."""
+    sent, api = begin.announced, pool.api
+    arguments = begin.dataset, sent.identity, sent.base
+    known = there is not None and there.begins(sent)
+    if there is not None and known and IResumingPool.providedBy(api):
+        with suppress(CannotResume):
+            send_rest = partial(api.send_rest, token=there.token)
+            stream = await _open(pool, send_rest, *arguments)
+            left = None if begin.size is None else max(0, begin.size - there.came)
+            return evolve(begin, size=left, rest=True), stream
+    return begin, await _open(pool, api.send, *arguments)
+
+
 async def _open(
-    pool: Pool, dataset: DatasetID, snapshot: SnapshotID, since: SnapshotID | None
+    pool: Pool,
+    send: Callable[[DatasetID, SnapshotID, SnapshotID | None], IOutgoing],
+    *arguments: Any,  # noqa: ANN401  (of that)
 ) -> IOutgoing:
     """Open a stream; if this is cancelled meanwhile, it is closed once it is there."""
     wanted: Deferred[IOutgoing] = Deferred()
@@ -193,7 +222,7 @@ async def _open(
         if not wanted.called:
             wanted.errback(failure)
 
-    opening = pool.threads.run(pool.api.send, dataset, snapshot, since)
+    opening = pool.threads.run(send, *arguments)
     _ = Deferred.fromCoroutine(opening).addCallbacks(opened, failed)
     return await wanted
 
@@ -271,9 +300,14 @@ class Visitor:
         """The snapshot that what comes is to follow."""
         return self.visit.since
 
+    @property
+    def unfinished(self) -> Unfinished | None:
+        """What there is of what comes first."""
+        return self.visit.unfinished
+
     async def admit(self, begin: Begin) -> Welcome:
         """Let a stream come."""
-        return await self.visit.admit(begin.announced)
+        return await self.visit.admit(begin.announced, rest=begin.rest)
 
     async def confirm(self) -> SnapshotID:
         """Say what is on the disk."""

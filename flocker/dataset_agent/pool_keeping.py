@@ -46,6 +46,7 @@ from flocker.dataset_agent.pool_rig import Cancel, NotTaken, Pool, PoolRig, Ship
 from flocker.dataset_agent.pool_states import Confirmation, Here, Idle, Offer
 from flocker.dataset_agent.pool_steps import TakeSnapshot
 from flocker.dataset_agent.pool_transitions import move_asked
+from flocker.dataset_agent.pool_unfinished import drop_unexpected
 from flocker.dataset_agent.pool_watching import MountWatch
 from flocker.dataset_agent.pool_work import Send, TakeUsers, Work
 from flocker.dataset_agent.slowness import watched
@@ -78,8 +79,7 @@ class PoolKeeper:
     ) -> None:
         self.facts: dict[DatasetID, Fact] = {}
         self.others: Sequence[Neighbour] = ()
-        self.looked = False
-        self.standing_down = False
+        self.looked = self.standing_down = False
         self._pool = pool
         self._rig = rig
         self._clock = clock
@@ -203,6 +203,8 @@ class PoolKeeper:
                 seen = await self._pool.threads.run(
                     look, self._pool.api, frozenset(closely - uncertain)
                 )
+                if self._informed:
+                    await drop_unexpected(self._pool, seen, self._here, self.doing)
         except FlockerError as error:
             words = f"pool {self._pool.name} does not answer: {error}"
             return self._unseen(failed(self._pool.name, words))

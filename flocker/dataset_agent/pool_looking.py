@@ -11,6 +11,7 @@ from pyrsistent import pmap
 
 from flocker.backends.pool_errors import NoSuchFilesystem
 from flocker.backends.pool_interface import Copy, IFilesystemPool
+from flocker.backends.pool_resuming import IResumingPool
 from flocker.dataset_agent.pool_states import Found, Idle, NoFilesystem, Served
 from flocker.model.ids import DatasetID
 from flocker.model.pools import Record
@@ -42,6 +43,8 @@ class PoolSeen:
     datasets: Mapping[DatasetID, Seen] = field(factory=pmap)
     size: int = 0
     free: int = 0
+    unfinished: frozenset[DatasetID] = frozenset()
+    """Those of which a stream was cut, and the rest may come."""
 
     def of(self, dataset: DatasetID) -> Seen:
         """Give what there is of a dataset, if only that there is nothing."""
@@ -68,7 +71,10 @@ def look(pool: IFilesystemPool, closely: Set[DatasetID]) -> PoolSeen:
         found[dataset] = seen(dataset, copy.record, copy, asides.get(dataset, ()))
     for dataset in asides.keys() - found.keys():
         found[dataset] = Seen(Record(dataset), asides=asides[dataset])
-    return PoolSeen(found, contents.size, contents.free)
+    unfinished: frozenset[DatasetID] = frozenset()
+    if IResumingPool.providedBy(pool):
+        unfinished = pool.all_unfinished()
+    return PoolSeen(found, contents.size, contents.free, unfinished)
 
 
 def look_at(pool: IFilesystemPool, dataset: DatasetID) -> Seen:

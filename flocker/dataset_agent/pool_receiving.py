@@ -6,11 +6,13 @@ the guards are those of `flocker.dataset_agent.pool_peers`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 from attrs import evolve, frozen
 
-from flocker.backends.pool_interface import Announced
+from flocker.backends.pool_interface import Announced, IIncoming
+from flocker.backends.pool_resuming import CannotResume, IResumingPool, Unfinished
 from flocker.dataset_agent.pool_looking import Seen, look_at
 from flocker.dataset_agent.pool_peers import Denial, Steps, confirm, receive
 from flocker.dataset_agent.pool_performing import write
@@ -90,8 +92,23 @@ class Taking:
                 self._write(step)
         raise Denied(self.dataset, "it could not be made ready")
 
-    def admit(self, offer: Offer, announced: Announced) -> Welcome:
-        """Begin to take one stream of those offered. Raises `Denied`."""
+    def unfinished(self, offer: Offer, since: SnapshotID | None) -> Unfinished | None:
+        """Give what there is of a stream that was cut, if the rest may be offered."""
+        api = self.pool.api
+        if not IResumingPool.providedBy(api):
+            return None
+        there: Unfinished | None = api.unfinished(self.dataset)
+        if there is None or there.base != since:
+            return None
+        return there if there.identity in offer.lineage else None
+
+    def admit(
+        self, offer: Offer, announced: Announced, *, rest: bool = False
+    ) -> Welcome:
+        """Begin to take one stream of those offered, or the rest of it.
+
+        Raises `Denied`, and `CannotResume` where there is nothing that the rest is of.
+        """
         if announced.identity not in offer.lineage:
             raise Denied(self.dataset, "another snapshot was offered")
         answer = receive(self._here(), evolve(offer, snapshot=announced.identity))
@@ -100,9 +117,16 @@ class Taking:
                 self._write(step)
             elif step.since == announced.base:
                 record = pool_records.encode(self._here().record)
-                stream = self.pool.api.receive(self.dataset, announced)
-                return Welcome(stream, record)
+                return Welcome(self._receive(announced, rest=rest), record)
         raise Denied(self.dataset, f"{announced.base} is not what stands here")
+
+    def _receive(self, announced: Announced, *, rest: bool) -> IIncoming:
+        api = self.pool.api
+        if not rest:
+            return api.receive(self.dataset, announced)
+        if not IResumingPool.providedBy(api):
+            raise CannotResume(self.dataset, "this pool keeps no beginnings")
+        return api.receive_rest(self.dataset, announced)
 
     def confirm(self, question: Question) -> SnapshotID:
         """Say what is on the disk, which is a promise that it stays there.
@@ -143,11 +167,14 @@ class Taking:
 class Visit:
     """One visit, as the transfer sees it; `since` is what the streams are to continue.
 
+    `unfinished` is what there is of the first of them.
+
     It must be `ended`, whatever happens.
     """
 
     def __init__(self, taking: Taking, offer: Offer, left: Callable[[], None]) -> None:
         self.since: SnapshotID | None = None
+        self.unfinished: Unfinished | None = None
         self._taking = taking
         self._offer = offer
         self._left: Callable[[], None] | None = left
@@ -155,14 +182,17 @@ class Visit:
     async def prepare(self) -> None:
         """Make ready; if that fails the visit is over. Raises `Denied`, pool errors."""
         try:
-            self.since = await self._run(self._taking.prepare, self._offer)
+            since = await self._run(self._taking.prepare, self._offer)
+            there = await self._run(self._taking.unfinished, self._offer, since)
+            self.since, self.unfinished = since, there
         except BaseException:
             self.ended()
             raise
 
-    async def admit(self, announced: Announced) -> Welcome:
+    async def admit(self, announced: Announced, *, rest: bool = False) -> Welcome:
         """Let one of the offered snapshots come. Raises `Denied`, pool errors."""
-        return await self._run(self._taking.admit, self._offer, announced)
+        admit = partial(self._taking.admit, rest=rest)
+        return await self._run(admit, self._offer, announced)
 
     async def confirm(self) -> SnapshotID:
         """Say what is on the disk. Raises `Denied`, pool errors."""

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from attrs import field, frozen
 
 from flocker.backends.pool_interface import IFilesystemPool, PoolSnapshot
+from flocker.backends.pool_resuming import Unfinished
 from flocker.dataset_agent.pool_states import Offer
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Peer
@@ -46,12 +47,22 @@ class Shipment:
     snapshots: tuple[PoolSnapshot, ...]
     urgent: bool = False
 
-    def after(self, since: SnapshotID | None) -> tuple[PoolSnapshot, ...]:
-        """Give what is to be sent to who has `since`: what users took, and the last."""
+    def after(
+        self, since: SnapshotID | None, there: Unfinished | None = None
+    ) -> tuple[PoolSnapshot, ...]:
+        """Give what is to be sent to who has `since`: what users took, and the last.
+
+        That of which there is the beginning comes first, and makes the others shorter.
+        """
         known = [each.identity for each in self.snapshots]
         start = 0 if since is None else known.index(since) + 1
         *before, last = self.snapshots
-        kept = [each for each in before[start:] if not each.name.startswith(OURS)]
+        begun = None if there is None or there.base != since else there.identity
+        kept = [
+            each
+            for each in before[start:]
+            if not each.name.startswith(OURS) or each.identity == begun
+        ]
         return (*kept, last) if start < len(known) else ()
 
 

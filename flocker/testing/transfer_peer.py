@@ -161,6 +161,7 @@ class Reception:
     source: NodeID
     dataset: DatasetID
     since: SnapshotID | None
+    unfinished: None = None
 
     async def admit(self, begin: Begin) -> Welcome:
         """Take it."""

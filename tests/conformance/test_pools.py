@@ -11,16 +11,18 @@ import pytest
 from flocker.backends.btrfs.api import make_btrfs
 from flocker.backends.directory.api import make_directory
 from flocker.backends.pool_interface import IFilesystemPool
-from flocker.backends.zfs.api import open_zfs
+from flocker.backends.zfs.configuring import open_zfs
 from flocker.model.ids import DatasetID
 from flocker.testing.btrfs_pools import btrfs_filesystem
 from flocker.testing.conformance.pool_bench import Node, PoolBench
 from flocker.testing.conformance.pool_crashes import CrashConformance
+from flocker.testing.conformance.pool_resuming import ResumeConformance
 from flocker.testing.conformance.pool_serving import ServingConformance
 from flocker.testing.conformance.pool_streams import FullPools, StreamConformance
 from flocker.testing.conformance.pools import PoolConformance
 from flocker.testing.fakes.memory_disk import MemoryDisk, steady
 from flocker.testing.fakes.memory_pool import MemoryPool
+from flocker.testing.fakes.memory_resuming import ResumingMemoryPool
 from flocker.testing.loop_devices import scratch_directory
 from flocker.testing.zfs_pools import zfs_machine
 
@@ -99,6 +101,20 @@ class TestMemoryPoolWithOrigins(TestMemoryPool):
     """The fake whose clones need their origin, as those of ZFS do."""
 
     clones_depend = True
+
+
+class TestResumingMemoryPool(TestMemoryPool, ResumeConformance):
+    """The fake that goes on with streams that were cut."""
+
+    content = MEBIBYTE
+    lost = 1
+
+    @pytest.fixture(autouse=True)
+    def _kept(self):
+        self.kept = {number: {} for number in range(1, SMALL + 1)}
+
+    def pool(self, number: int) -> IFilesystemPool:
+        return ResumingMemoryPool(self.disks[number], self.kept[number])
 
 
 class DirectoryBench(PoolBench):

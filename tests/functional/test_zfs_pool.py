@@ -11,7 +11,7 @@ from flocker.backends.pool_errors import (
     PoolUnavailable,
     StreamBroken,
 )
-from flocker.backends.zfs.api import open_zfs
+from flocker.backends.zfs.configuring import open_zfs
 from flocker.backends.zfs.mounting import ROOTS
 from flocker.runtime.mount_points import BadMountPoint
 from flocker.runtime.process import ProcessFailed

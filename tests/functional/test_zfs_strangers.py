@@ -16,8 +16,8 @@ from flocker.backends.pool_errors import (
     QuotaTooSmall,
     StreamBroken,
 )
-from flocker.backends.zfs.api import open_zfs
 from flocker.backends.zfs.commands import Zfs
+from flocker.backends.zfs.configuring import open_zfs
 from flocker.runtime.mount_points import BadMountPoint
 from flocker.runtime.process import ProcessFailed
 from flocker.testing.conformance.pool_bench import (

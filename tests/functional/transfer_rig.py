@@ -18,6 +18,7 @@ from twisted.internet.threads import blockingCallFromThread
 
 from flocker.backends.pool_errors import NoSuchFilesystem, PoolFull
 from flocker.backends.pool_interface import Announced
+from flocker.backends.pool_resuming import IResumingPool
 from flocker.ca.authority import Authority
 from flocker.ca.contexts import node_context, server_context
 from flocker.ca.credentials import KeyType
@@ -190,6 +191,8 @@ class Host:
     streams: list = field(factory=list)
     answering: Deferred | None = None
     plain: bool = False
+    bare: bool = False
+    """Whether streams are without the gate."""
 
     async def visit(self, source, offer):
         self.seen.append((source, offer))
@@ -209,6 +212,12 @@ class Visit:
     over: int = 0
 
     @property
+    def unfinished(self):
+        if IResumingPool.providedBy(self.host.pool):
+            return self.host.pool.unfinished(self.offer.dataset)
+        return None
+
+    @property
     def since(self):
         with suppress(NoSuchFilesystem):
             return self.host.pool.look(self.offer.dataset).head
@@ -218,7 +227,11 @@ class Visit:
         if self.host.plain:
             stream = Plain(b"", begin.announced.identity)
         else:
-            stream = self.host.pool.receive(begin.dataset, begin.announced)
+            pool = self.host.pool
+            receive = pool.receive_rest if begin.rest else pool.receive
+            stream = receive(begin.dataset, begin.announced)
+        if self.host.bare:
+            return Welcome(stream, RECORD)
         self.host.streams.append(Slow(stream, self.host.gate))
         return Welcome(self.host.streams[-1], RECORD)
 
@@ -253,11 +266,20 @@ CERTIFICATES = certificates()
 class Rig:
     """A source with a snapshot, and a target that listens."""
 
-    def __init__(self, loop, content, *, plain=False, room=1024**3, patience=HASTY):
+    def __init__(
+        self,
+        loop,
+        content,
+        *,
+        plain=False,
+        room=1024**3,
+        patience=HASTY,
+        pool=MemoryPool,
+    ):
         self.loop, self.content, self.patience = loop, content, patience
         self.disks = MemoryDisk(), MemoryDisk(size=room)
-        self.source, self.target = (MemoryPool(disk) for disk in self.disks)
-        self.host = Host(self.target, plain=plain)
+        self.source, self.target = (pool(disk) for disk in self.disks)
+        self.host = Host(self.target, plain=plain, bare=pool is not MemoryPool)
         self.gate = Gate()
         self.progress, self.received, self.refused = [], [], []
         self.dataset = DatasetID(uuid4())

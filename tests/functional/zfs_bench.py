@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flocker.backends.zfs.api import open_zfs
+from flocker.backends.zfs.configuring import open_zfs
 from flocker.testing.loop_devices import scratch_directory
 from flocker.testing.zfs_pools import zfs_machine
 from tests.functional.pool_hosts import HostBench

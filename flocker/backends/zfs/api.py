@@ -42,41 +42,15 @@ from flocker.backends.pool_interface import (
 )
 from flocker.backends.zfs import names as called
 from flocker.backends.zfs import reading
-from flocker.backends.zfs.commands import Zfs
-from flocker.backends.zfs.mounting import ZfsMounts
-from flocker.backends.zfs.names import Names, is_pool_name
-from flocker.backends.zfs.opening import prepare
 from flocker.backends.zfs.parts import PoolParts
 from flocker.backends.zfs.receiving import PatientReceive
-from flocker.backends.zfs.reserving import Reserve
-from flocker.backends.zfs.streams import IncomingStream, OutgoingStream
+from flocker.backends.zfs.streams import IncomingStream
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID, SnapshotID
 from flocker.runtime import durable
 from flocker.runtime.process import ProcessFailed
 
-DEFAULT_POOL = "flocker"
-"""As the first Flocker's."""
-NO_NAME = (
-    "it should be the name of a ZFS pool, or of a filesystem of one such as tank/data,"
-    f" of at most {called.LONGEST_POOL} letters"
-)
 _WRITABLE = ("-o", "canmount=noauto", "-o", "readonly=off")
-
-
-def configure_zfs(pool: str) -> "ZfsPool":
-    """Open a pool by its name in agent.yml. Raises `PoolUnavailable`."""
-    if not is_pool_name(pool):
-        raise PoolUnavailable(pool, NO_NAME)
-    return open_zfs(Zfs(pool))
-
-
-def open_zfs(zfs: Zfs) -> "ZfsPool":
-    """Open the pool, making what it lacks. Raises `PoolUnavailable`."""
-    names = Names(zfs.pool)
-    mounts, reserve = ZfsMounts(zfs), Reserve(zfs, names)
-    prepare(zfs, names, mounts, reserve)
-    return ZfsPool(zfs, names, mounts, reserve)
 
 
 @implementer(IFilesystemPool, IMortalMounts)
@@ -324,15 +298,8 @@ class ZfsPool(PoolParts):
         """Start ``zfs send``; what it sends is held as long."""
         with self._lock:
             arguments = self._what_to_send(dataset, snapshot, base)
-            used = [each for each in (snapshot, base) if each is not None]
             program = self.zfs.sending(*arguments)
-            self._sending.update(used)
-
-            def ended() -> None:
-                with self._lock:
-                    self._sending.subtract(used)
-
-            return OutgoingStream(dataset, program, ended)
+            return self._leave(dataset, program, (snapshot, base))
 
     def receive(self, dataset: DatasetID, announced: Announced) -> IIncoming:
         """Start ``zfs receive``: of a whole copy into staging, else into the copy."""

@@ -14,16 +14,18 @@ from attrs import define, field, frozen
 
 from flocker.backends.pool_errors import PoolFull, PoolUnavailable
 from flocker.backends.zfs import translate
+from flocker.backends.zfs.abilities import Abilities, parse_abilities
+from flocker.backends.zfs.tokens import Cut, parse_token
 from flocker.backends.zfs.translate import (
     HEALTHY,
     PROPERTIES,
+    RESUMES,
     UNSET,
     WRITTEN,
     Filesystem,
     parse_filesystems,
     parse_pairs,
     parse_properties,
-    parse_send_options,
 )
 from flocker.model.errors import FlockerError
 from flocker.runtime import piping
@@ -45,6 +47,7 @@ _AGAIN: Final = 0.05
 
 _FAILED = (1,)
 _USAGE = (2,)
+_ANY = (0, 1, 255)
 
 
 @frozen
@@ -67,15 +70,6 @@ class Missing(FlockerError):
     def words(self) -> str:
         """Give the name."""
         return f"ZFS has no {self.name}"
-
-
-@frozen
-class Abilities:
-    """What the installed version can do."""
-
-    written: bool
-    send_options: tuple[str, ...]
-    estimates: bool
 
 
 @define(eq=False)
@@ -111,10 +105,9 @@ class Zfs:
     def abilities(self) -> Abilities:
         """Find out what the installed version can do; once."""
         if self._abilities is None:
-            sends = self._usage("zfs")
-            options, estimates = parse_send_options(sends)
-            written = f"\n\t{WRITTEN} " in self._usage("zfs", "get")
-            self._abilities = Abilities(written, options, estimates)
+            self._abilities = parse_abilities(
+                self._usage("zfs"), self._usage("zfs", "get")
+            )
         return self._abilities
 
     def _usage(self, *argv: str) -> str:
@@ -129,7 +122,12 @@ class Zfs:
 
         Raises `Missing`.
         """
-        wanted = (*PROPERTIES, WRITTEN) if self.abilities().written else PROPERTIES
+        able = self.abilities()
+        wanted = (
+            *PROPERTIES,
+            *([WRITTEN] if able.written else []),
+            *([RESUMES] if able.resumes else []),
+        )
         far = () if depth is None else ("-d", str(depth))
         columns = ("-o", "name,property,value,source")
         text = self.ask("get", "-Hpr", *far, *columns, ",".join(wanted), *names)
@@ -200,9 +198,21 @@ class Zfs:
         options = self.abilities().send_options
         return piping.reading([*self.within, "zfs", "send", *options, *arguments])
 
-    def receiving(self, target: str) -> piping.Writing:
+    def sending_rest(self, token: str) -> piping.Reading:
+        """Start ``zfs send`` where a stream was cut, with the options it had."""
+        return piping.reading([*self.within, "zfs", "send", "-t", token])
+
+    def explain_token(self, token: str) -> Cut | None:
+        """Let ZFS say what a token is of; it may be another pool's."""
+        try:
+            said = self._run("zfs", "send", "-nvt", token, expected=_ANY)
+        except ProcessFailed as error:
+            raise self.explained(error) from error
+        return parse_token((said.out + said.err).decode(errors="replace"))
+
+    def receiving(self, target: str, *options: str) -> piping.Writing:
         """Start ``zfs receive``; what it makes is not mounted."""
-        return piping.writing([*self.within, "zfs", "receive", "-u", target])
+        return piping.writing([*self.within, "zfs", "receive", "-u", *options, target])
 
     def estimate(self, *arguments: str) -> int | None:
         """Let ``zfs send`` say how much it would send, if it can."""

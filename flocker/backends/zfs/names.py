@@ -6,6 +6,7 @@
     TOP/asides/DATASET.NODE.EPOCH[.N]  copies that were set aside
     TOP/ledger                       records of datasets without a copy, a property each
     TOP/staging/UUID                 what is being made or thrown away
+    TOP/staging/rest-of.DATASET      a whole copy that comes, or came in part
     TOP/reserve                      see `reserving`
 
 Note [One rename]: a copy comes and goes by one rename; it is made whole in ``staging``
@@ -42,6 +43,7 @@ LONGEST_POOL: Final = 64
 """Letters; ZFS takes 255 for a whole name, and asides' snapshots need 160 of them."""
 
 _LEDGER = "flocker:record-of-"
+_ENTERING = "rest-of."
 _POOL = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*(/[A-Za-z0-9][A-Za-z0-9_.:-]*)*")
 
 
@@ -122,6 +124,17 @@ class Names:
     def stage(self) -> str:
         """Give a new name for something half made."""
         return f"{self.staging}/{uuid4()}"
+
+    def entering(self, dataset: DatasetID) -> str:
+        """Give the name of a whole copy that comes, and may be cut."""
+        return f"{self.staging}/{_ENTERING}{dataset}"
+
+    def dataset_entering(self, name: str) -> DatasetID | None:
+        """Read the name of what came in part, in staging or after a copy."""
+        parent, _, last = name.rpartition("/")
+        if parent == self.staging and last.startswith(_ENTERING):
+            return _dataset(last.removeprefix(_ENTERING))
+        return self.dataset_of(name)
 
     def dataset_of(self, name: str) -> DatasetID | None:
         """Read the name of a copy; None if it is another's."""

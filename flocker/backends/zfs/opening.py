@@ -3,11 +3,14 @@
 Called by `api` and `configuring`.
 """
 
+from collections.abc import Mapping
+
 from flocker.backends.zfs.commands import DESTROYING, Missing, StillBusy, Zfs
 from flocker.backends.zfs.mounting import ZfsMounts
 from flocker.backends.zfs.names import FORMAT, MADE_AS, OURS, Names
 from flocker.backends.zfs.reserving import Reserve
 from flocker.backends.zfs.translate import Filesystem, says_gone, says_missing
+from flocker.model.ids import DatasetID
 from flocker.runtime import logging
 from flocker.runtime.process import ProcessFailed
 
@@ -24,8 +27,13 @@ Without access times a filesystem that was only read is still its newest snapsho
 """
 
 
-def prepare(zfs: Zfs, names: Names, mounts: ZfsMounts, reserve: Reserve) -> None:
-    """Make the parts that are missing, and clean up. Raises `PoolUnavailable`."""
+def prepare(
+    zfs: Zfs, names: Names, mounts: ZfsMounts, reserve: Reserve
+) -> Mapping[DatasetID, str]:
+    """Make the parts that are missing, and clean up; give what rests can follow.
+
+    Raises `PoolUnavailable`.
+    """
     zfs.check_health()
     try:
         rows = zfs.read(names.top)
@@ -44,6 +52,7 @@ def prepare(zfs: Zfs, names: Names, mounts: ZfsMounts, reserve: Reserve) -> None
     if names.reserve in there:
         reserve.held = there[names.reserve].reservation
     reserve.take()
+    return kept_of(names, rows)
 
 
 def _tidy(zfs: Zfs, names: Names, mounts: ZfsMounts, row: Filesystem) -> None:
@@ -97,15 +106,28 @@ def _change(zfs: Zfs, *commands: tuple[str, ...]) -> None:
             raise zfs.explained(error) from error
 
 
+def kept_of(names: Names, rows: tuple[Filesystem, ...]) -> Mapping[DatasetID, str]:
+    """Find what streams that were cut have left, and a rest can follow."""
+    found = {
+        names.dataset_entering(row.name): row.name
+        for row in rows
+        if row.token is not None
+    }
+    return {dataset: name for dataset, name in found.items() if dataset is not None}
+
+
 def sweep(zfs: Zfs, names: Names, rows: tuple[Filesystem, ...]) -> None:
     """Destroy what is in staging, clones before what they are clones of.
 
     What others hold, or made clones of, stays: that keeps no dataset from being served.
     """
+    kept = kept_of(names, rows).values()
     left = [
         row.name
         for row in rows
-        if not row.is_snapshot and row.name.startswith(f"{names.staging}/")
+        if not row.is_snapshot
+        and row.name.startswith(f"{names.staging}/")
+        and row.name not in kept
     ]
     why: dict[str, str] = {}
     while left:

@@ -4,7 +4,7 @@ What changes something is called with the lock of the pool.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
@@ -35,7 +35,7 @@ from flocker.backends.zfs.mounting import ZfsMounts
 from flocker.backends.zfs.names import Names
 from flocker.backends.zfs.reading import Found
 from flocker.backends.zfs.reserving import Reserve
-from flocker.backends.zfs.streams import IncomingStream
+from flocker.backends.zfs.streams import IncomingStream, OutgoingStream
 from flocker.backends.zfs.translate import (
     Filesystem,
     says_full,
@@ -46,6 +46,7 @@ from flocker.backends.zfs.translate import (
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, SnapshotID
 from flocker.runtime.holders import Holder
+from flocker.runtime.piping import Reading
 from flocker.runtime.process import ProcessFailed
 
 SENDING: Final = "a stream that leaves"
@@ -123,6 +124,22 @@ class PoolParts:
         except Missing as error:
             why = f"{error.words()}, which was made when the pool was opened"
             raise self.zfs.unavailable(why) from error
+
+    def _leave(
+        self,
+        dataset: DatasetID,
+        program: Reading,
+        sent: Iterable[SnapshotID | None],
+    ) -> OutgoingStream:
+        """Hold what is sent until the stream has ended."""
+        used = [each for each in sent if each is not None]
+        self._sending.update(used)
+
+        def ended() -> None:
+            with self._lock:
+                self._sending.subtract(used)
+
+        return OutgoingStream(dataset, program, ended)
 
     # Checking
 

@@ -148,20 +148,25 @@ class IncomingStream:
 
     def abort(self) -> None:
         """Stop; ZFS is let find out by itself, unless it is being written to."""
+        if self._stop():
+            self._pool.discard(self, completed=self._completed)
+
+    def interrupt(self) -> None:
+        """Let ZFS go on with the copy; what came is lost."""
+        self._program.close()
+
+    def _stop(self) -> bool:
+        """End the program and wait for that; False if that was done before."""
         with self._alone:
             if self._closed:
-                return
+                return False
             self._closed = True
             writing = self._writing
         if writing:
             self._program.close()
         else:
             self._program.stop()
-        self._pool.discard(self, completed=self._completed)
-
-    def interrupt(self) -> None:
-        """Let ZFS go on with the copy; what came is lost."""
-        self._program.close()
+        return True
 
     def _look_at_begin(self) -> Begin:
         if self._begin is None:

@@ -16,6 +16,8 @@ from attrs import frozen
 from flocker.backends.zfs.names import FRESH, HOLDS, MADE_AS, OURS, RECORD
 
 WRITTEN: Final = "written"
+RESUMES: Final = "receive_resume_token"
+"""What is asked for where the installed version has it."""
 PROPERTIES: Final = (
     "type", "guid", "used", "referenced", "available", "origin", "readonly",
     "reservation", "refquota", "userrefs", "mountpoint", MADE_AS, RECORD, HOLDS, FRESH,
@@ -34,7 +36,6 @@ _FULL = (
     "size is greater than available space",
 )
 _QUOTED = re.compile("'([^']+)'")
-_SEND_USAGE = re.compile(r"^\s*send \[-([A-Za-z]+)\]", re.MULTILINE)
 _ESTIMATE = re.compile(rb"^size\s+(\d+)$", re.MULTILINE)
 
 HEALTHY: Final = frozenset({"ONLINE", "DEGRADED"})
@@ -70,6 +71,11 @@ def says_no_tag(stderr: str) -> bool:
 def says_tag_there(stderr: str) -> bool:
     """Whether there is a hold already that was to be made."""
     return "tag already exists" in stderr
+
+
+def says_nothing_kept(stderr: str) -> bool:
+    """Whether there was nothing of a stream that was cut."""
+    return "does not have any resumable receive state" in stderr
 
 
 def says_full(stderr: str) -> bool:
@@ -114,6 +120,8 @@ class Filesystem:
     record: bytes | None
     tags: frozenset[str]
     fresh: bool
+    token: str | None = None
+    """What a stream into it that was cut goes on by."""
 
     @property
     def owner(self) -> str:
@@ -181,6 +189,7 @@ def _filesystem(name: str, values: Mapping[str, Value]) -> Filesystem:
         return 0 if text == UNSET else int(text)
 
     record = values[RECORD].own
+    token = values[RESUMES].text if RESUMES in values else UNSET
     origin = values["origin"].text
     written = values.get(WRITTEN)
     return Filesystem(
@@ -201,6 +210,7 @@ def _filesystem(name: str, values: Mapping[str, Value]) -> Filesystem:
         record=None if record is None else record.encode(),
         tags=frozenset((values[HOLDS].own or "").split()),
         fresh=values[FRESH].own is not None,
+        token=None if token == UNSET else token,
     )
 
 
@@ -224,17 +234,6 @@ def was_written(live: Filesystem, snapshots: Sequence[Filesystem]) -> bool | Non
     if alone or (len(snapshots) > 1 and snapshots[-2].used > 0):
         return False
     return None
-
-
-def parse_send_options(usage: str) -> tuple[tuple[str, ...], bool]:
-    """Read from the usage what ``send`` is asked for, and whether it can estimate.
-
-    Large blocks, embedded data and compressed blocks go as they are. That is asked for
-    always or never, since an increment must be asked for as its base was.
-    """
-    found = _SEND_USAGE.search(usage)
-    letters = found[1] if found else ""
-    return tuple(f"-{each}" for each in "Lec" if each in letters), "n" in letters
 
 
 def parse_estimate(out: bytes) -> int | None:

@@ -19,6 +19,7 @@ from typing import Final, NoReturn, TypeVar
 from attrs import frozen
 from OpenSSL import SSL
 
+from flocker.backends.pool_resuming import Unfinished
 from flocker.dataset_agent.transfer.frames import (
     HEAD_SIZE,
     Frame,
@@ -90,6 +91,8 @@ class Channel:
         self.patience = patience
         self.packings: tuple[Packing, ...] = ()
         """What the other side can unpack, as far as it has said."""
+        self.unfinished: Unfinished | None = None
+        """What it has the beginning of, as far as it has said."""
         self._wire = wire
         self._why: str | None = None
         self._users = 0

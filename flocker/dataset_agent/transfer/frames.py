@@ -3,7 +3,7 @@
     source                         target
                              <-    ALIVE: your certificate is admitted
     OFFER what is offered    ->
-                             <-    HAVE since, packings | REFUSED why
+                             <-    HAVE since, packings, unfinished | REFUSED why
     BEGIN what is sent       ->
                              <-    READY | REFUSED why
     DATA ...                 ->
@@ -13,9 +13,11 @@
                              <-    HELD identity | REFUSED why
 
 One connection is one visit: one OFFER, then BEGIN and ASK as often as the source wants,
-each when the one before is answered. What is refused ends it, but for ASK. A frame is a
-kind, four bytes of length, and that many bytes: data as it is, else JSON. Both sides
-send ALIVE from time to time while the other waits; it says nothing more.
+each when the one before is answered. What is refused ends it, but for ASK. Where the
+target has the beginning of a stream that was cut, the first BEGIN may be of the rest:
+size and checksum of WHOLE are those of the rest then. A frame is a kind, four bytes of
+length, and that many bytes: data as it is, else JSON. Both sides send ALIVE from time
+to time while the other waits; it says nothing more.
 """
 
 import struct
@@ -25,11 +27,15 @@ from typing import Final
 from attrs import frozen
 
 from flocker.backends.pool_interface import Announced
+from flocker.backends.pool_resuming import Unfinished
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, Epoch, MoveNumber, SnapshotID
 
-PROTOCOL: Final = 2
-"""Raised with every change of what is said; 1 had no OFFER, HAVE, ASK and HELD."""
+PROTOCOL: Final = 3
+"""Raised with every change of what is said.
+
+1 had no OFFER, HAVE, ASK and HELD; 2 knew nothing of what is unfinished.
+"""
 LONGEST_DATA: Final = 1024 * 1024
 """Bytes of data that one frame brings at most."""
 LONGEST_OFFER: Final = 1024 * 1024
@@ -97,18 +103,21 @@ class Offer:
 class Have:
     """The target would take it, as what follows `since`; the whole of it if None.
 
-    `packings` are those that it can unpack.
+    `packings` are those that it can unpack. Of a snapshot that was offered it may have
+    the beginning, which what follows `since` can go on from.
     """
 
     since: SnapshotID | None
     packings: tuple[Packing, ...] = ()
+    unfinished: Unfinished | None = None
 
 
 @frozen
 class Begin:
     """The source begins to send; `size` is about how many bytes, if it knows.
 
-    That is before they are packed.
+    That is before they are packed. It may be the rest of what the target has said to
+    have the beginning of.
     """
 
     protocol: int
@@ -117,6 +126,7 @@ class Begin:
     announced: Announced
     size: int | None = None
     packing: Packing | None = None
+    rest: bool = False
 
 
 @frozen

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
 
 from flocker.backends.pool_interface import IIncoming
+from flocker.backends.pool_resuming import Unfinished
 from flocker.dataset_agent.transfer.frames import Begin, Offer
 from flocker.model.ids import NodeID, SnapshotID
 
@@ -37,6 +38,11 @@ class Visit(Protocol):
     @property
     def since(self) -> SnapshotID | None:
         """The snapshot that what is offered should follow; None for the whole of it."""
+        ...
+
+    @property
+    def unfinished(self) -> Unfinished | None:
+        """What there is of a stream of what is offered, that was cut."""
         ...
 
     async def admit(self, begin: Begin) -> Welcome:

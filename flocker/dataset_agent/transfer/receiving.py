@@ -1,7 +1,8 @@
 """The target's side of a transfer: it takes what its agent allows, and confirms.
 
 A confirmation is a promise: it is given after the pool has the snapshot, and the record
-that the agent chose, on disk.
+that the agent chose, on disk. Of a stream that was cut a pool may keep the beginning;
+of one that ends in any other way nothing is kept.
 """
 
 from collections.abc import Callable, Coroutine
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorFromThreads
 
+from flocker.backends.pool_resuming import suspend
 from flocker.dataset_agent.transfer.belts import Belt, Work
 from flocker.dataset_agent.transfer.channel import Channel, TransferCut, understand
 from flocker.dataset_agent.transfer.frames import (
@@ -37,6 +39,9 @@ from flocker.runtime import logging
 from flocker.runtime.process import ProcessFailed
 
 T = TypeVar("T")
+
+WORTH_KEEPING = 1024 * 1024
+"""Bytes of a rest; what ended a shorter one might end all that follow it."""
 
 
 @frozen
@@ -118,7 +123,7 @@ class Receiver:
         self, channel: Channel, source: NodeID, offer: Offer, visit: Visit
     ) -> None:
         """Answer what comes in a visit. Raises what it is to end with."""
-        channel.say(Kind.HAVE, Have(visit.since, packings()))
+        channel.say(Kind.HAVE, Have(visit.since, packings(), visit.unfinished))
         while True:
             frame = channel.receive_next()
             if frame.kind is Kind.ASK:
@@ -170,6 +175,10 @@ class Receiver:
             teller.reach(counted.size)
             teller.say()
             channel.say(Kind.ARRIVED, Arrived(_finish(channel, welcome)))
+        except TransferCut:
+            if not begin.rest or counted.size >= WORTH_KEEPING:
+                suspend(welcome.stream)
+            raise
         finally:
             belt.drop()
 

@@ -86,6 +86,8 @@ class Sender:
     async def open_visit(self, channel: Channel, offer: Offer) -> SnapshotID | None:
         """Offer; give the snapshot that what is sent should follow, None for all.
 
+        What the target has of a stream that was cut is noted in the channel.
+
         Raises `TargetRefused`, `TransferCut`, `Garbage`; then the channel is closed.
         """
         return await self._converse(channel, _open, channel, offer)
@@ -219,7 +221,7 @@ def _load(read: Callable[[int], bytes], belt: Belt) -> None:
 def _open(channel: Channel, offer: Offer) -> SnapshotID | None:
     channel.say(Kind.OFFER, offer)
     have = understand(Have, _expect(Kind.HAVE, channel.receive()))
-    channel.packings = have.packings
+    channel.packings, channel.unfinished = have.packings, have.unfinished
     return have.since
 
 

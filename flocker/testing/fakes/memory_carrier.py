@@ -5,10 +5,14 @@ from typing import Protocol
 
 from attrs import define, field, frozen
 
-from flocker.backends.pool_interface import Announced
+from flocker.backends.pool_interface import Announced, IOutgoing
+from flocker.backends.pool_resuming import suspend
+from flocker.dataset_agent.pool_carrying import open_stream
 from flocker.dataset_agent.pool_receiving import Denied, NotYet, Visit
 from flocker.dataset_agent.pool_rig import Cancel, Heard, NotTaken, Pool, Shipment
 from flocker.dataset_agent.pool_states import Offer
+from flocker.dataset_agent.transfer.frames import PROTOCOL, Begin
+from flocker.dataset_agent.transfer.hosting import Welcome
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Peer
 from flocker.model.errors import FlockerError
@@ -47,6 +51,8 @@ class MemoryCarrier:
     passing: Callable[[int], None] = field(default=lambda _done: None)
     sent: list[tuple[str, SnapshotID | None]] = field(factory=list)
     """The names of the snapshots that came, each with what it continued."""
+    rests: list[str] = field(factory=list)
+    """The names of those of which only the rest was sent."""
 
     async def carry(
         self,
@@ -79,27 +85,50 @@ class MemoryCarrier:
         dataset = shipment.dataset
         visit = await host.visit(shipment.offer.source, dataset, shipment.offer)
         try:
-            done, since = 0, visit.since
-            for each in shipment.after(since):
+            since, there = visit.since, visit.unfinished
+            sent: list[int] = []
+            for each in shipment.after(since, there):
                 announced = Announced(each.name, each.identity, since)
-                outgoing = await pool.threads.run(
-                    pool.api.send, dataset, each.identity, since
-                )
-                welcome = await visit.admit(announced)
+                begin = Begin(PROTOCOL, dataset, shipment.offer.epoch, announced)
+                begin, outgoing = await open_stream(pool, begin, there)
+                if begin.rest:
+                    self.rests.append(each.name)
                 try:
-                    while part := await pool.threads.run(outgoing.read, PART):
-                        if ended:
-                            raise NotReached(ended[0])
-                        self.passing(done)
-                        welcome.stream.write(part)
-                        done += len(part)
-                        heard(Progress(done, None, 1.0))
-                    welcome.stream.finish(welcome.record)
+                    welcome = await visit.admit(announced, rest=begin.rest)
+                    await self._pour(pool, outgoing, welcome, ended, heard, sent)
                 finally:
                     outgoing.close()
-                    welcome.stream.abort()
                 self.sent.append((each.name, since))
                 since = each.identity
             return await visit.confirm()
         finally:
             visit.ended()
+
+    async def _pour(
+        self,
+        pool: Pool,
+        outgoing: IOutgoing,
+        welcome: Welcome,
+        ended: list[str],
+        heard: Heard,
+        sent: list[int],
+    ) -> None:
+        """Send a stream; `sent` has the bytes of each part of the visit."""
+        try:
+            while part := await pool.threads.run(outgoing.read, PART):
+                _check(ended)
+                self.passing(sum(sent))
+                welcome.stream.write(part)
+                sent.append(len(part))
+                heard(Progress(sum(sent), None, 1.0))
+            welcome.stream.finish(welcome.record)
+        except NotReached:
+            suspend(welcome.stream)
+            raise
+        finally:
+            welcome.stream.abort()
+
+
+def _check(ended: list[str]) -> None:
+    if ended:
+        raise NotReached(ended[0])

@@ -7,10 +7,11 @@ What `flocker.dataset_agent.transfer` does with sockets and threads is done here
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 
 from flocker.backends.pool_interface import IOutgoing
+from flocker.backends.pool_resuming import Unfinished, suspend
 from flocker.dataset_agent.pool_carrying import Conversation, Door, Visitor
 from flocker.dataset_agent.pool_rig import Heard
 from flocker.dataset_agent.transfer.channel import PATIENCE, TransferCut
@@ -71,11 +72,13 @@ class Talk:
     paths: Paths
     end: PipeEnd
     heard: Heard
+    unfinished: Unfinished | None = field(default=None, init=False)
 
     async def open_visit(self, offer: Offer) -> SnapshotID | None:
         """Offer."""
         self.end.send(offer)
         have: Have = await self._expect()
+        self.unfinished = have.unfinished
         return have.since
 
     async def meanwhile(self, work: Coroutine[Any, Any, T]) -> T:
@@ -150,7 +153,7 @@ async def _serve(end: PipeEnd, source: NodeID) -> None:
     assert isinstance(door, Door)
     visit = await door.visit(source, offer)
     try:
-        end.send(Have(visit.since))
+        end.send(Have(visit.since, unfinished=visit.unfinished))
         while True:
             what = await end.receive()
             if what is Kind.ASK:
@@ -176,6 +179,9 @@ async def _take(end: PipeEnd, visit: Visitor, begin: Begin) -> None:
         end.send(Kind.READY)
         arrived = await _store(end, welcome)
         end.send(Arrived(arrived))
+    except TransferCut:
+        suspend(welcome.stream)
+        raise
     finally:
         welcome.stream.abort()
 

@@ -37,6 +37,8 @@ class SlowThreads:
 class Welcoming:
     """A target that has nothing yet; nothing is ever sent to it."""
 
+    unfinished = None
+
     async def open_visit(self, offer):
         return None
 

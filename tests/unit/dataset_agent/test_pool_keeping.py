@@ -38,6 +38,7 @@ from flocker.testing.fakes.memory_carrier import MemoryCarrier, NotReached
 from flocker.testing.fakes.memory_disk import MemoryDisk
 from flocker.testing.fakes.memory_filesystems import MemoryFilesystems
 from flocker.testing.fakes.memory_pool import MemoryPool
+from flocker.testing.fakes.memory_resuming import ResumingMemoryPool
 from flocker.testing.simulation.processes import ProcessClock, SimulatedThreads
 from flocker.wire.protocol import Report, Slice
 
@@ -56,6 +57,7 @@ class Node:
     carrier: MemoryCarrier
     unique: object
     disk: MemoryDisk = field(factory=MemoryDisk)
+    kept: dict = field(factory=dict)
     facts: dict = field(factory=dict)
     number: int = 0
     agent: DatasetAgent = field(init=False)
@@ -66,7 +68,7 @@ class Node:
     def start(self) -> None:
         """Begin a new life of the agent."""
         threads = SimulatedThreads(ProcessClock(self.clock))
-        pool = Pool(DEFAULT_BACKEND, "memory", MemoryPool(self.disk), threads)
+        pool = Pool(DEFAULT_BACKEND, "memory", self.pool(), threads)
         kernel = MemoryFilesystems(MemoryBlockDevices())
         rig = Rig(self.id, {}, kernel, threads, pools={DEFAULT_BACKEND: pool})
         peers = PoolRig(
@@ -77,6 +79,9 @@ class Node:
         self.number = 0
         self.facts.clear()
         self.agent.talking(self)
+
+    def pool(self) -> MemoryPool:
+        return ResumingMemoryPool(self.disk, self.kept)
 
     async def report(self, report: Report) -> None:
         if report.full:
@@ -360,6 +365,67 @@ def test_cut(cluster):
     cluster.settle(MINUTE)
     assert cluster.b.served
     assert contents(cluster.b)["large"] == bytes(8 * 1024)
+    assert cluster.b.kept == {}
+
+
+def cut_after(cluster, size):
+    """Let the first stream of a move end after so many bytes."""
+
+    def cut(done: int) -> None:
+        if done >= size:
+            raise NotReached("cut")
+
+    cluster.freezes = False
+    cluster.carrier.passing = cut
+    cluster.decide(pool_moves.move, B)
+    cluster.settle()
+    assert list(cluster.b.kept) == [DATASET]
+    assert cluster.b.copy is None
+
+
+@pytest.mark.parametrize("tenth", range(1, 10))
+def test_goes_on_after_a_cut(cluster, tenth):
+    """What came before a cut is not sent again, and nothing is taken for whole."""
+    content = bytes(range(256)) * 64
+    cluster.a.write("large", content)
+    cut_after(cluster, 2 * len(content) * tenth // 10)
+    before = len(cluster.b.kept[DATASET][1])
+    passed = []
+    cluster.carrier.passing = passed.append
+    cluster.freezes = True
+    cluster.settle(MINUTE)
+    assert cluster.b.served
+    assert contents(cluster.b)["large"] == content
+    assert len(cluster.carrier.rests) == 1
+    whole = passed[: passed.index(0, 1)] if 0 in passed[1:] else passed
+    assert whole[-1] < 2 * len(content) + 1024 - before
+    assert cluster.b.kept == {}
+
+
+def test_nobody_brings_the_rest(cluster):
+    """What was cut goes when the move is cancelled: it is in nobody's way for ever."""
+    cluster.a.write("large", bytes(8 * 1024))
+    cut_after(cluster, 4 * 1024)
+    cluster.decide(pool_moves.cancel)
+    cluster.settle(MINUTE)
+    assert cluster.row.move is None
+    assert cluster.a.served
+    assert cluster.b.kept == {}
+
+
+def test_next_agent_goes_on(cluster):
+    """An agent that is started anew goes on with what the last one had kept."""
+    cluster.a.write("large", bytes(8 * 1024))
+    cut_after(cluster, 4 * 1024)
+    cluster.b.start()
+    cluster.tell()
+    cluster.settle()
+    assert list(cluster.b.kept) == [DATASET]
+    cluster.carrier.passing = lambda _done: None
+    cluster.freezes = True
+    cluster.settle(MINUTE)
+    assert cluster.b.served
+    assert set(cluster.carrier.rests) == {cluster.carrier.sent[0][0]}
 
 
 def test_cancel_ends_the_stream(cluster):

@@ -11,7 +11,6 @@ from flocker.backends.zfs.translate import (
     parse_filesystems,
     parse_pairs,
     parse_properties,
-    parse_send_options,
     says_busy,
     says_full,
     says_gone,
@@ -56,14 +55,6 @@ OLD = f"""\
 {COPY}@s1	flocker:record	{{"a": "b  c"}}	inherited from {COPY}
 {COPY}@s1	flocker:holds	backup move-7	local
 {COPY}@s1	flocker:fresh	yes	inherited from {COPY}
-"""
-
-# From the usage of each: zfs-fuse 0.7 and OpenZFS 2.1.
-OLD_USAGE = "\treceive [-vnF] <filesystem>\n\tsend [-RDp] [-[iI] snapshot] <snapshot>\n"
-NEW_USAGE = """\
-	send [-DnPpRvLecwhb] [-[i|I] snapshot] <snapshot>
-	send [-DnvPLecw] [-i snapshot|bookmark] <filesystem|volume|snapshot>
-	send [-nvPe] -t <receive_resume_token>
 """
 
 
@@ -162,13 +153,6 @@ def test_written_property(used):
 def test_written_nothing():
     """What has no snapshot is not one, whatever the property says."""
     assert written(property_=0) is True
-
-
-def test_send_options():
-    """What a version can is asked of it, and nothing else."""
-    assert parse_send_options(OLD_USAGE) == ((), False)
-    assert parse_send_options(NEW_USAGE) == (("-L", "-e", "-c"), True)
-    assert parse_send_options("") == ((), False)
 
 
 def test_estimate():

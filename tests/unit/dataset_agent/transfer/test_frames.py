@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 
 from flocker.backends.pool_interface import Announced
+from flocker.backends.pool_resuming import Unfinished
 from flocker.dataset_agent.transfer.channel import understand
 from flocker.dataset_agent.transfer.frames import (
     HEAD_SIZE,
@@ -37,16 +38,26 @@ SAID = [
         Offer(DATASET, Epoch(3), MoveNumber(2), SNAPSHOT, (BEFORE, SNAPSHOT)),
         (
             b'{"dataset":"00000000-0000-0000-0000-000000000001","epoch":3,"move":2,'
-            b'"snapshot":"s2","lineage":["s1","s2"],"released":false,"protocol":2}'
+            b'"snapshot":"s2","lineage":["s1","s2"],"released":false,"protocol":3}'
         ),
     ),
-    (Have(BEFORE, (Packing.ZSTD,)), b'{"since":"s1","packings":["zstd"]}'),
-    (Have(None), b'{"since":null,"packings":[]}'),
+    (
+        Have(BEFORE, (Packing.ZSTD,)),
+        b'{"since":"s1","packings":["zstd"],"unfinished":null}',
+    ),
+    (
+        Have(None, (), Unfinished(SNAPSHOT, None, "token", 7)),
+        (
+            b'{"since":null,"packings":[],"unfinished":'
+            b'{"identity":"s2","base":null,"token":"token","came":7}}'
+        ),
+    ),
     (
         Begin(PROTOCOL, DATASET, 3, Announced("name", SNAPSHOT, BEFORE), 10),
         (
-            b'{"protocol":2,"dataset":"00000000-0000-0000-0000-000000000001","epoch":3,'
-            b'"announced":{"name":"name","identity":"s2","base":"s1"},"size":10,"packing":null}'
+            b'{"protocol":3,"dataset":"00000000-0000-0000-0000-000000000001","epoch":3,'
+            b'"announced":{"name":"name","identity":"s2","base":"s1"},"size":10,"packing":null,'
+            b'"rest":false}'
         ),
     ),
     (Whole(10, "ab"), b'{"size":10,"checksum":"ab"}'),
@@ -54,7 +65,7 @@ SAID = [
     (Held(SNAPSHOT), b'{"identity":"s2"}'),
     (Refused("Code", "why"), b'{"code":"Code","words":"why"}'),
 ]
-"""Protocol 2. Whoever changes this raises the number."""
+"""Protocol 3. Whoever changes this raises the number."""
 
 
 @pytest.mark.parametrize(("message", "golden"), SAID)
@@ -62,7 +73,7 @@ def test_golden(message, golden):
     """Messages are written, and read, as agents of this protocol do it."""
     assert json_codec.encode(message) == golden
     assert understand(type(message), Frame(Kind.OFFER, golden)) == message
-    assert PROTOCOL == 2
+    assert PROTOCOL == 3
 
 
 def test_kinds():

@@ -156,6 +156,20 @@ class Incomplete(FlockerError):
 
 
 @frozen
+class BeingWritten(FlockerError):
+    """The copy is written to, and its pool knows no snapshot of what moves."""
+
+    dataset: DatasetID
+
+    def words(self) -> str:
+        """Name the dataset, and what is in the way."""
+        return (
+            f"dataset {self.dataset} is being written to, and its pool takes snapshots"
+            " only by copying what stands still"
+        )
+
+
+@frozen
 class Unsaved(FlockerError):
     """The copy was written to since its newest snapshot."""
 

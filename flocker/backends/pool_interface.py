@@ -216,7 +216,8 @@ class IFilesystemPool(Interface):
         """Take a snapshot of the writable copy, durable with all written so far.
 
         Raises `SnapshotExists`, `NotWritable`, `PoolFull`, and `Incomplete` if there
-        is something in it that no snapshot would hold.
+        is something in it that no snapshot would hold. A pool that can only copy raises
+        `BeingWritten` while it is written to; once nobody uses it, it can be taken.
         """
 
     def destroy_snapshot(dataset: DatasetID, snapshot: SnapshotID) -> None:

@@ -193,12 +193,23 @@ def _hopeless(situation: Situation) -> str | None:
         return f"{_named(situation, target.id)}, where it was to go, is marked dead"
     if move.stage is Stage.FREEZING:
         return _frozen_too_long(situation, move)
-    copying = situation.copying
-    if copying is None or not copying.ready:
+    return _too_long(situation, situation.copying, move.max_downtime)
+
+
+def _too_long(
+    situation: Situation, copying: Copying | None, most: float | None
+) -> str | None:
+    """Say that nobody would serve it for longer than allowed, or how long is open."""
+    if copying is None or not copying.ready or most is None:
         return None
-    takes, most = copying.downtime, move.max_downtime
-    if takes is None or most is None or takes <= most:
+    takes = copying.downtime
+    if takes is not None and takes <= most:
         return None
+    if takes is None:
+        return (
+            f"nobody can say how long its last step would take, and {most:g} s were"
+            f" allowed{_says(situation, situation.row.owner)}"
+        )
     return (
         f"its last step would take about {takes:.1f} s, and {most:g} s were allowed"
         " (as much is written to it as is copied meanwhile)"
@@ -228,11 +239,18 @@ def _because(situation: Situation, move: Move) -> str:
         return f": {_named(situation, move.target)}, where it was to go, is away"
     for node in (move.target, situation.row.owner):
         observed = situation.heard.facts(situation.row.dataset).get(node)
-        fact = None if observed is None else observed.fact
-        served = fact is not None and fact.condition is Condition.MOUNTED
-        if fact is not None and fact.cause is not None and not served:
-            return f": {_named(situation, node)} says: {fact.cause.words}"
+        served = observed and observed.fact.condition is Condition.MOUNTED
+        if not served and (said := _says(situation, node)):
+            return said
     return ""
+
+
+def _says(situation: Situation, node: NodeID) -> str:
+    """Give the cause that a node names."""
+    observed = situation.heard.facts(situation.row.dataset).get(node)
+    if observed is None or observed.fact.cause is None:
+        return ""
+    return f": {_named(situation, node)} says: {observed.fact.cause.words}"
 
 
 def _named(situation: Situation, node: NodeID) -> str:

@@ -6,19 +6,28 @@ from flocker.dataset_agent.pool_looking import Seen
 from flocker.dataset_agent.pool_planning import Following, expected_downtime, is_ready
 from flocker.dataset_agent.pool_snapshots import found
 from flocker.dataset_agent.pool_states import Here, Idle, NoFilesystem, Served
-from flocker.dataset_agent.pool_transitions import move_asked
+from flocker.dataset_agent.pool_transitions import in_stage, move_asked
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Assignment, Cause, Condition, Fact, Phase, Want
-from flocker.model.ids import BackendName, DatasetID, SnapshotID
+from flocker.model.ids import BackendName, DatasetID, MoveNumber, SnapshotID
+from flocker.model.pool_status import ALL_AT_THE_END
 from flocker.model.pools import Copying, PoolFact, Stage
 from flocker.model.snapshots import UserSnapshots
+
+NO_ROUNDS = Cause(
+    ALL_AT_THE_END,
+    "it is written to all the time, and its pool copies only what stands still: all of"
+    " it is copied in the end, while nobody serves it",
+    "it goes on by itself; what is written to it less is away for less long",
+)
 
 
 @frozen
 class Noted:
     """What the keeper has in mind of a dataset besides what it sees.
 
-    `heard` is the revision of the row of `snapshots` under which it was seen.
+    `heard` is the revision of the row of `snapshots` under which it was seen, `skipped`
+    the move that has no rounds.
     """
 
     doing: Phase | None = None
@@ -29,6 +38,7 @@ class Noted:
     heard: int = 0
     dead: bool = False
     """Whether its mount answers nobody."""
+    skipped: MoveNumber | None = None
 
 
 def fact(
@@ -53,7 +63,7 @@ def fact(
         size=None if seen is None or seen.copy is None else seen.copy.quota,
         path=path if served and not dead else None,
         doing=noted.doing,
-        cause=noted.cause,
+        cause=noted.cause or _no_rounds(here, noted),
         pool=None if seen is None or seen.unreadable else _of_pool(here, seen, noted),
     )
 
@@ -85,6 +95,13 @@ def wanted_at_all(assignment: Assignment | None, seen: Seen | None) -> bool:
     if assignment is not None:
         return True
     return seen is not None and (seen.copy is not None or bool(seen.asides))
+
+
+def _no_rounds(here: Here, noted: Noted) -> Cause | None:
+    """Say that a move will take its time in the end, while it is served yet."""
+    move = in_stage(here, Stage.COPYING)
+    skipped = move is not None and noted.skipped == move.number
+    return NO_ROUNDS if skipped else None
 
 
 def _of_pool(here: Here, seen: Seen, noted: Noted) -> PoolFact:
@@ -121,6 +138,6 @@ def _copying(here: Here, noted: Noted) -> Copying | None:
         done=0 if progress is None else progress.done,
         total=None if progress is None else progress.total,
         rate=None if progress is None else progress.rate,
-        ready=is_ready(here, following),
-        downtime=expected_downtime(here, following),
+        ready=is_ready(here, following, noted.skipped),
+        downtime=expected_downtime(here, following, noted.skipped),
     )

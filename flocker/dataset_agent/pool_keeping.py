@@ -30,6 +30,7 @@ from flocker.dataset_agent.pool_minds import (
     move_of,
     no_peer,
     peer_of,
+    took,
     unreadable,
 )
 from flocker.dataset_agent.pool_peers import offer as offered
@@ -259,8 +260,7 @@ class PoolKeeper:
         if seen is None or self.doing(dataset):
             return IDLE
         mind = self._mind(dataset)
-        mind.waits = None
-        wanted = self._snapshots(dataset)
+        wanted, mind.waits = self._snapshots(dataset), None
         mind.heard = 0 if wanted is None else wanted.revision
         if seen.unreadable is not None:
             mind.waits = unreadable(dataset, self._pool, seen.unreadable)
@@ -310,6 +310,7 @@ class PoolKeeper:
             begun=mind.begun,
             snapshots=self._snapshots(dataset),
             hindered=mind.hindered,
+            skipped=mind.skipped,
         )
 
     def _snapshots(self, dataset: DatasetID) -> UserSnapshots | None:
@@ -339,8 +340,8 @@ class PoolKeeper:
             self._mind(dataset).slow = None
             if isinstance(step, TakeUsers):
                 self._mind(dataset).hindered = not isinstance(outcome, Done)
-        if isinstance(step, TakeSnapshot) and isinstance(outcome, Done):
-            self._mind(dataset).begun = move_of(self._slice.get(dataset))
+        if isinstance(step, TakeSnapshot):
+            took(self._mind(dataset), outcome, move_of(self._slice.get(dataset)))
         return in_a_moment(self._mind(dataset), outcome, self._clock.seconds())
 
     def _slow_step(self, dataset: DatasetID, step: Work, seconds: float) -> None:
@@ -429,11 +430,10 @@ class PoolKeeper:
 
     def _fact(self, dataset: DatasetID) -> Fact | None:
         """Say what is known of it, if there is something to say."""
-        assignment, seen = self._slice.get(dataset), self._seen.get(dataset)
+        seen, mind = self._seen.get(dataset), self._mind(dataset)
         doing = self._running.doing(dataset)
-        if not wanted_at_all(assignment, seen) and doing is None:
+        if not wanted_at_all(self._slice.get(dataset), seen) and doing is None:
             return None
-        mind = self._mind(dataset)
         phase = None if doing is None else doing.phase
         noted = Noted(
             Phase.COPYING if dataset in self._visits else phase,
@@ -443,6 +443,7 @@ class PoolKeeper:
             self._snapshots(dataset),
             mind.heard,
             dataset in self._watch.dead,
+            mind.skipped,
         )
         known = seen or Seen(PoolSeen().of(dataset).record)
         here = self._here(dataset, known)

@@ -5,8 +5,8 @@ It ends with the process: then the target of a move is asked anew.
 
 from attrs import define, evolve
 
-from flocker.convergence.outcome import Outcome, TryAgain
-from flocker.dataset_agent.pool_performing import BUSY
+from flocker.convergence.outcome import Done, Outcome, TryAgain
+from flocker.dataset_agent.pool_performing import BUSY, WRITTEN
 from flocker.dataset_agent.pool_planning import Following
 from flocker.dataset_agent.pool_rig import Cancel, Pool
 from flocker.dataset_agent.pool_states import Confirmation
@@ -19,6 +19,8 @@ from flocker.model.pools import Stage
 IN_A_MOMENT = 0.1
 BRIEFLY = 10.0
 """Seconds after which, and for how long, what is in use is tried again at once."""
+TRIES = 2
+"""Snapshots that are tried in vain before a move goes on without rounds."""
 
 
 @define
@@ -27,7 +29,8 @@ class Mind:
 
     `progress` is how far a stream is, `shown` what of that was told; `cancel` ends it.
     `hindered` says that the last snapshot for a user failed, `heard` under which row of
-    users' snapshots the copy was seen and nothing is done that is not seen.
+    users' snapshots the copy was seen and nothing is done that is not seen. After some
+    snapshots `in_vain` the rounds of a move are `skipped`.
     """
 
     following: Following | None = None
@@ -43,6 +46,19 @@ class Mind:
     begun: MoveNumber | None = None
     hindered: bool = False
     heard: int = 0
+    in_vain: int = 0
+    skipped: MoveNumber | None = None
+
+
+def took(mind: Mind, outcome: Outcome | None, move: MoveNumber | None) -> None:
+    """Note how it went to take a snapshot for a move."""
+    if isinstance(outcome, Done):
+        mind.begun, mind.in_vain = move, 0
+        return
+    written = isinstance(outcome, TryAgain) and outcome.cause.code == WRITTEN
+    mind.in_vain = mind.in_vain + 1 if written else 0
+    if mind.in_vain >= TRIES:
+        mind.skipped, mind.in_vain = move, 0
 
 
 def followed(

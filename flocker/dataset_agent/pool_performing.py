@@ -4,7 +4,7 @@ Every step looks once more before it acts: what was planned must still be what i
 done, by the record and the filesystem as they are now.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import singledispatch
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import get_args
 from attrs import frozen
 
 from flocker.backends.pool_errors import (
+    BeingWritten,
     Busy,
     HasClones,
     Held,
@@ -45,6 +46,17 @@ from flocker.wire import pool_records
 DONE = Done()
 WRITES = get_args(Write)
 BUSY = "busy"
+WRITTEN = "being-written"
+
+_HINDRANCES: Mapping[type[Exception], tuple[str, str]] = {
+    Busy: (BUSY, "end what uses it"),
+    BeingWritten: (WRITTEN, "stop what writes to it"),
+    PoolFull: ("pool-full", "make room in the pool"),
+    QuotaTooSmall: ("quota-too-small", "ask for more"),
+    Held: ("needed", "delete what needs it first"),
+    HasClones: ("needed", "delete what needs it first"),
+}
+"""What may be in the way of a step, as the code of a cause, and what releases it."""
 
 BEFORE = {
     step: crash_point(f"before {step.__name__} of pool") for step in get_args(Work)
@@ -81,14 +93,9 @@ def perform(task: Task) -> Outcome:
         return DONE  # what is to be done now, the next round says
     try:
         _do(task.step, task, now)
-    except Busy as error:
-        return TryAgain(Cause(BUSY, str(error), "end what uses it"))
-    except PoolFull as error:
-        return TryAgain(Cause("pool-full", str(error), "make room in the pool"))
-    except QuotaTooSmall as error:
-        return TryAgain(Cause("quota-too-small", str(error), "ask for more"))
-    except (Held, HasClones) as error:
-        return TryAgain(Cause("needed", str(error), "delete what needs it first"))
+    except tuple(_HINDRANCES) as error:
+        code, release = _HINDRANCES[type(error)]
+        return TryAgain(Cause(code, str(error), release))
     AFTER[type(task.step)]()
     return DONE
 

@@ -81,7 +81,8 @@ class Asked:
     `used` says that the dataset is wanted mounted where it is owned; `refresh` that the
     target may be brought up to date again. `begun` is the move for which a snapshot was
     taken, or none was needed. With `hindered` a user's snapshot could not be taken, so
-    that all else comes first.
+    that all else comes first. The move `skipped` has no rounds: no snapshot can be
+    taken of what is written to.
     """
 
     used: bool = True
@@ -93,6 +94,7 @@ class Asked:
     begun: MoveNumber | None = None
     snapshots: UserSnapshots | None = None
     hindered: bool = False
+    skipped: MoveNumber | None = None
 
 
 @frozen
@@ -147,6 +149,8 @@ def is_next_round_due(here: Here, asked: Asked) -> bool:
     move, following = move_asked(here), asked.following
     if move is None or isinstance(here.found, NoFilesystem):
         return False
+    if asked.skipped == move.number:
+        return False
     if here.found.head is None:
         return True
     if following is None or following.move != move.number:
@@ -157,24 +161,34 @@ def is_next_round_due(here: Here, asked: Asked) -> bool:
     return asked.refresh or not following.close
 
 
-def is_ready(here: Here, following: Following | None) -> bool:
+def is_ready(
+    here: Here, following: Following | None, skipped: MoveNumber | None = None
+) -> bool:
     """Whether the target is as close behind as it gets."""
     move, found = move_asked(here), here.found
-    if move is None or following is None or following.move != move.number:
+    if move is None or isinstance(found, NoFilesystem):
         return False
-    if isinstance(found, NoFilesystem) or found.head != following.head:
+    skips = skipped == move.number
+    if skips and found.head is None:
+        return True
+    if following is None or following.move != move.number:
         return False
-    return following.close or not found.written
+    if found.head != following.head:
+        return False
+    return skips or following.close or not found.written
 
 
-def expected_downtime(here: Here, following: Following | None) -> float | None:
+def expected_downtime(
+    here: Here, following: Following | None, skipped: MoveNumber | None = None
+) -> float | None:
     """Say for how many seconds, about, nobody would serve it; None if that is open.
 
-    Where nothing was written since the last round nothing is left to be sent.
+    Where nothing was written since the last round nothing is left to be sent. What is
+    left when rounds are skipped was never measured.
     """
-    if following is None:
+    found, move = here.found, move_asked(here)
+    if following is None or (move is not None and skipped == move.number):
         return None
-    found = here.found
     if isinstance(found, NoFilesystem) or found.written:
         return following.downtime
     return HAND_OVER if found.head == following.head else following.downtime

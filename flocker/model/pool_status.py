@@ -41,6 +41,8 @@ COPY_MISSING = Cause(
     "see what became of the pool; if the dataset is lost, destroy it",
     permanent=True,
 )
+ALL_AT_THE_END = "no-rounds"
+"""The code of the cause that a move copies all in the end, and does not wait for it."""
 LATER = Cause("move-due", "its move is about to begin")
 
 
@@ -153,12 +155,12 @@ def _copying(
     if move is None:
         return found
     trouble = _trouble(move.target, known) or fact.cause
-    if trouble is not None:
-        return evolve(found, cause=trouble, phase=_or_failed(Phase.COPYING, trouble))
-    copying = _copying_of(move, fact)
-    lease = known.lease
+    copying, lease = _copying_of(move, fact), known.lease
     blocked = lease is not None and lease.node != move.target and not move.force
-    if copying is not None and copying.ready and blocked and lease is not None:
+    waits = copying is not None and copying.ready and blocked
+    if trouble is not None and not (waits and trouble.code == ALL_AT_THE_END):
+        return evolve(found, cause=trouble, phase=_or_failed(Phase.COPYING, trouble))
+    if waits and lease is not None:
         return evolve(found, phase=Phase.WAITING, cause=_in_use(lease, moves=True))
     words = f"{known.name(row.owner)} has been told, and has not begun to copy it yet"
     if copying is not None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from time import sleep
 
 from attrs import define, evolve, field
 
@@ -19,13 +20,15 @@ from flocker.backends.directory.notes import About
 from flocker.backends.directory.streams import Packing, Unpacking, pack, unpack
 from flocker.backends.folders.api import FolderPool, open_pool
 from flocker.backends.folders.trees import Entering
-from flocker.backends.folders.values import DATA, Tree, Unportable
+from flocker.backends.folders.values import DATA, InMotion, Tree
 from flocker.runtime import durable
 from flocker.runtime.holders import PROC, Holder
 from flocker.runtime.mount_points import BadMountPoint
 from flocker.runtime.process import run_sync
 
 _ATTEMPTS = 3
+_A_MOMENT = 0.05
+"""Seconds."""
 
 
 def make_directory(root: Path) -> FolderPool:
@@ -53,14 +56,16 @@ class DirectoryTrees:
 
     def freeze(self, source: Path, target: Path) -> None:
         """Copy; while somebody writes there is nothing whole to copy."""
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             before = notes.looks(source)
+            if attempt and not _stands_still(source, before):
+                continue  # another copy would be in vain
             _copy(source, target)
             if notes.looks(source) == before:
                 break
             shutil.rmtree(target)
         else:
-            raise Unportable("it is being written to, and this pool can only copy")
+            raise InMotion
         live = notes.read(source)
         taken = notes.new(self._order(), live.name)
         notes.see(target, taken)
@@ -185,6 +190,12 @@ def _copy(source: Path, target: Path) -> None:
     run_sync(["cp", "--archive", "--reflink=auto", *files])
 
 
+def _stands_still(tree: Path, before: str) -> bool:
+    """Look whether a tree is as it was a moment ago."""
+    sleep(_A_MOMENT)
+    return notes.looks(tree) == before
+
+
 def _abouts(trees: tuple[Path, ...]) -> Iterator[tuple[Path, About]]:
     for tree in trees:
         with suppress(FileNotFoundError):
@@ -200,17 +211,23 @@ def _links(tree: Path, about: About) -> tuple[Path, ...]:
 
 
 def _open(files: Path) -> Iterator[Holder]:
-    """Find the processes that have something below a directory open."""
+    """Find the processes that have something below a directory open, or in memory."""
     for process in PROC.iterdir():
         if process.name.isdigit():
             with suppress(OSError):  # it has ended, or is somebody else's
-                links = [process / "cwd", *(process / "fd").iterdir()]
-                found = [path for path in map(_target, links) if path is not None]
-                for path in found:
-                    if path.is_relative_to(files):
-                        command = (process / "comm").read_text().strip()
-                        yield Holder(int(process.name), command, f"open {path}")
-                        break
+                what = next(_uses(process, files), None)
+                if what is not None:
+                    command = (process / "comm").read_text().strip()
+                    yield Holder(int(process.name), command, what)
+
+
+def _uses(process: Path, files: Path) -> Iterator[str]:
+    for link in (process / "cwd", process / "root", *(process / "fd").iterdir()):
+        path = _target(link)
+        if path is not None and path.is_relative_to(files):
+            yield f"open {path}"
+    if f" {files}/" in (process / "maps").read_text(errors="replace"):
+        yield f"a file below {files} in its memory"
 
 
 def _target(link: Path) -> Path | None:

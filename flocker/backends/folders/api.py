@@ -24,8 +24,14 @@ from flocker.backends.folders.layout import (
 )
 from flocker.backends.folders.streams import IncomingFolder, OutgoingFolder
 from flocker.backends.folders.trees import Trees
-from flocker.backends.folders.values import NoRoom, Unportable, says_full
+from flocker.backends.folders.values import (
+    InMotion,
+    NoRoom,
+    Unportable,
+    says_full,
+)
 from flocker.backends.pool_errors import (
+    BeingWritten,
     Busy,
     Diverged,
     FilesystemExists,
@@ -192,6 +198,8 @@ class FolderPool:
                 self.trees.freeze(folder.live, made.data)
             except Unportable as error:
                 raise Incomplete(dataset, error.why) from error
+            except InMotion as error:
+                raise BeingWritten(dataset) from error
             self.settle()
             durable.rename(made.path, folder.snapshot(name).path)
             self.settle()

@@ -50,7 +50,7 @@ class Trees(Protocol):
     def freeze(self, source: Path, target: Path) -> None:
         """Make a read-only tree of what a writable one holds now.
 
-        Raises `Unportable`, `NoRoom`.
+        Raises `Unportable`, `InMotion`, `NoRoom`.
         """
         ...
 

@@ -39,6 +39,15 @@ class Unportable(FlockerError):
 
 
 @frozen
+class InMotion(FlockerError):
+    """A tree is written to while it would have to stand still."""
+
+    def words(self) -> str:
+        """Say so."""
+        return "it is being written to, and this pool can only copy"
+
+
+@frozen
 class Cut(FlockerError):
     """A stream is not whole, or not one."""
 

@@ -256,6 +256,20 @@ def test_too_slow(some, allowed, on):
     assert some.row.given_up is None
 
 
+def test_nobody_knows_how_slow(some):
+    """A move with a limit whose last step was never measured stays, and says why."""
+    some.nodes.downtime = None
+    some.nodes.causes[A] = Cause("no-rounds", "it is written to all the time")
+    some.moves(to=2, terms=Terms(max_downtime=60.0))
+    assert some.is_served(1)
+    assert some.row.given_up == (
+        "nobody can say how long its last step would take, and 60 s were allowed:"
+        f" node {A} (10.0.0.1) says: it is written to all the time"
+    )
+    some.moves(to=2)
+    assert some.is_served(2)
+
+
 def test_target_is_dead(some):
     """A move to a node that is marked dead is given up, whatever its stage."""
     some.nodes.ready = False

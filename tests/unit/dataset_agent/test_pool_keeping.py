@@ -9,8 +9,10 @@ from pyrsistent import pmap
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 
+from flocker.backends.pool_errors import BeingWritten
 from flocker.control import pool_moves, pool_upkeep
 from flocker.dataset_agent.agent import DatasetAgent
+from flocker.dataset_agent.pool_facts import NO_ROUNDS
 from flocker.dataset_agent.pool_planning import HAND_OVER
 from flocker.dataset_agent.pool_receiving import Denied
 from flocker.dataset_agent.pool_rig import FINAL, ROUND, Pool, PoolRig
@@ -60,6 +62,7 @@ class Node:
     kept: dict = field(factory=dict)
     facts: dict = field(factory=dict)
     number: int = 0
+    driver: type[ResumingMemoryPool] = ResumingMemoryPool
     agent: DatasetAgent = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -81,7 +84,7 @@ class Node:
         self.agent.talking(self)
 
     def pool(self) -> MemoryPool:
-        return ResumingMemoryPool(self.disk, self.kept)
+        return self.driver(self.disk, self.kept)
 
     async def report(self, report: Report) -> None:
         if report.full:
@@ -275,6 +278,60 @@ def test_rounds_while_in_use(cluster):
     names = [snapshot.name for snapshot in cluster.b.copy.snapshots]
     assert names[-1].startswith(FINAL)
     assert all(name.startswith((FINAL, ROUND)) for name in names)
+
+
+class OnlyCopies(ResumingMemoryPool):
+    """A pool that knows no snapshot of what somebody writes to."""
+
+    def snapshot(self, dataset, name):
+        """Take one, if nobody has it mounted."""
+        if self.look(dataset).mounted_at:
+            raise BeingWritten(dataset)
+        return super().snapshot(dataset, name)
+
+
+def only_copies(cluster) -> None:
+    """Let all that the source has be written to all the time."""
+    cluster.a.driver = OnlyCopies
+    cluster.a.start()
+    cluster.tell()
+    cluster.settle()
+
+
+def test_no_rounds_while_written_to(cluster):
+    """What can only be copied at rest moves nevertheless, all of it in the end."""
+    only_copies(cluster)
+    cluster.freezes = False
+    cluster.a.write("file")
+    cluster.decide(pool_moves.move, B)
+    cluster.settle()
+    assert cluster.a.served
+    copying = cluster.a.fact.pool.copying
+    assert (copying.ready, copying.downtime) == (True, None)
+    assert cluster.a.fact.cause == NO_ROUNDS
+    cluster.freezes = True
+    cluster.settle()
+    assert cluster.b.served
+    assert contents(cluster.b) == {"file": b"content"}
+    assert cluster.a.fact.cause is None
+
+
+def test_no_rounds_on_the_way_back(cluster):
+    """The target has what was there; how long the rest takes was never measured."""
+    cluster.a.write("file")
+    for target in (B, A):
+        cluster.decide(pool_moves.move, target)
+        cluster.settle()
+    only_copies(cluster)
+    cluster.freezes = False
+    cluster.a.write("more")
+    cluster.decide(pool_moves.move, B)
+    cluster.settle()
+    copying = cluster.a.fact.pool.copying
+    assert (copying.ready, copying.downtime) == (True, None)
+    cluster.freezes = True
+    cluster.settle()
+    assert contents(cluster.b) == {"file": b"content", "more": b"content"}
 
 
 def test_rounds_are_tidied(cluster):

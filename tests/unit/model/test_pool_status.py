@@ -17,8 +17,8 @@ from flocker.model.cluster import (
 )
 from flocker.model.datasets import DEFAULT_BACKEND, Mounting
 from flocker.model.ids import Epoch, MoveNumber, SnapshotID
+from flocker.model.pool_status import ALL_AT_THE_END, Known, pool_status
 from flocker.model.pool_status import DELETED as BEING_DELETED
-from flocker.model.pool_status import Known, pool_status
 from flocker.model.pools import (
     Buried,
     Copying,
@@ -195,6 +195,16 @@ def test_copying_of_unknown_size():
 
 
 READY = says(copying=Copying(MoveNumber(1), ready=True, downtime=0.1))
+
+
+def test_all_in_the_end():
+    """That a move has no rounds is said, unless it waits for who uses it."""
+    cause = Cause(ALL_AT_THE_END, "it is written to all the time")
+    here = says(copying=Copying(MoveNumber(1), ready=True), cause=cause)
+    found = happens(moving(Stage.COPYING), here=here)
+    assert in_short(found) == (Phase.COPYING, HERE, PATH, ALL_AT_THE_END)
+    found = happens(moving(Stage.COPYING), here=here, lease=a_lease(on=1))
+    assert in_short(found) == (Phase.WAITING, HERE, PATH, "leased")
 
 
 def test_ready_and_in_use():

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from flocker.backends.loopback.machines import LiveMachines
 from flocker.model.errors import FlockerError
 from flocker.model.ids import InstanceID
-from flocker.sandbox import network
+from flocker.sandbox import enclosure, network
 from flocker.sandbox.blueprint import (
     ENGINE_SETTINGS,
     engine_programs,
@@ -35,6 +35,7 @@ from flocker.sandbox.names import (
     machine_names,
     node_names,
 )
+from flocker.sandbox.places import STATES, places, prepare
 from flocker.sandbox.pools import SHARED, ZFS, disk_of
 from flocker.sandbox.records import (
     MachineRecord,
@@ -46,9 +47,8 @@ from flocker.sandbox.records import (
 from flocker.sandbox.removing import (
     Say,
     clear,
-    is_left_over,
+    is_dead,
     make_mount_root,
-    recorded,
     remove_state,
     sweep,
     take_down,
@@ -75,9 +75,13 @@ class NotUp(FlockerError):
     """No sandbox of this name runs."""
 
     name: SandboxName
+    of_root: bool = False
+    """Whether root has one of this name, and this user is not root."""
 
     def words(self) -> str:
-        """Name it and how to make it."""
+        """Name it and how to make it, or to reach root's."""
+        if self.of_root:
+            return f"you have no sandbox {self.name!r}; root has one: use sudo"
         return (
             f"there is no sandbox {self.name!r}; "
             f"`flocker-sandbox --name {self.name} up` makes one"
@@ -124,23 +128,40 @@ def count(nodes: int) -> str:
 
 
 def open_sandbox(name: SandboxName) -> Sandbox:
-    """Find a sandbox that is up; raises `NotUp`."""
+    """Find a sandbox that is up, and be where its namespaces are.
+
+    Raises `NotUp`, `EnclosureGone`.
+    """
     record = read_sandbox(default_layout(name).record)
     if record is None or record.stage is not Stage.UP:
-        raise NotUp(name)
+        raise not_up(name)
     layout = default_layout(name, record.data)
+    if record.enclosed:
+        enclosure.enter(layout)
     return Sandbox(layout, record.nodes, record.docker, record.backend)
+
+
+def not_up(name: SandboxName) -> NotUp:
+    """Say that there is no sandbox, and whether this user should ask root."""
+    return NotUp(name, of_root=places().rootless and (STATES / name).exists())
 
 
 def up(made: Sandbox, now: datetime, say: Say, runs: Programs | None = None) -> Sandbox:
     """Make a sandbox and start its machines; they may not be connected yet.
 
     What fails or is interrupted on the way is taken down again before the error goes
-    on. Raises `AlreadyUp`, `DirectoryInUse`, `Waited`, and what programs raise.
+    on. Afterwards this process is where its namespaces are. Raises `AlreadyUp`,
+    `DirectoryInUse`, `NoPlace`, `Waited`, and what programs raise.
     """
-    wanted = made.layout
+    wanted, here = made.layout, places()
+    prepare(here)
     record = SandboxRecord(
-        Stage.MAKING, made.nodes, wanted.data, made.docker, made.backend
+        Stage.MAKING,
+        made.nodes,
+        wanted.data,
+        made.docker,
+        made.backend,
+        enclosed=here.rootless,
     )
     sweep(say, spare=wanted.name)
     with locked(wanted.state, lambda: say("another command works on it; waiting")):
@@ -215,7 +236,7 @@ def _at_work(sandbox: Sandbox) -> Iterator[None]:
         if record is None or record.stage is not Stage.UP:
             with suppress(OSError):  # not empty: `down` will find the rest
                 remove_state(sandbox.layout)
-            raise NotUp(sandbox.layout.name)
+            raise not_up(sandbox.layout.name)
         yield
 
 
@@ -223,7 +244,7 @@ def _make_room(wanted: Layout, say: Say) -> None:
     """Remove what is left of this name; raises `AlreadyUp`, `DirectoryInUse`."""
     usual = default_layout(wanted.name)
     record = read_sandbox(wanted.record)
-    if record is not None and not is_left_over(record, recorded(wanted)):
+    if record is not None and not is_dead(wanted):
         raise AlreadyUp(wanted.name)
     if record is not None or usual.data.exists():
         say(f"removing what a killed run left of the sandbox {wanted.name!r}")
@@ -235,6 +256,9 @@ def _make_room(wanted: Layout, say: Say) -> None:
 
 def _make(made: Sandbox, now: datetime, say: Say, runs: Programs) -> None:
     layout, nodes = made.layout, made.nodes
+    if places().rootless:
+        say("making namespaces in which you are root")
+        enclosure.make(layout)
     say(f"making certificates and disks in {layout.data}")
     furnish(layout, nodes, now, made.backend)
     say(f"connecting control and {count(nodes)} by a private bridge")

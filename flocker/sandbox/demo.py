@@ -41,9 +41,16 @@ from flocker.sandbox.names import (
     node_names,
     parse_sandbox_name,
 )
+from flocker.sandbox.places import places
 from flocker.sandbox.pools import BACKENDS, SHARED
 from flocker.sandbox.reaching import ask, await_connected, nodes_seen
-from flocker.sandbox.requirements import require_backend, require_root, require_tools
+from flocker.sandbox.requirements import (
+    require_backend,
+    require_outside_of_machines,
+    require_permission,
+    require_seen,
+    require_tools,
+)
 from flocker.sandbox.showing import CommandFailed, Demonstration
 from flocker.sandbox.waiting import Stopwatch, until
 
@@ -210,7 +217,8 @@ def _explain(demo: Demonstration, error: BaseException) -> None:
 def _kept(name: SandboxName, console: Console) -> None:
     """Say how to go on with a sandbox that stays."""
     command = "" if name == "default" else f" --name {name}"
-    console.print("\nIt is kept. Go on, as root and with Flocker's commands found:")
+    who = "the same user" if places().rootless else "root"
+    console.print(f"\nIt is kept. Go on, as {who}, with Flocker's commands found:")
     for line in (
         f"export PATH={shlex.quote(str(programs()))}:$PATH",
         f'eval "$(flocker-sandbox{command} env)"',
@@ -237,7 +245,8 @@ def _prepare(wanted: Sandbox, console: Console) -> Demonstration:
 
 
 def _require(backend: str) -> None:
-    require_root()
+    require_outside_of_machines()
+    require_permission(backend)
     require_tools()
     require_backend(backend)
 
@@ -263,6 +272,7 @@ def demonstrate(*, keep: bool, docker: bool, backend: str, name: str) -> None:
     whole = Stopwatch()
     docker = docker and backend == SHARED and can_show_database(console)
     layout = default_layout(parse_sandbox_name(name))
+    require_seen(layout.data)
     watch = Stopwatch()
     demo = _prepare(Sandbox(layout, NODES, docker, backend), console)
     kept = False

@@ -5,13 +5,20 @@ from typing import Any
 
 from attrs import asdict, frozen
 
+from flocker.sandbox import enclosure
 from flocker.sandbox.cluster import Sandbox
 from flocker.sandbox.engines import engine_words
 from flocker.sandbox.furnishing import USER
 from flocker.sandbox.layout import Layout, programs
-from flocker.sandbox.machines import client_environment, programs_of, running
+from flocker.sandbox.machines import (
+    IN_PLACE,
+    client_environment,
+    programs_of,
+    running,
+)
 from flocker.sandbox.names import CONTROL, REST_PORT, MachineName, address
-from flocker.sandbox.network import is_cut
+from flocker.sandbox.network import entering, is_cut
+from flocker.sandbox.places import places
 from flocker.sandbox.processes import command
 from flocker.sandbox.reaching import NotReached, nodes_seen
 from flocker.wire.answers import NodeAnswer
@@ -85,7 +92,8 @@ def shell_settings(layout: Layout) -> str:
     """Write what a user's shell evaluates to reach the sandbox.
 
     The control service is in a network namespace, so `flockerctl` and `curl` become
-    functions that enter it; that needs root, hence sudo where the user is not.
+    functions that enter it; that needs root, hence sudo where the user is not. A user
+    without root enters his own namespaces first. Raises `EnclosureGone`.
     """
     settings = client_environment(layout)
     exports = [
@@ -97,15 +105,19 @@ def shell_settings(layout: Layout) -> str:
         *("--cert", str(certificates / f"{USER}.crt")),
         *("--key", str(certificates / f"{USER}.key")),
     ]
-    enter = shlex.join(["nsenter", f"--net={layout.switch}", "--", "env"])
     passed = shlex.join(f"{name}={value}" for name, value in settings.items())
-    inside = f'{enter} {passed} "$@"'
+    inside = f'{shlex.join(entering(layout.switch))} env {passed} "$@"'
+    if places().rootless:
+        there = shlex.join([*enclosure.entering(layout), "sh", "-c", IN_PLACE, "sh"])
+        function = f'    {there} "$PWD" {inside}'
+    else:
+        function = f'    if [ "$(id -u)" = 0 ]; then {inside}; else sudo {inside}; fi'
     return "\n".join(
         [
             *exports,
             f"export FLOCKER_URL=https://{address(CONTROL)}:{REST_PORT}/v1",
             "in_sandbox() {",
-            f'    if [ "$(id -u)" = 0 ]; then {inside}; else sudo {inside}; fi',
+            function,
             "}",
             "flockerctl() { in_sandbox "
             + shlex.quote(str(programs() / "flockerctl"))

@@ -1,7 +1,8 @@
 """Where a sandbox keeps what; pure.
 
-`state` (in /run) holds what lives as long as the sandbox's processes: records of them
-and the network namespaces' files. `data` holds what a machine has on its disk.
+`state` holds what lives as long as the sandbox's processes: records of them and the
+network namespaces' files. `data` holds what a machine has on its disk. `places` says
+where both are.
 """
 
 import sys
@@ -10,10 +11,8 @@ from pathlib import Path
 from attrs import frozen
 
 from flocker.sandbox.names import CONTROL, MachineName, SandboxName
+from flocker.sandbox.places import places
 
-STATES = Path("/run/flocker-sandbox")
-"""A directory a sandbox; each is also that sandbox's lock."""
-DATAS = Path("/var/lib/flocker-sandbox")
 HOME_MARK = "this-is-a-machine-of-a-sandbox"
 """A file that stands, in the machines, where the outside keeps its sandboxes."""
 MOUNT_ROOT = Path("/flocker")
@@ -93,7 +92,8 @@ class Layout:
 
 def default_layout(name: SandboxName, data: Path | None = None) -> Layout:
     """Give the paths of a sandbox, with its data in `data` or the usual place."""
-    return Layout(name, STATES / name, data or DATAS / name)
+    here = places()
+    return Layout(name, here.states / name, data or here.datas / name)
 
 
 def programs() -> Path:

@@ -16,6 +16,7 @@ from flocker.backends.loopback.loop_devices import (
     LoopDevices,
 )
 from flocker.model.errors import FlockerError
+from flocker.sandbox.places import places
 from flocker.sandbox.processes import command, holders_of_device
 from flocker.sandbox.waiting import Waited, until
 
@@ -47,7 +48,12 @@ class Binding:
 
 
 def bound_below(directory: Path) -> list[Binding]:
-    """Find the loop devices bound to files below a directory, deleted ones too."""
+    """Find the loop devices bound to files below a directory, deleted ones too.
+
+    Only root can have any.
+    """
+    if places().rootless:
+        return []
     loops = LoopDevices()
     bindings = [
         Binding(*bound, loops.backing_name(bound[0])) for bound in loops.bound()

@@ -15,8 +15,8 @@ from attrs import frozen
 
 from flocker.model.errors import FlockerError
 from flocker.runtime.crash_points import VARIABLE
-from flocker.runtime.process import DEFAULT_ENVIRONMENT, run_sync
-from flocker.sandbox import network
+from flocker.runtime.process import run_sync
+from flocker.sandbox import enclosure, network
 from flocker.sandbox.blueprint import (
     Blueprint,
     Program,
@@ -24,8 +24,9 @@ from flocker.sandbox.blueprint import (
     write_blueprint,
 )
 from flocker.sandbox.control_groups import members, remove_group
+from flocker.sandbox.environment import DETACHED, machine_environment, same_code
 from flocker.sandbox.furnishing import USER
-from flocker.sandbox.layout import Layout, programs
+from flocker.sandbox.layout import Layout
 from flocker.sandbox.loops import unbind_below
 from flocker.sandbox.names import CONTROL, MachineName, address
 from flocker.sandbox.pools import Disk
@@ -50,8 +51,8 @@ LONGEST_DEATH = 15.0
 """Seconds; a process in uninterruptible sleep dies when its input or output ends."""
 
 _NAMESPACES = ("--mount", "--uts", "--pid")
-_DETACHED = 'log=$1; shift; exec setsid --fork "$@" >>"$log" 2>&1 </dev/null'
-_IN_PLACE = 'cd "$1" 2>/dev/null || cd /; shift; exec "$@"'
+IN_PLACE = 'cd "$1" 2>/dev/null || cd /; shift; exec "$@"'
+"""A script that runs a command in a directory, if it is there."""
 
 
 @frozen
@@ -92,12 +93,6 @@ def demand(layout: Layout, machine: MachineName) -> MachineRecord:
     return record
 
 
-def same_code() -> dict[str, str]:
-    """Let programs import what this one does, where that is not what is installed."""
-    found = os.environ.get("PYTHONPATH")
-    return {} if found is None else {"PYTHONPATH": found}
-
-
 def crashing(layout: Layout, machine: MachineName) -> dict[str, str]:
     """Let a test kill programs at `flocker.runtime.crash_points`, where it says so."""
     if "FLOCKER_SANDBOX_CRASHES" not in os.environ:
@@ -113,11 +108,6 @@ def client_environment(layout: Layout) -> dict[str, str]:
         "FLOCKER_USER": USER,
         **same_code(),
     }
-
-
-def search_path(path: str) -> str:
-    """Put Flocker's commands before the others."""
-    return f"{programs()}:{path}"
 
 
 def switch_on(
@@ -143,20 +133,16 @@ def switch_on(
     plan = layout.blueprint(machine)
     write_blueprint(plan, blueprint)
     log = layout.logs(machine) / "machine.log"
-    environment = {
-        "PATH": search_path(DEFAULT_ENVIRONMENT["PATH"]),
-        **same_code(),
-        **crashing(layout, machine),
-    }
     namespaces = [*_NAMESPACES, "--fork", "--kill-child", "--propagation=slave"]
     run_sync(
         [
-            *("sh", "-c", _DETACHED, "sh", str(log)),
+            *enclosure.held(layout),
+            *("sh", "-c", DETACHED, "sh", str(log)),
             *network.entering(layout.network(machine)),
             *("unshare", *namespaces, "--"),
             *(sys.executable, "-m", "flocker.sandbox.supervisor", str(plan)),
         ],
-        env=environment,
+        env={**machine_environment(), **crashing(layout, machine)},
     )
 
 
@@ -209,7 +195,7 @@ def entering(layout: Layout, machine: MachineName, directory: str = "/") -> list
     """
     pid = demand(layout, machine).init.pid
     enter = ["nsenter", f"--target={pid}", "--net", *_NAMESPACES, "--"]
-    return [*enter, "sh", "-c", _IN_PLACE, "sh", directory]
+    return [*enter, "sh", "-c", IN_PLACE, "sh", directory]
 
 
 def programs_of(layout: Layout, machine: MachineName) -> dict[str, Process]:

@@ -15,9 +15,10 @@ from flocker import __version__
 from flocker.cli.terminal import Column, page_on, print_table
 from flocker.runtime.settings import program_status
 from flocker.sandbox import cluster, images, network
-from flocker.sandbox.cluster import NotUp, Sandbox, count, open_sandbox
+from flocker.sandbox.cluster import Sandbox, count, not_up, open_sandbox
 from flocker.sandbox.describing import machine_states, shell_settings
 from flocker.sandbox.engines import await_engines
+from flocker.sandbox.environment import search_path
 from flocker.sandbox.layout import default_layout
 from flocker.sandbox.logs import follow, log_files, show, tail
 from flocker.sandbox.machines import (
@@ -25,7 +26,6 @@ from flocker.sandbox.machines import (
     demand,
     entering,
     programs_of,
-    search_path,
 )
 from flocker.sandbox.names import (
     CONTROL,
@@ -44,7 +44,9 @@ from flocker.sandbox.reaching import await_connected
 from flocker.sandbox.requirements import (
     require_backend,
     require_docker,
-    require_root,
+    require_outside_of_machines,
+    require_permission,
+    require_seen,
     require_tools,
 )
 from flocker.sandbox.waiting import Stopwatch
@@ -88,9 +90,9 @@ def sandbox(context: click.Context, name: str) -> None:
     """Make a whole Flocker cluster on this machine, and break it.
 
     Each node has its own network, mounts, host name, processes and boot id; daemons,
-    certificates and filesystems are real. Needs root.
+    certificates and filesystems are real. Needs root, but with `--backend directory`.
     """
-    require_root()
+    require_outside_of_machines()
     try:
         context.obj = parse_sandbox_name(name)
     except BadSandboxName as error:
@@ -108,7 +110,8 @@ def sandbox(context: click.Context, name: str) -> None:
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
-    help="Where its data is kept until `down`.  [default: /var/lib/flocker-sandbox]",
+    help="Where its data is kept until `down`.  [default: /var/lib/flocker-sandbox,"
+    " without root ~/.local/share/flocker-sandbox]",
 )
 @click.option("--docker", is_flag=True, help="Give every node a Docker of its own.")
 @click.option(
@@ -116,7 +119,8 @@ def sandbox(context: click.Context, name: str) -> None:
     type=click.Choice(BACKENDS),
     default=SHARED,
     show_default=True,
-    help="What datasets are on: volumes that all nodes reach, or each node's own pool.",
+    help="What datasets are on: volumes that all nodes reach, or each node's own pool;"
+    " directory needs no root.",
 )
 @click.pass_obj
 def up(
@@ -128,12 +132,14 @@ def up(
     docker: bool,
 ) -> None:
     """Make a sandbox and wait until its nodes are connected."""
+    require_permission(backend)
     require_tools()
     require_backend(backend)
     if docker:
         require_docker()
     watch = Stopwatch()
     layout = default_layout(name, directory)
+    require_seen(layout.data)
     made = cluster.up(Sandbox(layout, nodes, docker, backend), _now(), say)
     say("waiting for the nodes to connect")
     try:
@@ -160,7 +166,7 @@ def up(
 def down(name: SandboxName) -> None:
     """Remove a sandbox and everything it made."""
     if not cluster.down(name):
-        raise NotUp(name)
+        raise not_up(name)
     say("nothing is left")
 
 

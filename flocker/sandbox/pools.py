@@ -20,6 +20,8 @@ from flocker.sandbox.names import MachineName
 SHARED: Final = "loopback"
 """The backend whose volumes all nodes share; those of the others are a node's own."""
 ZFS: Final = "zfs"
+DIRECTORY: Final = "directory"
+"""The one for which nobody needs root."""
 ZFS_READY: Final = Path("/run/zfs/imported")
 """Stands in a node when its ZFS pool can be used."""
 DISK_SIZE: Final = 16 * GIBIBYTE
@@ -57,7 +59,7 @@ POOLS: Final[Mapping[str, PoolKind]] = {
         {"mkfs.btrfs": "btrfs-progs", "btrfs": "btrfs-progs"},
     ),
     ZFS: PoolKind(None, {"zfs-fuse": "zfs-fuse", "zfs": "zfs-fuse"}),
-    "directory": PoolKind(None, {}, has_disk=False),
+    DIRECTORY: PoolKind(None, {}, has_disk=False),
 }
 BACKENDS: Final = (SHARED, *POOLS)
 """What a sandbox's datasets may be on."""

@@ -119,12 +119,17 @@ def send(process: Process, number: signal.Signals) -> None:
         os.close(descriptor)
 
 
+def parent(pid: int) -> int:
+    """Give the process that waits for another; raises `FileNotFoundError`."""
+    text = (_PROC / str(pid) / "stat").read_text()
+    return int(text.rpartition(")")[2].split()[1])
+
+
 def children(pid: int) -> list[Process]:
     """Find the processes that a process started and that still run."""
     found = []
     for candidate in everyone():
         with suppress(FileNotFoundError, ProcessLookupError):
-            text = (_PROC / str(candidate) / "stat").read_text()
-            if text.rpartition(")")[2].split()[1] == str(pid):
+            if parent(candidate) == pid:
                 found.append(look_up(candidate))
     return [process for process in found if process is not None]

@@ -5,7 +5,6 @@ the sandbox's for as long as that takes (setns(2), for the calling thread only).
 and the commands use it; users have `flockerctl`.
 """
 
-import ctypes
 import json
 import os
 import ssl
@@ -22,6 +21,7 @@ from flocker.model.errors import FlockerError
 from flocker.sandbox.furnishing import USER
 from flocker.sandbox.layout import Layout
 from flocker.sandbox.names import CONTROL, REST_PORT, MachineName, address
+from flocker.sandbox.namespaces import join
 from flocker.sandbox.waiting import until
 from flocker.wire.answers import NodeAnswer, read
 from flocker.wire.json_codec import Undecodable
@@ -63,13 +63,13 @@ def visited(network: Path) -> Iterator[None]:
     try:
         other = os.open(network, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            _set_namespace(other)
+            join(other, _NEW_NETWORK)
         finally:
             os.close(other)
         try:
             yield
         finally:
-            _set_namespace(own)
+            join(own, _NEW_NETWORK)
     finally:
         os.close(own)
 
@@ -122,13 +122,6 @@ def await_connected(
         return all(node is not None and node.connected for node in found)
 
     until(all_connected, f"{', '.join(nodes)} to connect", seconds)
-
-
-def _set_namespace(descriptor: int) -> None:
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.setns(descriptor, _NEW_NETWORK) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
 
 
 def _trust(layout: Layout) -> ssl.SSLContext:

@@ -37,6 +37,8 @@ class SandboxRecord:
     """Whether each node has a Docker."""
     backend: str = "loopback"
     """What its datasets are on."""
+    enclosed: bool = False
+    """Whether it is in namespaces of a user without root."""
 
 
 @frozen
@@ -51,6 +53,17 @@ class MachineRecord:
     """Inode of the machine's mount namespace."""
     era: UUID
     """The machine's own boot id."""
+
+
+@frozen
+class Enclosure:
+    """What keeps the namespaces of a user without root; see `MachineRecord`."""
+
+    init: Process
+    """The first process of the process namespace."""
+    waiting: Process
+    """The one that waits for it, outside."""
+    kernel: str
 
 
 def write_text(path: Path, text: str) -> None:
@@ -69,6 +82,7 @@ def write_sandbox(path: Path, record: SandboxRecord) -> None:
         "data": str(record.data),
         "docker": record.docker,
         "backend": record.backend,
+        "enclosed": record.enclosed,
     }
     write_text(path, json.dumps(plain) + "\n")
 
@@ -83,6 +97,7 @@ def read_sandbox(path: Path) -> SandboxRecord | None:
             Path(plain["data"]),
             docker=bool(plain.get("docker", False)),
             backend=str(plain.get("backend", "loopback")),
+            enclosed=bool(plain.get("enclosed", False)),
         )
     except (KeyError, ValueError, TypeError):
         return None
@@ -112,6 +127,29 @@ def read_machine(path: Path) -> MachineRecord | None:
             era=UUID(plain["era"]),
         )
     except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def write_enclosure(path: Path, record: Enclosure) -> None:
+    """Store the record of a user's own namespaces."""
+    both = {"init": record.init, "waiting": record.waiting}
+    plain = {
+        "format": FORMAT,
+        "kernel": record.kernel,
+        **{name: [each.pid, each.started] for name, each in both.items()},
+    }
+    write_text(path, json.dumps(plain) + "\n")
+
+
+def read_enclosure(path: Path) -> Enclosure | None:
+    """Read such a record; None if there is none that can be understood."""
+    plain = _plain(path)
+    try:
+        init, waiting = (
+            Process(*map(int, plain[name])) for name in ("init", "waiting")
+        )
+        return Enclosure(init, waiting, str(plain["kernel"]))
+    except (KeyError, ValueError, TypeError):
         return None
 
 

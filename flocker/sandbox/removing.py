@@ -14,12 +14,10 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from flocker.model.errors import FlockerError
-from flocker.sandbox import network
+from flocker.sandbox import enclosure, network
 from flocker.sandbox.control_groups import remove_group
 from flocker.sandbox.layout import (
-    DATAS,
     MOUNT_ROOT,
-    STATES,
     Layout,
     default_layout,
 )
@@ -27,6 +25,7 @@ from flocker.sandbox.locking import locked, locked_if_free
 from flocker.sandbox.loops import unbind_below
 from flocker.sandbox.machines import kill_all, pull_plug, running
 from flocker.sandbox.names import MachineName, SandboxName
+from flocker.sandbox.places import places
 from flocker.sandbox.processes import Process, held_namespace, inside
 from flocker.sandbox.records import (
     SandboxRecord,
@@ -51,19 +50,25 @@ class MountedBelow(FlockerError):
 Say = Callable[[str], None]
 """Tells the user what is being done."""
 
-_MADE_MOUNT_ROOT = STATES / ".made-mount-root"
+_MADE_MOUNT_ROOT = ".made-mount-root"
 """Stands while /flocker of this machine was made by us and is ours to remove."""
 
 
 def is_left_over(
-    record: SandboxRecord | None, machines: dict[MachineName, bool]
+    record: SandboxRecord | None,
+    machines: dict[MachineName, bool],
+    *,
+    enclosed: bool = False,
 ) -> bool:
     """Say whether nobody needs a sandbox any more on which nobody works.
 
     `machines` says of each machine that was switched on and never killed by command
-    whether it runs. One whose machines were all killed by command is kept.
+    whether it runs. One whose machines were all killed by command is kept, but not one
+    that should be `enclosed` in namespaces of a user's own, and is not.
     """
     if record is None or record.stage is not Stage.UP:
+        return True
+    if record.enclosed and not enclosed:
         return True
     return bool(machines) and not any(machines.values())
 
@@ -74,9 +79,16 @@ def sweep(say: Say, spare: SandboxName) -> None:
         layout = default_layout(name)
         layout.state.mkdir(parents=True, exist_ok=True)
         with locked_if_free(layout.state) as free:
-            if free and is_left_over(read_sandbox(layout.record), recorded(layout)):
+            if free and is_dead(layout):
                 say(f"removing what a killed run left of the sandbox {name!r}")
                 take_down(layout)
+
+
+def is_dead(layout: Layout) -> bool:
+    """Look whether a sandbox is a left-over; hold its lock."""
+    enclosed = enclosure.kept(layout) is not None
+    record = read_sandbox(layout.record)
+    return is_left_over(record, recorded(layout), enclosed=enclosed)
 
 
 def recorded(layout: Layout) -> dict[MachineName, bool]:
@@ -91,9 +103,10 @@ def recorded(layout: Layout) -> dict[MachineName, bool]:
 
 def make_mount_root() -> None:
     """Make /flocker if it is missing; the last sandbox removes it again."""
-    with locked(STATES):
+    states = places().states
+    with locked(states):
         if not MOUNT_ROOT.exists():
-            _MADE_MOUNT_ROOT.touch()
+            (states / _MADE_MOUNT_ROOT).touch()
             MOUNT_ROOT.mkdir(mode=0o700)
 
 
@@ -112,6 +125,7 @@ def clear(layout: Layout) -> None:
     if record is not None:
         write_sandbox(layout.record, evolve(record, stage=Stage.UNMAKING))
         layout = evolve(layout, data=record.data)
+    enclosure.end(layout)
     wires = sorted((layout.state / "net").glob("*"))
     wired = [MachineName(wire.name) for wire in wires]
     for machine in dict.fromkeys([*recorded(layout), *wired]):
@@ -122,7 +136,8 @@ def clear(layout: Layout) -> None:
     for wire in wires:
         network.release(wire)
     _refuse_mounts(layout.data)
-    with suppress(FileNotFoundError):
+    if layout.data.exists():
+        _open_up(layout.data)
         shutil.rmtree(layout.data)
     for path in _entries(layout.state):
         if path.is_dir():
@@ -133,23 +148,26 @@ def clear(layout: Layout) -> None:
 
 def remove_state(layout: Layout) -> None:
     """Remove the state directory, and what the last sandbox of all leaves."""
-    with locked(STATES):
+    here = places()
+    made = here.states / _MADE_MOUNT_ROOT
+    with locked(here.states):
         layout.state.rmdir()
-        if any(path.is_dir() for path in _entries(STATES)):
+        if any(path.is_dir() for path in _entries(here.states)):
             return
-        if _MADE_MOUNT_ROOT.exists():
+        if made.exists():
             with suppress(OSError):  # somebody else keeps something in it
                 MOUNT_ROOT.rmdir()
-            _MADE_MOUNT_ROOT.unlink()
-        for place in (DATAS, STATES):
+            made.unlink()
+        for place in (here.datas, here.states, here.top):
             with suppress(OSError):  # somebody else keeps something in it
-                place.rmdir()
+                if place is not None:
+                    place.rmdir()
 
 
 def _known() -> set[SandboxName]:
     """Name all sandboxes of which there is anything."""
-    places = [*_entries(STATES), *_entries(DATAS)]
-    return {SandboxName(path.name) for path in places if path.is_dir()}
+    found = [*_entries(places().states), *_entries(places().datas)]
+    return {SandboxName(path.name) for path in found if path.is_dir()}
 
 
 def _inhabitants(wire: Path) -> list[Process]:
@@ -157,6 +175,17 @@ def _inhabitants(wire: Path) -> list[Process]:
     inode = held_namespace(wire)
     found = [] if inode is None else inside("net", inode)
     return [process for process in found if process.pid != os.getpid()]
+
+
+def _open_up(directory: Path) -> None:
+    """Let a user who is not root remove what he closed to himself in a sandbox."""
+    if not places().rootless:
+        return
+    for place, names, _ in os.walk(directory):
+        for name in names:
+            below = Path(place) / name
+            if not below.is_symlink():
+                below.chmod(0o700)
 
 
 def _refuse_mounts(directory: Path) -> None:

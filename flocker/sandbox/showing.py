@@ -14,7 +14,8 @@ from rich.text import Text
 from flocker.model.errors import FlockerError
 from flocker.runtime.process import DEFAULT_ENVIRONMENT, run_sync
 from flocker.sandbox.cluster import Sandbox
-from flocker.sandbox.machines import client_environment, entering, search_path
+from flocker.sandbox.environment import search_path
+from flocker.sandbox.machines import client_environment, entering
 from flocker.sandbox.names import CONTROL, MachineName
 from flocker.sandbox.network import entering as entering_network
 from flocker.sandbox.waiting import Stopwatch

@@ -28,7 +28,8 @@ from flocker.runtime.process import run_sync
 from flocker.runtime.reactor import IReactor
 from flocker.sandbox import zfs
 from flocker.sandbox.blueprint import Blueprint, read_blueprint
-from flocker.sandbox.layout import HOME_MARK, MOUNT_ROOT, STATES
+from flocker.sandbox.layout import HOME_MARK, MOUNT_ROOT
+from flocker.sandbox.places import STATES
 from flocker.sandbox.pools import ZFS, Disk
 from flocker.sandbox.processes import kernel_boot, look_up, namespace
 from flocker.sandbox.records import MachineRecord, write_machine
@@ -113,8 +114,9 @@ def _mount_disk(disk: Disk) -> None:
 
 def _mount_resolver(place: Path, file: Path) -> None:
     """Stand in for the resolver's settings, which may be in the old /run."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.touch()
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
     _mount_text(place, file, _NO_RESOLVER)
 
 

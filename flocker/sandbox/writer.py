@@ -1,7 +1,7 @@
 """A program that writes to a dataset wherever it is mounted, and notes what was kept.
 
 ``python -m flocker.sandbox.writer DATASET ACKNOWLEDGED [BYTES]`` runs on every node. As
-long as the dataset is mounted on this one it appends numbered records, each synced to
+long as the dataset is served on this one it appends numbered records, each synced to
 the disk before it is acknowledged in a file outside. With BYTES it also writes so many
 a second into the dataset. It opens the dataset anew for each record, as who retries
 does, so that the dataset can move under it.
@@ -53,7 +53,7 @@ def write(dataset: Path, acknowledged: Path, bytes_a_second: int) -> None:
     with acknowledged.open("a", buffering=1) as out:
         while not end_mark(acknowledged).exists():
             sleep(_PAUSE)
-            if not dataset.is_mount():
+            if not (dataset.is_mount() or dataset.is_symlink()):
                 started, bulk = monotonic(), 0
                 continue
             try:

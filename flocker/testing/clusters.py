@@ -21,6 +21,7 @@ from flocker.runtime.process import DEFAULT_ENVIRONMENT, Completed, run_sync
 from flocker.sandbox import cluster, network
 from flocker.sandbox.cluster import Sandbox
 from flocker.sandbox.engines import await_engines
+from flocker.sandbox.environment import search_path
 from flocker.sandbox.images import docker
 from flocker.sandbox.layout import default_layout
 from flocker.sandbox.logs import log_files, tail
@@ -30,7 +31,6 @@ from flocker.sandbox.machines import (
     entering,
     programs_of,
     running,
-    search_path,
 )
 from flocker.sandbox.names import (
     CONTROL,

@@ -113,12 +113,13 @@ def test_env_reaches_inside(sandbox: Sandbox) -> None:
 
 
 def test_needs_root() -> None:
-    """Without root it says in one line why root is needed."""
+    """Without root it says in one line for what root is needed, and for what not."""
     done = subprocess.run(
         [sys.executable, "-c", AS_NOBODY], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert done.stderr.endswith("which only root may: use sudo\n")
+    assert done.stderr.startswith("ERROR: datasets of backend loopback are on mounts")
+    assert done.stderr.endswith("or --backend directory, which needs no root\n")
 
 
 def test_refuses_to_work_inside(sandbox: Sandbox) -> None:

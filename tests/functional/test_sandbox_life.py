@@ -19,10 +19,11 @@ from flocker.runtime.process import run_sync
 from flocker.sandbox import cluster, network
 from flocker.sandbox.blueprint import Program
 from flocker.sandbox.cluster import AlreadyUp, DirectoryInUse, NotUp, Sandbox
-from flocker.sandbox.layout import DATAS, MOUNT_ROOT, STATES, Layout, default_layout
+from flocker.sandbox.layout import MOUNT_ROOT, Layout, default_layout
 from flocker.sandbox.loops import bound_below
 from flocker.sandbox.machines import demand, entering, running
 from flocker.sandbox.names import CONTROL, MachineName, SandboxName, node_name
+from flocker.sandbox.places import DATAS, STATES
 from flocker.sandbox.processes import everyone, namespace, send
 from flocker.sandbox.records import Stage, read_sandbox
 from flocker.sandbox.removing import MountedBelow, sweep

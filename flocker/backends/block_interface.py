@@ -15,7 +15,14 @@ from attrs import frozen
 from zope.interface import Interface
 
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, InstanceID, Life, VolumeID
+from flocker.model.ids import (
+    DatasetID,
+    InstanceID,
+    Life,
+    SnapshotID,
+    UserSnapshotID,
+    VolumeID,
+)
 
 
 class VolumeException(FlockerError):
@@ -71,6 +78,28 @@ class CannotShrink(VolumeException):
 
 
 @frozen
+class UnknownSnapshot(FlockerError):
+    """The backend has no snapshot of this id."""
+
+    snapshot: SnapshotID
+
+    def words(self) -> str:
+        """Name the snapshot."""
+        return f"the backend has no snapshot {self.snapshot}"
+
+
+@frozen
+class NoSnapshots(FlockerError):
+    """The backend cannot take snapshots as it is set up here."""
+
+    why: str
+
+    def words(self) -> str:
+        """Give the reason."""
+        return f"no snapshots can be taken: {self.why}"
+
+
+@frozen
 class UnknownInstanceID(FlockerError):
     """The driver cannot tell which machine this is."""
 
@@ -104,6 +133,19 @@ class BlockDeviceVolume:
     attached_to: InstanceID | None
     dataset_id: DatasetID
     life: Life | None = None
+
+
+@frozen
+class BlockSnapshot:
+    """What volume `of` held at one moment, as the backend lists it.
+
+    `size` is that of the volume then, in bytes; `mark` is what it was asked for with.
+    """
+
+    id: SnapshotID
+    of: VolumeID
+    mark: UserSnapshotID
+    size: int
 
 
 class IBlockDeviceAPI(Interface):
@@ -193,4 +235,43 @@ class IGrowingBlockDeviceAPI(Interface):
         The device may be mounted and written to; its data stays. A volume that has
         that size already is no error: what an earlier call left undone is finished.
         Raises `UnknownVolume`, and `CannotShrink` for a size below the present.
+        """
+
+
+class ISnapshottingBlockDeviceAPI(Interface):
+    """What a driver may add that keeps what a volume holds, while it is in use.
+
+    A snapshot is all that the volume held at one moment: every write that was answered
+    before, and of those under way each or not, as a power cut would have left it. It is
+    whole or not there, whatever is killed when, and outlives its volume.
+    """
+
+    def check_snapshots() -> None:
+        """Raises `NoSnapshots` where none can be taken as things are set up here.
+
+        Asked whenever the agent connects; it costs little and leaves nothing behind.
+        """
+
+    def take_snapshot(blockdevice_id: VolumeID, mark: UserSnapshotID) -> BlockSnapshot:
+        """Keep what a volume attached to this machine holds now.
+
+        There is one of a volume and mark: asked again, it is given as it is. Nobody
+        waits for it who writes to the volume, but for moments. Raises `UnknownVolume`,
+        `UnattachedVolume` (also where another machine has it), `NoSnapshots`.
+        """
+
+    def list_snapshots() -> Sequence[BlockSnapshot]:
+        """List all snapshots of this cluster's volumes, and no others."""
+
+    def destroy_snapshot(snapshot_id: SnapshotID) -> None:
+        """Destroy a snapshot; what was made from it stays. Raises `UnknownSnapshot`."""
+
+    def create_volume_from_snapshot(
+        snapshot_id: SnapshotID, dataset_id: DatasetID, size: int, life: Life | None
+    ) -> BlockDeviceVolume:
+        """Make a detached volume that begins as a snapshot.
+
+        It has `size` bytes, or those of the snapshot if that is larger; and the mark
+        `life`, where the driver marks volumes. It is listed when it is whole. Raises
+        `UnknownSnapshot`, `NoSnapshots`.
         """

@@ -184,7 +184,7 @@ _COMMANDS = (
     LaterCommand(
         "snapshot",
         "flocker.cli.snapshot_commands:snapshot_group",
-        "Keep what a dataset holds now, as it is; for datasets in pools.",
+        "Keep what a dataset holds now, as it is.",
     ),
     LaterCommand(
         "version",

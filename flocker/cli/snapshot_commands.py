@@ -1,4 +1,4 @@
-"""flockerctl's commands about snapshots of datasets in pools."""
+"""flockerctl's commands about snapshots of datasets."""
 
 import click
 
@@ -25,7 +25,9 @@ _STYLES = {"taken": Style.GREEN, "missing": Style.BOLD_RED}
 
 @click.group("snapshot")
 def snapshot_group() -> None:
-    """Keep what a dataset holds now, as it is; for datasets in pools.
+    """Keep what a dataset holds now, as it is.
+
+    For datasets in pools, and for volumes where the backend can do it.
 
     A snapshot costs nothing but the room of what is written over later. It is as whole
     as after a power cut, and travels with its dataset.

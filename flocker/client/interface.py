@@ -106,7 +106,7 @@ class NotFlocker(FlockerError):
 
 @frozen
 class Source:
-    """A snapshot of a dataset in a pool, by its name."""
+    """A snapshot of a dataset, by its name."""
 
     dataset: DatasetID
     snapshot: str
@@ -304,7 +304,7 @@ class IFlockerClient(Interface):
         """Ask for the status of the snapshots of a dataset, or of all (None)."""
 
     def take_snapshot(dataset: DatasetID, name: str) -> Awaitable[SnapshotAnswer]:
-        """Want a snapshot of a dataset in a pool, as it is when it is taken."""
+        """Want a snapshot of a dataset, as it is when it is taken."""
 
     def delete_snapshot(dataset: DatasetID, name: str) -> Awaitable[SnapshotAnswer]:
         """Want a snapshot destroyed; its name is free when this returns."""

@@ -8,12 +8,12 @@ deleted is forgotten when no copy has it any more. Called by
 from collections.abc import Mapping
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from flocker.control.volume_snapshots import SourceNeeded, check_no_volume_awaits
 from flocker.model.changes import Change, SnapshotsEdit
 from flocker.model.cluster import Observed
 from flocker.model.configuration import Configuration
-from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID, SnapshotID, UserSnapshotID
 from flocker.model.pools import Owned, PoolFact, PoolOwnership
 from flocker.model.snapshots import (
@@ -27,22 +27,6 @@ Facts = Mapping[NodeID, Observed]
 
 HOLD_ORIGINS: Final = frozenset({"zfs"})
 """Drivers of pools in which a snapshot cannot go while there are clones of it."""
-
-
-@frozen
-class SourceNeeded(FlockerError):
-    """A dataset, or a snapshot of it, cannot go: clones are made of it, or share it."""
-
-    dataset: DatasetID
-    clones: tuple[DatasetID, ...]
-
-    def words(self) -> str:
-        """Name the dataset and the clones."""
-        names = ", ".join(map(str, self.clones))
-        return (
-            f"that of dataset {self.dataset} is what its clones are made of, so these"
-            f" are to be destroyed first: {names}"
-        )
 
 
 def keep(
@@ -120,8 +104,9 @@ def check_not_needed(
 ) -> None:
     """Raises `SourceNeeded` where a dataset, or a snapshot of it, may not go.
 
-    Costs O(all rows of pools).
+    Costs O(all rows of pools), or O(all datasets) for a volume that has snapshots.
     """
+    check_no_volume_awaits(configuration, dataset, snapshot)
     source = configuration.pools.get(dataset)
     if source is None:
         return

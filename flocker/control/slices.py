@@ -184,6 +184,7 @@ def assignment(
         held_by=tuple(holder for holder in held_by if holder != node),
         lease=_told(configuration.leases.get(dataset_id)),
         dead=dead,
+        snapshots=configuration.snapshots.get(dataset_id),
     )
 
 

@@ -10,9 +10,9 @@ from typing import Final
 from attrs import evolve, frozen
 
 from flocker.control.datasets import DatasetDeleted, DatasetNotFound
-from flocker.control.pool_moves import NotInPool
 from flocker.control.pool_rows import belongs_in_pool, row_of
 from flocker.control.pool_snapshots import check_not_needed
+from flocker.control.volume_snapshots import check_can_keep
 from flocker.model.changes import Change, SnapshotsEdit
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
@@ -92,7 +92,7 @@ def create(
 ) -> Change:
     """Want a snapshot of what a dataset holds when it is taken.
 
-    Raises `BadSnapshotName`, `DatasetNotFound`, `DatasetDeleted`, `NotInPool`,
+    Raises `BadSnapshotName`, `DatasetNotFound`, `DatasetDeleted`, `NoSnapshotsThere`,
     `SnapshotExists`, `TooManySnapshots`.
     """
     if not _NAME.fullmatch(name) or name.startswith(RESERVED):
@@ -136,7 +136,7 @@ def _check(configuration: Configuration, dataset_id: DatasetID) -> None:
         raise DatasetDeleted(dataset_id)
     known = row_of(configuration, dataset) is not None
     if not known and not belongs_in_pool(configuration, dataset):
-        raise NotInPool(dataset_id)
+        check_can_keep(configuration, dataset)
 
 
 def _edited(before: UserSnapshots | None, after: UserSnapshots) -> Change:

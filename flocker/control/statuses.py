@@ -8,10 +8,12 @@ from flocker.control.observations import Observations
 from flocker.control.pool_rows import belongs_in_pool, row_of
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
+from flocker.model.ids import DatasetID
 from flocker.model.pool_status import Known, pool_status
 from flocker.model.snapshot_status import SnapshotStatus, snapshot_status
 from flocker.model.snapshots import UserSnapshot, UserSnapshots
 from flocker.model.status import Status, status
+from flocker.model.volume_snapshot_status import volume_snapshot_status
 
 
 def status_of(
@@ -45,4 +47,12 @@ def snapshot_status_of(
     facts = observations.facts(row.dataset)
     known = Known(facts, observations.nodes, configuration.nodes)
     owned = configuration.pools.get(row.dataset)
+    if owned is None and not _in_pool(configuration, row.dataset):
+        volume = configuration.ownership.get(row.dataset)
+        return volume_snapshot_status(snapshot, row, volume, known)
     return snapshot_status(snapshot, row, owned, known)
+
+
+def _in_pool(configuration: Configuration, dataset_id: DatasetID) -> bool:
+    dataset = configuration.datasets.get(dataset_id)
+    return dataset is not None and belongs_in_pool(configuration, dataset)

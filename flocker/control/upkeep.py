@@ -10,7 +10,7 @@ from typing import Protocol
 
 from attrs import evolve, frozen
 
-from flocker.control import pool_tending
+from flocker.control import pool_tending, volume_snapshots
 from flocker.control.datasets import forget
 from flocker.control.leases import expired, outlived
 from flocker.control.node_upkeep import keep_nodes
@@ -97,23 +97,40 @@ def upkeep(
             # What ends a lease is committed first: then we look again.
             edits.extend(() if ended else tended.edits)
             continue
-        ownership = configuration.ownership.get(dataset_id)
-        facts = heard.facts(dataset_id)
-        gone = NOTHING_MADE if ownership is None else DESTROYED
-        edit = (
-            _register(dataset, ownership, facts)
-            or _acquire(ownership, facts)
-            or _destroyed(dataset, facts, heard.held_by(dataset_id), gone, times)
-            or _bequeath(configuration, dataset, ownership, heard)
-        )
-        if isinstance(edit, OwnershipEdit) and edit.before is None and edit.after:
-            place = (edit.after.backend, edit.after.volume)
-            if place in taken or place in configuration.volumes:
-                continue
-            taken.add(place)
-        if edit is not None:
-            edits.append(edit)
+        edits.extend(_of_volume(configuration, dataset, heard, times, taken))
     return Change(tuple(edits))
+
+
+def _of_volume(
+    configuration: Configuration,
+    dataset: Dataset,
+    heard: Heard,
+    times: Times,
+    taken: set[tuple[BackendName, VolumeID]],
+) -> Iterable[Edit]:
+    """Give what follows for a volume; `taken` are those that were just registered."""
+    ownership = configuration.ownership.get(dataset.id)
+    facts, held_by = heard.facts(dataset.id), heard.held_by(dataset.id)
+    gone = NOTHING_MADE if ownership is None else DESTROYED
+    edit = (
+        _register(dataset, ownership, facts)
+        or _acquire(ownership, facts)
+        or _destroyed(dataset, facts, held_by, gone, times)
+        or _bequeath(configuration, dataset, ownership, heard)
+    )
+    if isinstance(edit, OwnershipEdit) and edit.before is None and edit.after:
+        place = (edit.after.backend, edit.after.volume)
+        if place in taken or place in configuration.volumes:
+            return
+        taken.add(place)
+    if edit is not None:
+        yield edit
+    if isinstance(edit, DatasetEdit) and edit.after and edit.after.destroyed:
+        yield from volume_snapshots.drop(configuration, dataset.id).edits
+        return
+    kept = volume_snapshots.tend(configuration, dataset, facts, held_by)
+    if kept is not None:
+        yield kept
 
 
 def due(

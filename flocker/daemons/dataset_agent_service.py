@@ -15,6 +15,7 @@ from twisted.internet.interfaces import (
 )
 
 from flocker import __version__
+from flocker.backends.block_interface import ISnapshottingBlockDeviceAPI
 from flocker.backends.description import BackendKind
 from flocker.backends.registry import build, build_pool, look_up
 from flocker.ca.contexts import client_context, node_context, server_context
@@ -274,7 +275,31 @@ class _Identity:
 
 async def _report(backend: Backend, reactor: IReactor) -> BackendReport:
     instance = await _instance(backend, reactor)
-    return BackendReport(backend.name, backend.driver, backend.kind, instance)
+    return BackendReport(
+        backend.name,
+        backend.driver,
+        backend.kind,
+        instance,
+        snapshots=await _keeps_snapshots(backend, reactor),
+    )
+
+
+async def _keeps_snapshots(backend: Backend, reactor: IReactor) -> bool:
+    """Ask whether the backend takes snapshots as it is set up here, if it says soon."""
+    snapshotting: ISnapshottingBlockDeviceAPI | None = ISnapshottingBlockDeviceAPI(
+        backend.api, None
+    )
+    if snapshotting is None:
+        return False
+    asked = Deferred.fromCoroutine(backend.threads.run(snapshotting.check_snapshots))
+    try:
+        await asked.addTimeout(INSTANCE_WITHIN, reactor)
+    except Exception as error:  # noqa: BLE001  (drivers raise what they like)
+        message(
+            "flocker:dataset-agent:no-snapshots", backend=backend.name, why=str(error)
+        )
+        return False
+    return True
 
 
 async def _instance(backend: Backend, reactor: IReactor) -> InstanceID | None:

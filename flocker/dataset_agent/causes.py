@@ -5,6 +5,7 @@ A template may name {dataset}, {volume}, {instance}, {device}, {path}, {carries}
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from attrs import frozen
 
@@ -19,7 +20,13 @@ from flocker.dataset_agent.states import (
     volume_of,
 )
 from flocker.model.cluster import Cause
-from flocker.model.ids import BackendName, InstanceID, NodeID
+from flocker.model.ids import (
+    BackendName,
+    InstanceID,
+    NodeID,
+    SnapshotID,
+    VolumeID,
+)
 from flocker.model.sizes import humanize
 
 
@@ -114,6 +121,23 @@ def not_marked(instance: InstanceID) -> Cause:
     """
     words = f"{instance}, which has it, is off, and its node is not marked dead yet"
     return Cause("not-marked", words)
+
+
+def source_missing(origin: SnapshotID, why: str) -> Cause:
+    """Say that what a clone is to be made of is not there."""
+    words = f"it is to begin as snapshot {origin}: {why}"
+    return Cause("source-missing", words, "delete it, and clone another snapshot")
+
+
+def clone_blank(device: Path, volume: VolumeID) -> Cause:
+    """Say that a clone has no filesystem, though it was made from a snapshot of one."""
+    return Cause(
+        "clone-blank",
+        f"{device} (volume {volume}) is blank, and was made from a snapshot",
+        "delete the dataset, and see what became of the snapshot; Flocker does not"
+        " format a clone",
+        permanent=True,
+    )
 
 
 def cannot_grow(backend: BackendName, size: int, wanted: int) -> Cause:

@@ -15,7 +15,7 @@ from pathlib import Path
 from attrs import field, frozen
 from pyrsistent import PMap, pmap
 
-from flocker.backends.block_interface import BlockDeviceVolume
+from flocker.backends.block_interface import BlockDeviceVolume, BlockSnapshot
 from flocker.dataset_agent.states import (
     Appearing,
     Attached,
@@ -71,7 +71,8 @@ class BackendSeen:
     their devices could not be looked at; `alive` are the instances that run, None
     where the backend does not know; `gone` are volumes of which it was said that they
     are no more; `grows` says whether it can make volumes larger. `made` are volumes
-    that this process made, and for which life of their datasets.
+    that this process made, and for which life of their datasets. `snapshots` are those
+    of each volume, None where the backend has none, or was not asked.
     """
 
     instance: InstanceID
@@ -83,6 +84,7 @@ class BackendSeen:
     unit: int = 1
     grows: bool = False
     made: Mapping[VolumeID, Life | None] = _NONE_MADE
+    snapshots: Mapping[VolumeID, tuple[BlockSnapshot, ...]] | None = None
 
 
 @frozen

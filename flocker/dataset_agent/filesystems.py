@@ -123,12 +123,19 @@ class IFilesystems(Interface):
         Raises `SignatureFound`, `Busy`, `kinds.TooSmall` and what `signature` raises.
         """
 
-    def mount(device: Path, path: Path) -> None:
+    def mount(device: Path, path: Path, *, copy: bool = False) -> None:
         """Mount at a directory made for it; done before is fine, half done is finished.
 
         It is mounted as what it is, and one never used before is made writable for
-        everybody. Raises `NoDevice`, `NoFilesystem`, `MountedElsewhere`,
-        `BadMountPoint`, `kinds.SameFilesystem`, `ProcessFailed`.
+        everybody. One that is a `copy` may have the UUID of another that is mounted.
+        Raises `NoDevice`, `NoFilesystem`, `MountedElsewhere`, `BadMountPoint`,
+        `kinds.SameFilesystem`, `ProcessFailed`.
+        """
+
+    def flush(path: Path) -> None:
+        """Give the device all that was written to the filesystem mounted at `path`.
+
+        Nobody who writes waits for it. Raises `BadMountPoint`, `ProcessFailed`.
         """
 
     def unmount(path: Path, device: Path | None) -> None:
@@ -202,7 +209,7 @@ class Filesystems:
             raise SignatureFound(device, signature)
         kinds.make(device, kind)
 
-    def mount(self, device: Path, path: Path) -> None:
+    def mount(self, device: Path, path: Path, *, copy: bool = False) -> None:
         """Mount, and look in the kernel's table whether that is what happened."""
         number = self._require(device)
         path = _real(path)
@@ -211,8 +218,15 @@ class Filesystems:
             carries = self.signature(device)
             if carries is None or carries.filesystem is None:
                 raise NoFilesystem(device, carries)
-            kinds.mount(device, path, carries.filesystem, read_mounts())
+            table = read_mounts()
+            kinds.mount(device, path, carries.filesystem, table, copy=copy)
         kinds.open_root(path, self._require_mounted(device, number, path).filesystem)
+
+    def flush(self, path: Path) -> None:
+        """Sync that filesystem, and no other."""
+        if seen_at(read_mounts(), _real(path)) is None:
+            raise BadMountPoint(path, "nothing is mounted there")
+        run_sync(["sync", "--file-system", str(path)], timeout=kinds.WORK_SECONDS)
 
     def unmount(self, path: Path, device: Path | None) -> None:
         """Look for other mounts, unmount, and see that the kernel let the device go."""

@@ -13,6 +13,7 @@ the listing or what is mounted in its place changes, or the look is a thorough o
 from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Protocol
 
+from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
 
 from flocker.convergence.loop import make_loop
@@ -28,11 +29,13 @@ from flocker.dataset_agent.performing import perform
 from flocker.dataset_agent.planning import AtRest, Decision, Waiting, decide
 from flocker.dataset_agent.rig import Backend, Rig
 from flocker.dataset_agent.slowness import watched
-from flocker.dataset_agent.states import Discovered, Mounted, Unknown
+from flocker.dataset_agent.states import Discovered, Mounted, Unknown, volume_of
 from flocker.dataset_agent.steps import Step
+from flocker.dataset_agent.volume_snapshots import TENDED, next_step, told
 from flocker.model.cluster import HOLDING, Assignment, Cause, Fact, Want
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import DatasetID
+from flocker.model.snapshots import VolumeSnapshots
 from flocker.runtime.backoff import JITTER, Chance, delay, jittered
 
 IDLE = 60.0
@@ -84,6 +87,8 @@ class Keeper:
         self._observer = Observer(backend, rig)
         self._slice: dict[DatasetID, Assignment] = {}
         self._found: dict[DatasetID, Discovered] = {}
+        self._kept: dict[DatasetID, VolumeSnapshots] = {}
+        self._snapped: set[DatasetID] = set()
         self._waits: dict[DatasetID, Cause] = {}
         self._slow_steps: dict[DatasetID, Cause] = {}
         self._unsettled: set[DatasetID] = set()
@@ -121,6 +126,9 @@ class Keeper:
             _ = self._slice.pop(dataset, None)
         else:
             self._slice[dataset] = assignment
+        self._snapped.discard(dataset)
+        if assignment is not None and assignment.snapshots is not None:
+            self._snapped.add(dataset)
         self._unsettled.add(dataset)
         self._waits.pop(dataset, None)
         self._running.hurry(dataset)
@@ -169,7 +177,12 @@ class Keeper:
         now = self._clock.seconds()
         thorough = now >= self._thorough_at or self._hidden is not None
         sight = await self._look(
-            Looking(assigned.keys(), set(self._unsettled), thorough)
+            Looking(
+                assigned.keys(),
+                set(self._unsettled),
+                thorough,
+                snapshots=bool(self._snapped),
+            )
         )
         self._running.observed()
         self.looked = True
@@ -229,12 +242,26 @@ class Keeper:
                     sight.observation,
                     self._rig.place(dataset),
                 )
+                self._count(dataset, assigned.get(dataset), sight.seen)
             else:
+                self._kept.pop(dataset, None)
                 self._found.pop(dataset, None)
                 if dataset not in self._slice and not self.doing(dataset):
                     self._running.settle(dataset)
                     self._unsettled.discard(dataset)
         return looked
+
+    def _count(
+        self, dataset: DatasetID, assignment: Assignment | None, seen: BackendSeen
+    ) -> None:
+        """Note which of the snapshots that are wanted the volume has, if it is here."""
+        found = self._found[dataset]
+        volume = volume_of(found) if found.condition in HOLDING else None
+        wanted = None if assignment is None else assignment.snapshots
+        if wanted is None or seen.snapshots is None or volume is None:
+            self._kept.pop(dataset, None)
+        else:
+            self._kept[dataset] = told(wanted, seen.snapshots.get(volume, ()))
 
     def _concerns(
         self, dataset: DatasetID, sight: Sight, assigned: dict[DatasetID, Assignment]
@@ -300,8 +327,23 @@ class Keeper:
         wanted = self._want(assignment, found)
         if assignment and wanted is Want.MOUNTED and isinstance(found, Mounted):
             finished = self._rig.finished.get(dataset)
-            return maintain(found, assignment, seen, finished)
-        return decide(wanted, found, assignment, self._name, seen.unit)
+            decision = maintain(found, assignment, seen, finished)
+        else:
+            decision = decide(wanted, found, assignment, self._name, seen.unit)
+        if isinstance(decision, AtRest | Waiting) and wanted in TENDED:
+            return self._tend(assignment, found, seen) or decision
+        return decision
+
+    def _tend(
+        self, assignment: Assignment | None, found: Discovered, seen: BackendSeen
+    ) -> Decision | None:
+        """Give what is to be done about snapshots of what stays mounted here."""
+        if assignment is None or not isinstance(found, Mounted):
+            return None
+        if seen.snapshots is None:
+            return None
+        there = seen.snapshots.get(found.volume, ())
+        return next_step(found, assignment.snapshots, there, self._name)
 
     def _want(self, assignment: Assignment | None, found: Discovered) -> Want:
         return want(assignment, self._rig.node, found, standing_down=self.standing_down)
@@ -333,4 +375,6 @@ class Keeper:
             or self._hidden
             or self._waits.get(dataset)
         )
-        return fact(self._want(assignment, found), found, self._name, doing, cause)
+        wanted = self._want(assignment, found)
+        said = fact(wanted, found, self._name, doing, cause)
+        return evolve(said, kept=self._kept.get(dataset))

@@ -2,6 +2,13 @@
 
 Called by `filesystems`, which has looked who uses the device and what it carries.
 
+Note [Copies]: a clone has the UUID of what it was cloned from. ext4 does not mind; xfs
+mounts one of a UUID, unless it is told not to look (``nouuid``, xfs(5)). So clones are
+mounted with that, and nothing is written to one for its sake: to give an xfs another
+UUID its log must be clean, and whoever is killed in between has changed a volume that
+holds the data of somebody. An original is still refused beside a copy that came here in
+another way: that is somebody's mistake.
+
 Note [New roots]: anybody may write into a dataset that is new. The root of an xfs is
 made so, by mkfs.xfs itself, and later belongs to who changes it. mkfs.ext4 cannot do
 that; there an empty ``lost+found`` and nothing else says that nobody used the
@@ -110,14 +117,20 @@ def make(device: Path, kind: FilesystemKind) -> None:
 
 
 def mount(
-    device: Path, path: Path, kind: FilesystemKind, table: Iterable[Mount]
+    device: Path,
+    path: Path,
+    kind: FilesystemKind,
+    table: Iterable[Mount],
+    *,
+    copy: bool = False,
 ) -> None:
     """Mount what the device carries; `table` has what is mounted here.
 
-    Raises `SameFilesystem`, `ProcessFailed`.
+    See Note [Copies]. Raises `SameFilesystem`, `ProcessFailed`.
     """
     try:
-        argv = ["mount", "-t", kind.value, str(device), str(path)]
+        options = ["-o", "nouuid"] if copy and kind is FilesystemKind.XFS else []
+        argv = ["mount", "-t", kind.value, *options, str(device), str(path)]
         run_sync(argv, timeout=WORK_SECONDS)
     except ProcessFailed:
         if kind is FilesystemKind.XFS:

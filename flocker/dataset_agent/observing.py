@@ -15,8 +15,10 @@ from twisted.python.failure import Failure
 
 from flocker.backends.block_interface import (
     BlockDeviceVolume,
+    BlockSnapshot,
     ICloudAPI,
     IGrowingBlockDeviceAPI,
+    ISnapshottingBlockDeviceAPI,
     LivenessUnknown,
     UnattachedVolume,
     UnknownVolume,
@@ -48,11 +50,15 @@ NOBODY: frozenset[DatasetID] = frozenset()
 
 @frozen
 class Looking:
-    """What to look at: `assigned` are told of here, `unsettled` are not at rest."""
+    """What to look at: `assigned` are told of here, `unsettled` are not at rest.
+
+    `snapshots` says whether anybody wants any of them.
+    """
 
     assigned: Set[DatasetID]
     unsettled: Set[DatasetID] = NOBODY
     thorough: bool = True
+    snapshots: bool = False
 
 
 @frozen
@@ -147,6 +153,7 @@ class Observer:
             unit=api.allocation_unit(),
             grows=IGrowingBlockDeviceAPI(api, None) is not None,
             made=dict(self._backend.made),
+            snapshots=_snapshots(self._backend) if what.snapshots else None,
         )
         self._listed, self._mounted = listed, mounted
         observation = Observation({self._backend.name: seen}, mounts, mounted.points)
@@ -175,6 +182,21 @@ def _list(backend: Backend, before: _Listed) -> _Listed:
         found[volume.dataset_id] = (*found.get(volume.dataset_id, ()), volume)
     here = {v.dataset_id for v in volumes if v.attached_to == instance}
     return _Listed(instance, volumes, found, here)
+
+
+def _snapshots(
+    backend: Backend,
+) -> Mapping[VolumeID, tuple[BlockSnapshot, ...]] | None:
+    """List the snapshots of each volume, where the backend has any."""
+    snapshotting: ISnapshottingBlockDeviceAPI | None = ISnapshottingBlockDeviceAPI(
+        backend.api, None
+    )
+    if snapshotting is None:
+        return None
+    found: dict[VolumeID, tuple[BlockSnapshot, ...]] = {}
+    for snapshot in snapshotting.list_snapshots():
+        found[snapshot.of] = (*found.get(snapshot.of, ()), snapshot)
+    return found
 
 
 def _mounted(mounts: Mounts, before: _Mounted, root: Path) -> _Mounted:

@@ -13,10 +13,14 @@ from flocker.backends.block_interface import (
     BlockDeviceVolume,
     IGrowingBlockDeviceAPI,
     IMarkingBlockDeviceAPI,
+    ISnapshottingBlockDeviceAPI,
+    NoSnapshots,
     UnattachedVolume,
+    UnknownSnapshot,
     UnknownVolume,
 )
 from flocker.convergence.outcome import Done, GiveUp, Outcome, TryAgain
+from flocker.dataset_agent.causes import source_missing
 from flocker.dataset_agent.filesystems import Busy
 from flocker.dataset_agent.kinds import NotPermitted, TooSmall
 from flocker.dataset_agent.rig import Backend, Rig
@@ -25,15 +29,17 @@ from flocker.dataset_agent.steps import (
     Create,
     Destroy,
     Detach,
+    DropSnapshot,
     Finish,
     Format,
     Grow,
     Mount,
     Step,
+    TakeSnapshot,
     Unmount,
 )
 from flocker.model.cluster import Cause
-from flocker.model.ids import VolumeID
+from flocker.model.ids import SnapshotID, VolumeID
 from flocker.runtime import logging
 from flocker.runtime.crash_points import crash_point
 
@@ -78,8 +84,33 @@ def _create(step: Create, rig: Rig) -> Outcome:
     for volume in backend.api.list_volumes():
         if volume.dataset_id == step.dataset:
             return DONE
+    if step.origin is not None:
+        return _clone(step, step.origin, backend)
     backend.created[step.dataset] = _make_volume(step, backend)
     return DONE
+
+
+def _clone(step: Create, origin: SnapshotID, backend: Backend) -> Outcome:
+    """Make a volume of a snapshot; it is whole when it is listed."""
+    try:
+        made = _snapshotting(backend).create_volume_from_snapshot(
+            origin, step.dataset, step.size, step.life
+        )
+    except (UnknownSnapshot, NoSnapshots) as error:
+        return TryAgain(source_missing(origin, str(error)))
+    if made.life is None:
+        backend.made[made.blockdevice_id] = step.life
+    backend.created[step.dataset] = made
+    return DONE
+
+
+def _snapshotting(backend: Backend) -> ISnapshottingBlockDeviceAPI:
+    found: ISnapshottingBlockDeviceAPI | None = ISnapshottingBlockDeviceAPI(
+        backend.api, None
+    )
+    if found is None:
+        raise NoSnapshots(f"backend {backend.name} ({backend.driver}) has none")
+    return found
 
 
 def _make_volume(step: Create, backend: Backend) -> BlockDeviceVolume:
@@ -123,7 +154,7 @@ def _mount(step: Mount, rig: Rig) -> Outcome:
     changed = _changed(rig.backends[step.backend], step.volume, step.device)
     if changed is not None:
         return changed
-    rig.filesystems.mount(step.device, rig.place(step.dataset))
+    rig.filesystems.mount(step.device, rig.place(step.dataset), copy=step.copy)
     return DONE
 
 
@@ -177,6 +208,7 @@ def _detach(step: Detach, rig: Rig) -> Outcome:
 @_perform.register
 def _destroy(step: Destroy, rig: Rig) -> Outcome:
     backend = rig.backends[step.backend]
+    _destroy_snapshots(step, backend)
     try:
         backend.api.destroy_volume(step.volume)
     except UnknownVolume:
@@ -184,6 +216,41 @@ def _destroy(step: Destroy, rig: Rig) -> Outcome:
     backend.created.pop(step.dataset, None)
     backend.made.pop(step.volume, None)
     backend.gone.add(step.volume)
+    return DONE
+
+
+def _destroy_snapshots(step: Destroy, backend: Backend) -> None:
+    """Destroy what is kept of a volume, before it: afterwards nobody asks for it."""
+    snapshotting: ISnapshottingBlockDeviceAPI | None = ISnapshottingBlockDeviceAPI(
+        backend.api, None
+    )
+    if snapshotting is None:
+        return
+    for snapshot in snapshotting.list_snapshots():
+        if snapshot.of == step.volume:
+            _drop(snapshotting, snapshot.id)
+
+
+def _drop(snapshotting: ISnapshottingBlockDeviceAPI, snapshot: SnapshotID) -> None:
+    try:
+        snapshotting.destroy_snapshot(snapshot)
+    except UnknownSnapshot:
+        logging.message("flocker:snapshot:gone-already", snapshot=snapshot)
+
+
+@_perform.register
+def _take_snapshot(step: TakeSnapshot, rig: Rig) -> Outcome:
+    rig.filesystems.flush(step.path)
+    taken = _snapshotting(rig.backends[step.backend]).take_snapshot(
+        step.volume, step.mark
+    )
+    logging.message("flocker:snapshot:taken", volume=step.volume, snapshot=taken.id)
+    return DONE
+
+
+@_perform.register
+def _drop_snapshot(step: DropSnapshot, rig: Rig) -> Outcome:
+    _drop(_snapshotting(rig.backends[step.backend]), step.snapshot)
     return DONE
 
 

@@ -2,7 +2,7 @@
 
 from attrs import evolve, frozen
 
-from flocker.dataset_agent.causes import explain, held, not_marked
+from flocker.dataset_agent.causes import clone_blank, explain, held, not_marked
 from flocker.dataset_agent.states import (
     Blank,
     Discovered,
@@ -27,6 +27,9 @@ from flocker.model.datasets import FilesystemKind
 from flocker.model.errors import FlockerError
 from flocker.model.ids import BackendName
 from flocker.model.sizes import DEFAULT_SIZE, round_up
+
+CLONE_BLANK_POLL = 10.0
+"""Seconds after which to look whether a clone has its content after all."""
 
 NOT_MARKED_POLL = 5.0
 """Seconds after which to look whether a machine that was off still is."""
@@ -98,10 +101,22 @@ def _step(
     if entry is Create:
         return _create(found, assignment, backend, unit)
     if isinstance(found, Blank) and entry is Format:
-        wanted = None if assignment is None else assignment.dataset
-        kind = FilesystemKind.EXT4 if wanted is None else wanted.filesystem
-        return Format(found.dataset, backend, found.volume, found.device, kind)
-    return _on_volume(entry, found, backend)
+        return _format(found, assignment, backend)
+    step = _on_volume(entry, found, backend)
+    if isinstance(step, Mount) and assignment is not None and assignment.dataset:
+        return evolve(step, copy=assignment.dataset.origin is not None)
+    return step
+
+
+def _format(
+    found: Blank, assignment: Assignment | None, backend: BackendName
+) -> Decision:
+    """Make a filesystem; never on what was to begin as a snapshot."""
+    wanted = None if assignment is None else assignment.dataset
+    if wanted is not None and wanted.origin is not None:
+        return Waiting(clone_blank(found.device, found.volume), CLONE_BLANK_POLL)
+    kind = FilesystemKind.EXT4 if wanted is None else wanted.filesystem
+    return Format(found.dataset, backend, found.volume, found.device, kind)
 
 
 def _create(
@@ -113,7 +128,9 @@ def _create(
     wanted = None if assignment is None else assignment.dataset
     size = None if wanted is None else wanted.maximum_size
     life = None if wanted is None else wanted.life
-    return Create(found.dataset, backend, round_up(size or DEFAULT_SIZE, unit), life)
+    origin = None if wanted is None or wanted.origin is None else wanted.origin.snapshot
+    bytes_ = round_up(size or DEFAULT_SIZE, unit)
+    return Create(found.dataset, backend, bytes_, life, origin)
 
 
 def _on_volume(entry: type[Step], found: Discovered, backend: BackendName) -> Step:

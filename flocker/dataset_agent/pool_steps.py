@@ -11,7 +11,8 @@ from attrs import frozen
 
 from flocker.model.cluster import Phase
 from flocker.model.ids import SnapshotID
-from flocker.model.pools import Origin, Record
+from flocker.model.pools import Record
+from flocker.model.snapshots import Origin
 
 
 class Reason(Enum):

@@ -10,14 +10,22 @@ from attrs import frozen
 
 from flocker.model.cluster import Phase
 from flocker.model.datasets import FilesystemKind
-from flocker.model.ids import BackendName, DatasetID, InstanceID, Life, VolumeID
+from flocker.model.ids import (
+    BackendName,
+    DatasetID,
+    InstanceID,
+    Life,
+    SnapshotID,
+    UserSnapshotID,
+    VolumeID,
+)
 
 
 @frozen
 class Create:
     """Make a volume for this life of the dataset, unless one exists after all.
 
-    `size` is in bytes.
+    `size` is in bytes. It begins as the snapshot that is its `origin`, or blank.
     """
 
     phase: ClassVar = Phase.CREATING
@@ -25,6 +33,7 @@ class Create:
     backend: BackendName
     size: int
     life: Life | None = None
+    origin: SnapshotID | None = None
 
 
 @frozen
@@ -51,13 +60,14 @@ class Format:
 
 @frozen
 class Mount:
-    """Mount the dataset's filesystem in its place."""
+    """Mount the dataset's filesystem in its place; it may be a `copy` of another."""
 
     phase: ClassVar = Phase.MOUNTING
     dataset: DatasetID
     backend: BackendName
     volume: VolumeID
     device: Path
+    copy: bool = False
 
 
 @frozen
@@ -89,7 +99,7 @@ class Detach:
 
 @frozen
 class Destroy:
-    """Destroy the volume and the data on it, or learn that it is gone."""
+    """Destroy the volume with its snapshots, or learn that it is gone."""
 
     phase: ClassVar = Phase.DESTROYING
     dataset: DatasetID
@@ -124,4 +134,39 @@ class Finish:
     size: int
 
 
-Step = Create | Attach | Format | Mount | Unmount | Detach | Destroy | Grow | Finish
+@frozen
+class TakeSnapshot:
+    """Keep what is on the volume of a dataset that is mounted at `path`."""
+
+    phase: ClassVar = Phase.MOUNTED
+    dataset: DatasetID
+    backend: BackendName
+    volume: VolumeID
+    path: Path
+    mark: UserSnapshotID
+
+
+@frozen
+class DropSnapshot:
+    """Destroy a snapshot of the volume of a dataset."""
+
+    phase: ClassVar = Phase.MOUNTED
+    dataset: DatasetID
+    backend: BackendName
+    volume: VolumeID
+    snapshot: SnapshotID
+
+
+Step = (
+    Create
+    | Attach
+    | Format
+    | Mount
+    | Unmount
+    | Detach
+    | Destroy
+    | Grow
+    | Finish
+    | TakeSnapshot
+    | DropSnapshot
+)

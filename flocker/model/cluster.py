@@ -18,7 +18,7 @@ from flocker.model.ids import (
 from flocker.model.leases import Lease
 from flocker.model.ownership import Ownership
 from flocker.model.pools import PoolFact, PoolOwnership
-from flocker.model.snapshots import UserSnapshots
+from flocker.model.snapshots import UserSnapshots, VolumeSnapshots
 
 
 class Role(Enum):
@@ -117,7 +117,8 @@ class Fact:
     `size` is the volume's, in bytes; `doing` is the step under way; `cause` is why the
     last step failed or what is waited for. `off` is the backend's word that `instance`,
     which has the volume, does not run; `life` is the dataset's that the volume without
-    a record was made for. `pool` is what is to say of a dataset in a pool.
+    a record was made for. `pool` is what is to say of a dataset in a pool,
+    `kept` of the snapshots of a volume.
     """
 
     dataset: DatasetID
@@ -134,6 +135,7 @@ class Fact:
     off: bool = False
     life: Life | None = None
     pool: PoolFact | None = None
+    kept: VolumeSnapshots | None = None
 
     @property
     def holds(self) -> bool:
@@ -180,7 +182,8 @@ class Assignment:
 class BackendReport:
     """A backend that a node has; `kind` is ``block`` or ``pool``.
 
-    Of a pool, `port` is where the node's agent takes streams.
+    Of a pool, `port` is where the node's agent takes streams. Volumes can have
+    `snapshots`, or not; datasets of pools always can.
     """
 
     name: BackendName
@@ -188,6 +191,7 @@ class BackendReport:
     kind: str
     instance: InstanceID | None = None
     port: int | None = None
+    snapshots: bool = False
 
     @property
     def is_pool(self) -> bool:

@@ -8,6 +8,7 @@ from pyrsistent import PMap, pmap
 
 from flocker.model.ids import BackendName, DatasetID, Life, NodeID
 from flocker.model.sizes import MEBIBYTE
+from flocker.model.snapshots import Origin
 
 DEFAULT_BACKEND = BackendName("default")
 """The name of the one backend of an agent.yml that has a `dataset:` section."""
@@ -44,7 +45,9 @@ class Dataset:
     last asked for a change (seconds since the epoch, control's clock); `destroyed` says
     that its volume was wanted gone and is confirmed to be, since `destroyed_at`. `life`
     tells it from others that had its id before: only a volume that was made for it is
-    its own. None is a dataset of a time when no id was used twice.
+    its own. None is a dataset of a time when no id was used twice. A volume that is to
+    be made for it begins as its `origin`, or blank; a clone in a pool has that in the
+    row of who owns it.
     """
 
     id: DatasetID
@@ -59,6 +62,7 @@ class Dataset:
     mount: Mounting = Mounting.ALWAYS
     filesystem: FilesystemKind = FilesystemKind.EXT4
     life: Life | None = None
+    origin: Origin | None = None
 
     @property
     def name(self) -> str | None:

@@ -17,7 +17,7 @@ from flocker.model.ids import (
     NodeID,
     SnapshotID,
 )
-from flocker.model.snapshots import FoundSnapshot
+from flocker.model.snapshots import FoundSnapshot, Origin
 
 FIRST_EPOCH = Epoch(1)
 NO_EPOCH = Epoch(0)
@@ -61,14 +61,6 @@ class Prune:
     """`node` is to destroy its copy, if that still is `snapshot`."""
 
     node: NodeID
-    snapshot: SnapshotID
-
-
-@frozen
-class Origin:
-    """What a dataset is a clone of: a snapshot of another."""
-
-    dataset: DatasetID
     snapshot: SnapshotID
 
 

@@ -1,4 +1,4 @@
-"""The snapshots that users want of a dataset in a pool, and what a node has of them.
+"""The snapshots that users want of a dataset, and what a node has of them.
 
 What is wanted is one row of the store for each dataset that has any; its agents are
 told the row as it is. docs/decisions/0190-users-snapshots.rst says why.
@@ -62,7 +62,27 @@ class UserSnapshots:
 
 @frozen
 class FoundSnapshot:
-    """A snapshot that a user asked for, as the copy of a node has it."""
+    """A snapshot that a user asked for, as a copy or the backend has it."""
 
     id: UserSnapshotID
     identity: SnapshotID
+
+
+@frozen
+class Origin:
+    """What a dataset is a clone of: a snapshot of another."""
+
+    dataset: DatasetID
+    snapshot: SnapshotID
+
+
+@frozen
+class VolumeSnapshots:
+    """What a node that has a volume says of its snapshots.
+
+    Of what users want there is `found`. The node knew of the row of that revision,
+    `heard`, when it looked, and has done nothing about an older one since.
+    """
+
+    found: tuple[FoundSnapshot, ...] = ()
+    heard: int = 0

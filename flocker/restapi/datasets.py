@@ -91,7 +91,7 @@ class Datasets:
     async def create(self, call: Call) -> Answer:
         """Create a dataset; it is durable, not yet mounted, when this is answered.
 
-        With a ``source`` it begins as that snapshot of another dataset in a pool. It is
+        With a ``source`` it begins as that snapshot of another dataset. In a pool it is
         made where that is, without copying, and goes to ``primary`` afterwards.
         """
         given = call.body.get("dataset_id")

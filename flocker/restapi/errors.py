@@ -24,13 +24,13 @@ from flocker.control.operations import TooContended
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
 from flocker.control.pool_copies import NoSuchCopy
 from flocker.control.pool_moves import CopyNeeded, MoveRefused, NoMove, NotInPool
-from flocker.control.pool_snapshots import SourceNeeded
 from flocker.control.snapshots import (
     BadSnapshotName,
     SnapshotExists,
     SnapshotNotFound,
     TooManySnapshots,
 )
+from flocker.control.volume_snapshots import NoSnapshotsThere, SourceNeeded
 from flocker.control.volumes import VolumeClaimed, VolumeNotFound, VolumeOfAnother
 from flocker.model.errors import FlockerError
 from flocker.restapi.answers import Answer, Header, answer
@@ -174,6 +174,7 @@ STATUS: Mapping[type[FlockerError], int] = {
     NodeRefuses: 409,
     NotDestroyedYet: 409,
     NotInPool: 409,
+    NoSnapshotsThere: 409,
     OnItsWay: 409,
     ShrinkRefused: 409,
     NoSuchSource: 409,

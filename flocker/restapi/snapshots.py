@@ -1,4 +1,4 @@
-"""Snapshots of datasets in pools: those that are wanted, and what happens to them.
+"""Snapshots of datasets: those that are wanted, and what happens to them.
 
 Decisions are `flocker.control.snapshots`; here they meet HTTP.
 """
@@ -57,10 +57,11 @@ class Snapshots:
         body=CREATE,
     )
     async def create(self, call: Call) -> Answer:
-        """Want a snapshot of a dataset in a pool, as it is when it is taken.
+        """Want a snapshot of a dataset, as it is when it is taken.
 
         That is at once, where its node is there, and after a hand-over that is under
-        way. It is durably wanted, not taken yet, when this is answered.
+        way. A volume has snapshots where its node says that it takes them. It is
+        durably wanted, not taken yet, when this is answered.
         """
         dataset = DatasetID(UUID(call.body["dataset_id"]))
         snapshot, now = UserSnapshotID(self._new_id()), self._now()

@@ -2,6 +2,10 @@
 
 A dead machine unbinds nothing, so the sandbox does it, and only when nobody has the
 device mounted any more: two nodes with one ext4 mounted would destroy it.
+
+Note [Names without their mount]: the kernel names a device's file by the mount through
+which it was opened. Of a machine that is dead nothing is left of that, and the name
+begins where the filesystem does.
 """
 
 import os
@@ -50,15 +54,32 @@ class Binding:
 def bound_below(directory: Path) -> list[Binding]:
     """Find the loop devices bound to files below a directory, deleted ones too.
 
-    Only root can have any.
+    Only root can have any. See Note [Names without their mount].
     """
     if places().rootless:
         return []
-    loops = LoopDevices()
+    loops, here = LoopDevices(), directory.exists()
+    device = directory.stat().st_dev if here else None
+    top = _top_of(directory) if here else directory
     bindings = [
         Binding(*bound, loops.backing_name(bound[0])) for bound in loops.bound()
     ]
-    return [found for found in bindings if Path(found.name).is_relative_to(directory)]
+    return [
+        found
+        for found in bindings
+        if Path(found.name).is_relative_to(directory)
+        or (
+            found.file.device == device
+            and (top / found.name.lstrip("/")).is_relative_to(directory)
+        )
+    ]
+
+
+def _top_of(directory: Path) -> Path:
+    """Give where the filesystem of a directory is mounted."""
+    device = directory.stat().st_dev
+    above = (each for each in directory.parents if each.stat().st_dev == device)
+    return min((directory, *above), key=lambda each: len(each.parts))
 
 
 def unbind_below(directory: Path) -> None:

@@ -86,7 +86,7 @@ def _boot(blueprint: Blueprint) -> None:
     record = _record(blueprint)
     _mount("--make-rslave", "/")  # hears of the host's mounts, tells nothing
     _mount("--make-rshared", "/")  # but tells what is started in here
-    _leave_loop_devices()
+    _leave_loop_devices(blueprint.disk)
     socket.sethostname(blueprint.hostname)
     _mount("-t", "proc", "proc", "/proc")
     _mount_text(_BOOT_ID, blueprint.disk / "boot_id", f"{blueprint.era}\n")
@@ -128,16 +128,17 @@ def _record(blueprint: Blueprint) -> MachineRecord:
     return MachineRecord(init, kernel_boot(), mounts, blueprint.era)
 
 
-def _leave_loop_devices() -> None:
-    """Unmount what the host has mounted from loop devices.
+def _leave_loop_devices(disk: Path) -> None:
+    """Unmount what the host has mounted from loop devices, but where the `disk` is.
 
     A copy of such a mount in here would keep the device busy after the host let go.
     """
+    wanted = (*_NEEDED, disk)
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     for line in reversed(lines):
         place = Path(line.split(" ")[4].encode().decode("unicode_escape"))
         source = line.partition(" - ")[2].split(" ")[1]
-        needed = any(path.is_relative_to(place) for path in _NEEDED)
+        needed = any(path.is_relative_to(place) for path in wanted)
         if source.startswith("/dev/loop") and not needed:
             run_sync(["umount", "--lazy", str(place)], expected=(0, 1, 32))
 

@@ -236,15 +236,17 @@ def live_cluster(
     docker: bool = False,
     backend: str = SHARED,
     age: timedelta = timedelta(),
+    data: Path | None = None,
 ) -> Iterator[LiveCluster]:
     """Make a cluster in a sandbox of its own, and take it down.
 
-    Its certificates are of that `age`.
+    Its certificates are of that `age`; its machines' disks are in `data`, or the usual
+    place.
     """
     name = SandboxName(f"test-{uuid4().hex[:8]}")
     try:
         made = cluster.up(
-            Sandbox(default_layout(name), nodes, docker, backend),
+            Sandbox(default_layout(name, data), nodes, docker, backend),
             datetime.now(UTC) - age,
             lambda _: None,
             runs,

@@ -19,6 +19,7 @@ from flocker.backends.loopback.loop_devices import (
     LoopDeviceBusy,
     LoopDevices,
 )
+from flocker.model.sizes import MEBIBYTE
 from flocker.runtime.mount_points import set_immutable
 from flocker.runtime.mount_table import parse_mountinfo
 from flocker.runtime.process import run_sync
@@ -28,7 +29,7 @@ PREFIX = "flocker-test-"
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _LOCK = ".in-use"
 _SWEEPING = ".flocker-test.lock"
-_ATTEMPTS, _PAUSE = 100, 0.1
+_ATTEMPTS, _PAUSE = 600, 0.1
 """How often, and with how many seconds between, what is busy is tried again."""
 
 
@@ -52,6 +53,15 @@ def bound_file(directory: Path, size: int) -> Path:
     os.ftruncate(descriptor, size)
     os.close(descriptor)
     return LoopDevices().bind(Path(name))
+
+
+def filesystem(scratch: Path, kind: str, size: int = 512 * MEBIBYTE) -> Path:
+    """Make one of `size` bytes and mount it; give where. Clearing `scratch` ends it."""
+    device = bound_file(scratch, size)
+    run_sync([f"mkfs.{kind}", "-q", str(device)])
+    path = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=scratch))
+    run_sync(["mount", str(device), str(path)])
+    return path
 
 
 def sweep() -> None:
@@ -86,21 +96,28 @@ def _unbind(loops: LoopDevices, device: Path, file: FileIdentity) -> None:
     loops.unbind(device, file)
 
 
+def _bound_below(loops: LoopDevices, path: Path) -> list[tuple[Path, FileIdentity]]:
+    """Give the loop devices whose files are below a directory."""
+    return [
+        (device, file)
+        for device, file in loops.bound()
+        if loops.backing_name(device).startswith(f"{path}/")
+    ]
+
+
 def clear(path: Path) -> None:
     """Unmount, unbind and remove everything at and below a directory made here."""
     if path.parent != PARENT or not path.name.startswith(PREFIX):
         raise ValueError(path)
     loops = LoopDevices()
-    own = [
-        (device, file)
-        for device, file in loops.bound()
-        if loops.backing_name(device).startswith(f"{path}/")
-    ]
+    own = _bound_below(loops, path)
     numbers = {device_number(device) for device, _ in own}
     for mount in reversed(parse_mountinfo(_MOUNTINFO.read_text())):
         if mount.device in numbers or mount.path.is_relative_to(path):
+            for device, file in _bound_below(loops, mount.path):
+                _unbind(loops, device, file)
             run_sync(["umount", str(mount.path)])
-    for device, file in own:
+    for device, file in _bound_below(loops, path):
         _unbind(loops, device, file)
     for directory, _, _ in os.walk(path):
         set_immutable(Path(directory), immutable=False)

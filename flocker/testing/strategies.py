@@ -54,7 +54,6 @@ from flocker.model.pools import (
     Copying,
     Move,
     NoCopy,
-    Origin,
     Owned,
     PoolFact,
     PoolOwnership,
@@ -67,9 +66,11 @@ from flocker.model.pools import (
 )
 from flocker.model.snapshots import (
     FoundSnapshot,
+    Origin,
     Taken,
     UserSnapshot,
     UserSnapshots,
+    VolumeSnapshots,
 )
 from flocker.testing.builders import dataset_id, node_id
 from flocker.wire.protocol import AgedFact, Report, Slice
@@ -104,6 +105,14 @@ def _tuples(strategy: SearchStrategy[T]) -> SearchStrategy[tuple[T, ...]]:
     return st.lists(strategy, max_size=MOST).map(tuple)
 
 
+snapshots: Final[SearchStrategy[SnapshotID]] = st.builds(SnapshotID, texts)
+origins: Final[SearchStrategy[Origin]] = st.builds(
+    Origin, dataset=dataset_ids, snapshot=snapshots
+)
+found_snapshots: Final[SearchStrategy[FoundSnapshot]] = st.builds(
+    FoundSnapshot, id=st.builds(UserSnapshotID, st.uuids()), identity=snapshots
+)
+
 datasets: Final[SearchStrategy[Dataset]] = st.builds(
     Dataset,
     id=dataset_ids,
@@ -118,6 +127,7 @@ datasets: Final[SearchStrategy[Dataset]] = st.builds(
     mount=st.sampled_from(Mounting),
     filesystem=st.sampled_from(FilesystemKind),
     life=_maybe(lives),
+    origin=_maybe(origins),
 )
 
 ownerships: Final[SearchStrategy[Ownership]] = st.builds(
@@ -137,7 +147,6 @@ epochs: Final[SearchStrategy[Epoch]] = st.builds(Epoch, st.integers(1, 2**31))
 move_numbers: Final[SearchStrategy[MoveNumber]] = st.builds(
     MoveNumber, st.integers(0, 2**31)
 )
-snapshots: Final[SearchStrategy[SnapshotID]] = st.builds(SnapshotID, texts)
 
 pool_ownerships: Final[SearchStrategy[PoolOwnership]] = st.builds(
     PoolOwnership,
@@ -168,7 +177,7 @@ pool_ownerships: Final[SearchStrategy[PoolOwnership]] = st.builds(
     candidate=_maybe(nodes),
     pinned=st.booleans(),
     given_up=_maybe(texts),
-    origin=_maybe(st.builds(Origin, dataset=dataset_ids, snapshot=snapshots)),
+    origin=_maybe(origins),
 )
 
 _replicas: Final = st.builds(Replica, epoch=epochs)
@@ -226,13 +235,7 @@ pool_facts: Final[SearchStrategy[PoolFact]] = st.builds(
     ),
     asides=_tuples(texts),
     snapshots=_tuples(snapshots),
-    users=_tuples(
-        st.builds(
-            FoundSnapshot,
-            id=st.builds(UserSnapshotID, st.uuids()),
-            identity=snapshots,
-        )
-    ),
+    users=_tuples(found_snapshots),
     heard=sizes,
 )
 
@@ -265,6 +268,9 @@ facts: Final[SearchStrategy[Fact]] = st.builds(
     doing=_maybe(st.sampled_from(Phase)),
     cause=_maybe(causes),
     life=_maybe(lives),
+    kept=_maybe(
+        st.builds(VolumeSnapshots, found=_tuples(found_snapshots), heard=sizes)
+    ),
 )
 
 observations: Final[SearchStrategy[Observed]] = st.builds(

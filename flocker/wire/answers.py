@@ -160,7 +160,7 @@ class FactAnswer:
 
 @frozen
 class SnapshotAnswer:
-    """A snapshot of a dataset in a pool, and what happens to it.
+    """A snapshot of a dataset, and what happens to it.
 
     `phase` is empty in the answer to what changes one.
     """

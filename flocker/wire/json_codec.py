@@ -20,6 +20,7 @@ from cattrs.gen import make_dict_unstructure_fn, override
 from cattrs.strategies import configure_tagged_union
 from pyrsistent import PMap, pmap
 
+from flocker.model.datasets import Dataset
 from flocker.model.errors import FlockerError
 from flocker.model.ids import NotAnIdentifier, parse_uuid
 from flocker.model.leases import Holder
@@ -171,7 +172,13 @@ for _union, _each in product(
     (Replica | Released, Standing), (_CONVERTER, _BRIEF_CONVERTER)
 ):
     configure_tagged_union(_union, _each, tag_generator=_tag, tag_name="is")
-# Few holders have an era: it is written where there is one.
+# Few datasets have an origin, few holders an era: written where there is one.
+_CONVERTER.register_unstructure_hook(
+    Dataset,
+    make_dict_unstructure_fn(
+        Dataset, _CONVERTER, origin=override(omit_if_default=True)
+    ),
+)
 _CONVERTER.register_unstructure_hook(
     Holder,
     make_dict_unstructure_fn(Holder, _CONVERTER, era=override(omit_if_default=True)),

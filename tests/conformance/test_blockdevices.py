@@ -11,6 +11,7 @@ from flocker.backends.block_interface import (
     IBlockDeviceAPI,
     IGrowingBlockDeviceAPI,
     IMarkingBlockDeviceAPI,
+    ISnapshottingBlockDeviceAPI,
 )
 from flocker.backends.caching import CachingBlockDevices
 from flocker.backends.loopback.machines import LiveMachines
@@ -25,8 +26,12 @@ from flocker.testing.conformance.blockdevices import (
 )
 from flocker.testing.conformance.growing import HalfDoneGrow
 from flocker.testing.conformance.marking import MarkingBlockDevices
+from flocker.testing.conformance.snapshots import (
+    SnapshottingBlockDevices,
+    UnableToSnapshot,
+)
 from flocker.testing.fakes.memory_block_devices import MemoryBlockDevices
-from flocker.testing.loop_devices import scratch_directory
+from flocker.testing.loop_devices import filesystem, scratch_directory
 
 CLUSTER = ClusterID(UUID("5b0aa9ee-4f11-4bd7-b30a-9f0f6a0e3a6b"))
 
@@ -44,15 +49,23 @@ class TestMemoryFixed(BlockDeviceConformance):
         self.service = MemoryBlockDevices()
 
     def test_does_not_grow(self):
-        """It does not claim to grow, with the cache around it neither; nor to mark."""
+        """It does not claim to grow, nor to mark or keep; nor does the cache around."""
         api = self.make()
-        for offered in (IGrowingBlockDeviceAPI, IMarkingBlockDeviceAPI):
+        for offered in (
+            IGrowingBlockDeviceAPI,
+            IMarkingBlockDeviceAPI,
+            ISnapshottingBlockDeviceAPI,
+        ):
             assert offered(api, None) is None
             assert offered(CachingBlockDevices(api), None) is None
 
 
 class TestMemoryBlockDevices(
-    TwoMachines, HalfDoneAttach, HalfDoneGrow, MarkingBlockDevices
+    TwoMachines,
+    HalfDoneAttach,
+    HalfDoneGrow,
+    MarkingBlockDevices,
+    SnapshottingBlockDevices,
 ):
     """The fake."""
 
@@ -74,6 +87,12 @@ class TestMemoryBlockDevices(
 
     def size_of(self, device: Path) -> int:
         return self.service.device_at(device).size
+
+    def write(self, device: Path, content: bytes) -> None:
+        self.service.device_at(device).content.files["all"] = content
+
+    def content(self, device: Path) -> bytes:
+        return self.service.device_at(device).content.files["all"]
 
 
 class TestMemoryCloud(TestMemoryBlockDevices, KnowsLiveNodes):
@@ -140,3 +159,41 @@ class TestLoopback(
         """Grow the file only: the state between the two steps of growing."""
         name = f"{volume.blockdevice_id}_{volume.dataset_id}"
         os.truncate(self.root / str(CLUSTER) / "attached" / "node-1" / name, size)
+
+
+@needs_root
+class TestLoopbackOnXFS(RealDevices, SnapshottingBlockDevices, MarkingBlockDevices):
+    """Where files can share blocks it has snapshots."""
+
+    kind = "xfs"
+
+    @pytest.fixture(autouse=True)
+    def _root(self):
+        with scratch_directory() as scratch:
+            self.root = filesystem(scratch, self.kind) / "volumes"
+            yield
+
+    def make(self) -> IBlockDeviceAPI:
+        config = {"root_path": str(self.root), "compute_instance_id": "node-1"}
+        return build("loopback", config, CLUSTER, where="agent.yml: dataset")
+
+
+class TestLoopbackOnBtrfs(TestLoopbackOnXFS):
+    """So it is on Btrfs."""
+
+    kind = "btrfs"
+
+
+@needs_root
+class TestLoopbackOnExt4(UnableToSnapshot):
+    """Where they cannot it has none, and says so."""
+
+    @pytest.fixture(autouse=True)
+    def _root(self):
+        with scratch_directory() as scratch:
+            self.root = filesystem(scratch, "ext4") / "volumes"
+            yield
+
+    def make(self) -> IBlockDeviceAPI:
+        config = {"root_path": str(self.root), "compute_instance_id": "node-1"}
+        return build("loopback", config, CLUSTER, where="agent.yml: dataset")

@@ -26,13 +26,16 @@ from zope.interface import implementer
 from flocker.backends.block_interface import (
     AlreadyAttachedVolume,
     BlockDeviceVolume,
+    BlockSnapshot,
     CannotShrink,
     IBlockDeviceAPI,
     ICloudAPI,
     IGrowingBlockDeviceAPI,
     IMarkingBlockDeviceAPI,
+    ISnapshottingBlockDeviceAPI,
     UnattachedVolume,
     UnknownInstanceID,
+    UnknownSnapshot,
     UnknownVolume,
     VolumeBusy,
 )
@@ -44,15 +47,25 @@ from flocker.backends.loopback.loop_devices import (
     NoLoopDevice,
 )
 from flocker.backends.loopback.machines import LiveMachines
+from flocker.backends.loopback.snapshots import SnapshotFiles, StoredSnapshot
 from flocker.backends.loopback.translate import (
     SECTOR,
+    SnapshotFile,
     VolumeFile,
     is_instance_name,
     is_local,
     new_file,
 )
 from flocker.model.errors import FlockerError
-from flocker.model.ids import ClusterID, DatasetID, InstanceID, Life, VolumeID
+from flocker.model.ids import (
+    ClusterID,
+    DatasetID,
+    InstanceID,
+    Life,
+    SnapshotID,
+    UserSnapshotID,
+    VolumeID,
+)
 
 DEFAULT_ROOT = "/var/lib/flocker/loopback"
 MACHINE_ID = Path("/etc/machine-id")
@@ -136,7 +149,18 @@ def _as_volume(stored: StoredVolume) -> BlockDeviceVolume:
     )
 
 
-@implementer(IBlockDeviceAPI, ICloudAPI, IGrowingBlockDeviceAPI, IMarkingBlockDeviceAPI)
+def _as_snapshot(stored: StoredSnapshot) -> BlockSnapshot:
+    file = stored.file
+    return BlockSnapshot(file.snapshot, file.of, file.mark, stored.size)
+
+
+@implementer(
+    IBlockDeviceAPI,
+    ICloudAPI,
+    IGrowingBlockDeviceAPI,
+    IMarkingBlockDeviceAPI,
+    ISnapshottingBlockDeviceAPI,
+)
 @define(eq=False)
 class LoopbackBlockDevices:
     """The volumes of one cluster, seen from the instance `me`."""
@@ -148,8 +172,13 @@ class LoopbackBlockDevices:
     _loops: LoopDevices = field(factory=LoopDevices)
     _unique: Callable[[], UUID] = uuid4
     _mountinfo: Path = MOUNTINFO
+    _snapshots: SnapshotFiles = field(init=False)
     _listed: tuple[Sequence[StoredVolume], list[BlockDeviceVolume]] = ([], [])
     """What was listed last: the same files are the same volumes."""
+
+    def __attrs_post_init__(self) -> None:
+        """Look for snapshots beside the volumes."""
+        self._snapshots = SnapshotFiles(self._directory)
 
     def allocation_unit(self) -> int:
         """Give the configured unit in bytes."""
@@ -235,6 +264,55 @@ class LoopbackBlockDevices:
             if stored.attached_to == self._me:
                 self._fit(stored)
 
+    def check_snapshots(self) -> None:
+        """Try whether two files can share blocks there. Raises also `StorageFailed`."""
+        with self._directory.locked():
+            self._snapshots.check(self._me)
+
+    def take_snapshot(
+        self, blockdevice_id: VolumeID, mark: UserSnapshotID
+    ) -> BlockSnapshot:
+        """Clone the file; see Note [Nobody is stopped] in `snapshots`.
+
+        Raises also `StorageFailed`.
+        """
+        self._flush_early(blockdevice_id)
+        file = SnapshotFile(mark, blockdevice_id)
+        with self._directory.locked():
+            stored = self._find(blockdevice_id)
+            if stored.attached_to != self._me:
+                raise UnattachedVolume(blockdevice_id)
+            there = self._snapshots.find(file.snapshot)
+            if there is not None:
+                return _as_snapshot(there)
+            size = self._snapshots.take(stored, file, self._me)
+        return BlockSnapshot(file.snapshot, blockdevice_id, mark, size)
+
+    def list_snapshots(self) -> Sequence[BlockSnapshot]:
+        """List the files, where they may have changed."""
+        with self._directory.locked(shared=True):
+            return [_as_snapshot(each) for each in self._snapshots.list()]
+
+    def destroy_snapshot(self, snapshot_id: SnapshotID) -> None:
+        """Remove the file. Raises also `StorageFailed`."""
+        with self._directory.locked():
+            self._snapshots.remove(self._find_snapshot(snapshot_id))
+
+    def create_volume_from_snapshot(
+        self,
+        snapshot_id: SnapshotID,
+        dataset_id: DatasetID,
+        size: int,
+        life: Life | None,
+    ) -> BlockDeviceVolume:
+        """Clone the file of the snapshot. Raises also `WrongSize`, `StorageFailed`."""
+        self._refuse_if_odd(size)
+        file = new_file(self._unique(), dataset_id, life)
+        with self._directory.locked():
+            snapshot = self._find_snapshot(snapshot_id)
+            made = self._snapshots.make_volume(snapshot, file, size, self._me)
+        return _as_volume(made)
+
     def list_live_nodes(self) -> Collection[InstanceID]:
         """Name the instances that run, where somebody keeps that true.
 
@@ -279,6 +357,12 @@ class LoopbackBlockDevices:
         stored = self._directory.find(volume)
         if stored is None:
             raise UnknownVolume(volume)
+        return stored
+
+    def _find_snapshot(self, snapshot: SnapshotID) -> StoredSnapshot:
+        stored = self._snapshots.find(snapshot)
+        if stored is None:
+            raise UnknownSnapshot(snapshot)
         return stored
 
     def _loop_of(self, stored: StoredVolume) -> Path | None:

@@ -1,4 +1,4 @@
-"""The files of the volumes and the lock over them. Called by `api`.
+"""The files of the volumes and the lock over them. Called by `api`, `snapshots`.
 
 ``<root>/<cluster id>/`` holds ``format.json``, ``lock``, ``unattached/`` and
 ``attached/<instance id>/``. A volume is one sparse file; moving it from one directory
@@ -71,7 +71,7 @@ class StoredVolume:
 
 
 @contextmanager
-def _explained(path: Path, what: str) -> Iterator[None]:
+def explained(path: Path, what: str) -> Iterator[None]:
     """Turn the kernel's errors about the directory into one that names it."""
     try:
         yield
@@ -79,7 +79,7 @@ def _explained(path: Path, what: str) -> Iterator[None]:
         raise StorageFailed(str(path), what, error.strerror or str(error)) from error
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Make a file's content, or a directory's names, durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -91,9 +91,9 @@ def _sync(path: Path) -> None:
 def _write_durably(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(text)
-    _sync(temporary)
+    sync(temporary)
     temporary.rename(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def _entries(directory: Path) -> list[os.DirEntry[str]]:
@@ -125,12 +125,13 @@ class VolumeDirectory:
     _look_at: float = field(default=0.0, init=False)
 
     @property
-    def _unattached(self) -> Path:
+    def unattached(self) -> Path:
+        """Where the volumes are that nobody has."""
         return self.top / "unattached"
 
     def _of(self, instance: InstanceID | None) -> Path:
         if instance is None:
-            return self._unattached
+            return self.unattached
         return self.top / "attached" / instance
 
     def open(self) -> None:
@@ -138,20 +139,20 @@ class VolumeDirectory:
 
         Raises `ForeignDirectory`, `StorageFailed`.
         """
-        with _explained(self.top, "keep volumes"):
+        with explained(self.top, "keep volumes"):
             self.top.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self.locked(), _explained(self.top, "keep volumes"):
+        with self.locked(), explained(self.top, "keep volumes"):
             self._check_or_write_format()
-            self._unattached.mkdir(mode=0o700, exist_ok=True)
+            self.unattached.mkdir(mode=0o700, exist_ok=True)
             (self.top / "attached").mkdir(mode=0o700, exist_ok=True)
-            _sync(self.top)
+            sync(self.top)
 
     def _check_or_write_format(self) -> None:
         path = self.top / "format.json"
         try:
             number = check_format(str(path), path.read_text(errors="replace"))
         except FileNotFoundError:
-            if self._unattached.exists() or (self.top / "attached").exists():
+            if self.unattached.exists() or (self.top / "attached").exists():
                 why = "is missing, but there are volumes beside it"
                 raise ForeignDirectory(str(path), why) from None
             number = 0
@@ -161,12 +162,12 @@ class VolumeDirectory:
     @contextmanager
     def locked(self, *, shared: bool = False) -> Iterator[None]:
         """Hold the lock; see Note [One lock a directory]. Waits for other holders."""
-        with _explained(self.top, "take the lock"):
+        with explained(self.top, "take the lock"):
             descriptor = os.open(
                 self.top / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
         try:
-            with _explained(self.top, "take the lock"):
+            with explained(self.top, "take the lock"):
                 fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
                 if not shared:
                     count = os.fstat(descriptor).st_mtime_ns + _COUNT
@@ -180,8 +181,8 @@ class VolumeDirectory:
 
         Raises `StorageFailed`.
         """
-        with _explained(self.top, f"create a volume of {humanize(size)}"):
-            own = self._own(me)
+        with explained(self.top, f"create a volume of {humanize(size)}"):
+            own = self.own(me)
             self._sweep(own)
             temporary = own / f"{_TEMPORARY}{file.volume}"
             try:
@@ -189,21 +190,21 @@ class VolumeDirectory:
                     os.fchmod(opened.fileno(), 0o600)
                     os.ftruncate(opened.fileno(), size)
                     os.fsync(opened.fileno())
-                path = self._unattached / file.name
+                path = self.unattached / file.name
                 temporary.rename(path)
             except OSError:
                 temporary.unlink(missing_ok=True)
                 raise
-            _sync(self._unattached)
+            sync(self.unattached)
         self._names[file.volume] = file
         return StoredVolume(file, None, size, path)
 
-    def _own(self, me: InstanceID) -> Path:
+    def own(self, me: InstanceID) -> Path:
         """Give the directory of this instance, making it."""
         own = self._of(me)
         if not own.exists():
             own.mkdir(mode=0o700, exist_ok=True)
-            _sync(own.parent)
+            sync(own.parent)
         return own
 
     @staticmethod
@@ -214,7 +215,7 @@ class VolumeDirectory:
 
     def list(self) -> list[StoredVolume]:
         """Give all volumes; hold the lock, shared at least. Raises `StorageFailed`."""
-        with _explained(self.top, "list the volumes"):
+        with explained(self.top, "list the volumes"):
             found = list(self._scan(None))
             for entry in _entries(self.top / "attached"):
                 if entry.is_dir(follow_symlinks=False):
@@ -230,7 +231,7 @@ class VolumeDirectory:
 
         See Note [Counted changes].
         """
-        with _explained(self.top, "list the volumes"):
+        with explained(self.top, "list the volumes"):
             marks = tuple(_changed_at(each) for each in self._marked())
             now = self.clock()
             if marks == self._marks and now < self._look_at:
@@ -240,10 +241,14 @@ class VolumeDirectory:
             self._marks, self._look_at = marks, now + LOOK_ANYWAY
         return found
 
+    def changes(self) -> int:
+        """Give the count of changes; see Note [Counted changes]. Hold the lock."""
+        return _changed_at(self.top / "lock")
+
     def _marked(self) -> Iterator[Path]:
         """Name what changes its time with the volumes."""
         yield self.top / "lock"
-        yield self._unattached
+        yield self.unattached
         attached = self.top / "attached"
         yield attached
         for entry in _entries(attached):
@@ -294,12 +299,12 @@ class VolumeDirectory:
 
         Raises `StorageFailed`, also when another was faster.
         """
-        with _explained(self.top, f"move {stored.file.volume}"):
-            directory = self._unattached if to is None else self._own(to)
+        with explained(self.top, f"move {stored.file.volume}"):
+            directory = self.unattached if to is None else self.own(to)
             target = directory / stored.file.name
             stored.path.rename(target)
-            _sync(target.parent)
-            _sync(stored.path.parent)
+            sync(target.parent)
+            sync(stored.path.parent)
         return target
 
     @staticmethod
@@ -309,18 +314,18 @@ class VolumeDirectory:
         Raises `StorageFailed`.
         """
         what = f"grow {stored.file.volume} to {humanize(size)}"
-        with _explained(stored.path, what):
+        with explained(stored.path, what):
             os.truncate(stored.path, size)
-            _sync(stored.path)
+            sync(stored.path)
 
     def remove(self, stored: StoredVolume) -> None:
         """Destroy the file, durably; hold the lock. Raises `StorageFailed`."""
-        with _explained(self.top, f"destroy {stored.file.volume}"):
+        with explained(self.top, f"destroy {stored.file.volume}"):
             stored.path.unlink(missing_ok=True)
-            _sync(stored.path.parent)
+            sync(stored.path.parent)
 
     @staticmethod
     def flush(path: Path) -> None:
         """Write the file's pages to disk. Raises `StorageFailed`."""
-        with _explained(path, "write the pages"):
-            _sync(path)
+        with explained(path, "write the pages"):
+            sync(path)

@@ -12,7 +12,13 @@ from uuid import UUID
 from attrs import frozen
 
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, Life, VolumeID
+from flocker.model.ids import (
+    DatasetID,
+    Life,
+    SnapshotID,
+    UserSnapshotID,
+    VolumeID,
+)
 
 FORMAT = 2
 """Number of the layout below the root; raised with every change of it.
@@ -25,6 +31,7 @@ LOCAL_FILESYSTEMS = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs"})
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _FILE = re.compile(rf"(block-{_UUID})_({_UUID})(?:_({_UUID}))?")
+_SNAPSHOT = re.compile(rf"snapshot-({_UUID})_(block-{_UUID})")
 _INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}")
 
 
@@ -71,6 +78,33 @@ def parse_file_name(name: str) -> VolumeFile | None:
         DatasetID(UUID(dataset)),
         None if life is None else Life(UUID(life)),
     )
+
+
+@frozen
+class SnapshotFile:
+    """What the name of a snapshot's file says: that is its id, too."""
+
+    mark: UserSnapshotID
+    of: VolumeID
+
+    @property
+    def name(self) -> str:
+        """Give the name of the file."""
+        return f"snapshot-{self.mark}_{self.of}"
+
+    @property
+    def snapshot(self) -> SnapshotID:
+        """Give the id of the snapshot."""
+        return SnapshotID(self.name)
+
+
+def parse_snapshot_name(name: str) -> SnapshotFile | None:
+    """Read the name of a file; None if it is no snapshot's."""
+    match = _SNAPSHOT.fullmatch(name)
+    if match is None:
+        return None
+    mark, volume = match.groups()
+    return SnapshotFile(UserSnapshotID(UUID(mark)), VolumeID(volume))
 
 
 def is_instance_name(name: str) -> bool:

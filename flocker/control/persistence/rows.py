@@ -17,8 +17,16 @@ from uuid import UUID
 from pyrsistent import PMap, pmap
 
 from flocker.model.datasets import NO_METADATA, Dataset, FilesystemKind, Mounting
-from flocker.model.ids import BackendName, DatasetID, Life, NodeID, VolumeID
+from flocker.model.ids import (
+    BackendName,
+    DatasetID,
+    Life,
+    NodeID,
+    SnapshotID,
+    VolumeID,
+)
 from flocker.model.ownership import Ownership
+from flocker.model.snapshots import Origin
 
 _ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _TEXT = r"[^\"\\\x00-\x1f\ud800-\udfff]*"
@@ -36,11 +44,16 @@ def _or_null(pattern: str) -> str:
     return f"(?:null|{pattern})"
 
 
-def _object(members: Mapping[str, str]) -> re.Pattern[str]:
-    inside = ",".join(f'"{name}":{pattern}' for name, pattern in members.items())
-    return re.compile(rf"\{{{inside}\}}")
+def _members(members: Mapping[str, str]) -> str:
+    return ",".join(f'"{name}":{pattern}' for name, pattern in members.items())
 
 
+def _object(members: Mapping[str, str], more: str = "") -> re.Pattern[str]:
+    """Match an object of these members; `more` is what may follow in it."""
+    return re.compile(rf"\{{{_members(members)}{more}\}}")
+
+
+_ORIGIN: Final = _members({"dataset": _quoted(_ID), "snapshot": _quoted(_TEXT)})
 _DATASET: Final = _object(
     {
         "id": _quoted(_ID),
@@ -55,7 +68,8 @@ _DATASET: Final = _object(
         "mount": _quoted("|".join(each.value for each in Mounting)),
         "filesystem": _quoted("|".join(each.value for each in FilesystemKind)),
         "life": _or_null(_quoted(_ID)),
-    }
+    },
+    rf'(?:,"origin":\{{{_ORIGIN}\}})?',
 )
 _OWNERSHIP: Final = _object(
     {
@@ -99,7 +113,12 @@ class RowReader:
             mount,
             filesystem,
             life,
+            source,
+            snapshot,
         ) = match.groups()
+        origin = None
+        if source is not None:
+            origin = Origin(DatasetID(self._id(source)), SnapshotID(snapshot))
         return Dataset(
             DatasetID(self._id(own)),
             NodeID(self._id(primary)),
@@ -113,6 +132,7 @@ class RowReader:
             _MOUNTINGS[mount],
             _FILESYSTEMS[filesystem],
             None if life is None else Life(UUID(life)),
+            origin,
         )
 
     def ownership(self, row_id: str, text: str) -> Ownership | None:

@@ -34,7 +34,7 @@ from flocker.wire import json_codec
 APPLICATION_ID = 0x464C4B52
 """Marks an SQLite file as Flocker's: "FLKR" in ASCII."""
 
-FORMAT = 7
+FORMAT = 8
 """The number of this schema, kept in the file's `user_version`."""
 
 UPGRADES: Mapping[int, tuple[str, ...]] = {
@@ -44,13 +44,16 @@ UPGRADES: Mapping[int, tuple[str, ...]] = {
     4: ("PRAGMA user_version = 5",),
     5: ("PRAGMA user_version = 6",),
     6: ("PRAGMA user_version = 7",),
+    7: ("PRAGMA user_version = 8",),
 }
 """What takes a file of an older format to the next.
 
 2 has rows of the kind ``node``; in 3 datasets have a `life`, which older ones lack; 4
 has rows of the kind ``pool``; in 5 backends of nodes have a `port`, moves of pools a
 `max_downtime`, and their datasets say why a move was given up; in 6 moves have the time
-when they were frozen; 7 has rows of the kind ``snapshots``, and clones an `origin`."""
+when they were frozen; 7 has rows of the kind ``snapshots``, and clones in pools an
+`origin`; in 8 clones of volumes have one, and backends of nodes say whether they have
+`snapshots`."""
 
 DATASET = "dataset"
 OWNERSHIP = "ownership"

@@ -15,16 +15,27 @@ from zope.interface import implementer
 from flocker.backends.block_interface import (
     AlreadyAttachedVolume,
     BlockDeviceVolume,
+    BlockSnapshot,
     CannotShrink,
     IBlockDeviceAPI,
     ICloudAPI,
     IGrowingBlockDeviceAPI,
     IMarkingBlockDeviceAPI,
+    ISnapshottingBlockDeviceAPI,
+    NoSnapshots,
     UnattachedVolume,
+    UnknownSnapshot,
     UnknownVolume,
     VolumeBusy,
 )
-from flocker.model.ids import DatasetID, InstanceID, Life, VolumeID
+from flocker.model.ids import (
+    DatasetID,
+    InstanceID,
+    Life,
+    SnapshotID,
+    UserSnapshotID,
+    VolumeID,
+)
 from flocker.model.sizes import MEBIBYTE
 
 _FIRST_DEVICE = 0x700
@@ -58,6 +69,10 @@ class Content:
     filesystem_size: int = 0
     files: dict[str, bytes] = field(factory=dict)
 
+    def copy(self) -> "Content":
+        """Give the same, as it is now."""
+        return evolve(self, files=dict(self.files))
+
 
 @define(eq=False)
 class MemoryBlockDevices:
@@ -69,6 +84,8 @@ class MemoryBlockDevices:
     contents: dict[VolumeID, Content] = field(factory=dict)
     devices: dict[VolumeID, Device] = field(factory=dict)
     live: set[InstanceID] = field(factory=set)
+    snapshots: dict[SnapshotID, tuple[BlockSnapshot, Content]] = field(factory=dict)
+    why_no_snapshots: str | None = None
     lock: RLock = field(factory=RLock)
     _attached: int = 0
     _at: dict[Path, VolumeID] = field(factory=dict)
@@ -220,10 +237,59 @@ class MemoryFixedNode:
             return device.path
 
 
-@implementer(IGrowingBlockDeviceAPI, IMarkingBlockDeviceAPI)
+@implementer(
+    IGrowingBlockDeviceAPI, IMarkingBlockDeviceAPI, ISnapshottingBlockDeviceAPI
+)
 @define(eq=False)
 class MemoryNode(MemoryFixedNode):
     """The driver on one machine."""
+
+    def check_snapshots(self) -> None:
+        """Ask the service."""
+        if self.service.why_no_snapshots is not None:
+            raise NoSnapshots(self.service.why_no_snapshots)
+
+    def take_snapshot(
+        self, blockdevice_id: VolumeID, mark: UserSnapshotID
+    ) -> BlockSnapshot:
+        """Keep a copy of the content."""
+        self.check_snapshots()
+        with self.service.lock:
+            volume = self.service.get(blockdevice_id)
+            if volume.attached_to != self.instance:
+                raise UnattachedVolume(blockdevice_id)
+            name = SnapshotID(f"{blockdevice_id}@{mark}")
+            made = BlockSnapshot(name, blockdevice_id, mark, volume.size)
+            content = self.service.contents[blockdevice_id].copy()
+            return self.service.snapshots.setdefault(name, (made, content))[0]
+
+    def list_snapshots(self) -> Sequence[BlockSnapshot]:
+        """List all."""
+        with self.service.lock:
+            return [snapshot for snapshot, _ in self.service.snapshots.values()]
+
+    def destroy_snapshot(self, snapshot_id: SnapshotID) -> None:
+        """Forget it."""
+        with self.service.lock:
+            if self.service.snapshots.pop(snapshot_id, None) is None:
+                raise UnknownSnapshot(snapshot_id)
+
+    def create_volume_from_snapshot(
+        self,
+        snapshot_id: SnapshotID,
+        dataset_id: DatasetID,
+        size: int,
+        life: Life | None,
+    ) -> BlockDeviceVolume:
+        """Make a volume with a copy of the content."""
+        self.check_snapshots()
+        with self.service.lock:
+            if snapshot_id not in self.service.snapshots:
+                raise UnknownSnapshot(snapshot_id)
+            snapshot, content = self.service.snapshots[snapshot_id]
+            made = self.service.make(dataset_id, max(size, snapshot.size), life)
+            self.service.contents[made.blockdevice_id] = content.copy()
+            return made
 
     def create_marked_volume(
         self, dataset_id: DatasetID, size: int, life: Life

@@ -81,8 +81,13 @@ class MemoryFilesystems:
         found.content.signature = kind.value
         found.content.filesystem_size = found.size
 
-    def mount(self, device: Path, path: Path) -> None:
-        """Note the mount."""
+    def flush(self, path: Path) -> None:
+        """See that something is mounted: what is written is on the volume at once."""
+        if path not in self.mounted:
+            raise BadMountPoint(path, "nothing is mounted there")
+
+    def mount(self, device: Path, path: Path, *, copy: bool = False) -> None:
+        """Note the mount; a copy has no UUID that could be another's."""
         found = self._device(device)
         at_path = self.mounted.get(path)
         if at_path is found:

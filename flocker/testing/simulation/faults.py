@@ -10,16 +10,25 @@ from zope.interface import implementer
 
 from flocker.backends.block_interface import (
     BlockDeviceVolume,
+    BlockSnapshot,
     IBlockDeviceAPI,
     ICloudAPI,
     IGrowingBlockDeviceAPI,
     IMarkingBlockDeviceAPI,
+    ISnapshottingBlockDeviceAPI,
 )
 from flocker.dataset_agent.filesystems import IFilesystems
 from flocker.dataset_agent.signatures import Signature
 from flocker.model.datasets import FilesystemKind
 from flocker.model.errors import FlockerError
-from flocker.model.ids import DatasetID, InstanceID, Life, VolumeID
+from flocker.model.ids import (
+    DatasetID,
+    InstanceID,
+    Life,
+    SnapshotID,
+    UserSnapshotID,
+    VolumeID,
+)
 from flocker.runtime.holders import Holder
 from flocker.testing.fakes.memory_block_devices import MemoryCloudNode
 from flocker.testing.fakes.memory_filesystems import MemoryFilesystems
@@ -38,6 +47,8 @@ CHANGING = frozenset(
         "mount",
         "unmount",
         "grow",
+        "take_snapshot",
+        "destroy_snapshot",
     }
 )
 """The calls that change storage."""
@@ -264,10 +275,10 @@ class FaultyBlockDevices:
         self.api.start_node(node_id)
 
 
-@implementer(IMarkingBlockDeviceAPI)
+@implementer(IMarkingBlockDeviceAPI, ISnapshottingBlockDeviceAPI)
 @define(eq=False)
 class FaultyMarkingBlockDevices(FaultyBlockDevices):
-    """The driver of one machine, whose volumes carry a mark."""
+    """The driver of one machine, whose volumes carry a mark, and can be kept."""
 
     def create_marked_volume(
         self, dataset_id: DatasetID, size: int, life: Life
@@ -275,6 +286,42 @@ class FaultyMarkingBlockDevices(FaultyBlockDevices):
         """Create, and note when."""
         return self._create(
             lambda: self.api.create_marked_volume(dataset_id, size, life)
+        )
+
+    def check_snapshots(self) -> None:
+        """Ask."""
+        self.faults.call("check_snapshots", self.api.check_snapshots)
+
+    def take_snapshot(
+        self, blockdevice_id: VolumeID, mark: UserSnapshotID
+    ) -> BlockSnapshot:
+        """Take."""
+        return self.faults.call(
+            "take_snapshot", lambda: self.api.take_snapshot(blockdevice_id, mark)
+        )
+
+    def list_snapshots(self) -> Sequence[BlockSnapshot]:
+        """List."""
+        return self.faults.call("list_snapshots", self.api.list_snapshots)
+
+    def destroy_snapshot(self, snapshot_id: SnapshotID) -> None:
+        """Destroy."""
+        self.faults.call(
+            "destroy_snapshot", lambda: self.api.destroy_snapshot(snapshot_id)
+        )
+
+    def create_volume_from_snapshot(
+        self,
+        snapshot_id: SnapshotID,
+        dataset_id: DatasetID,
+        size: int,
+        life: Life | None,
+    ) -> BlockDeviceVolume:
+        """Create, and note when."""
+        return self._create(
+            lambda: self.api.create_volume_from_snapshot(
+                snapshot_id, dataset_id, size, life
+            )
         )
 
 
@@ -309,9 +356,17 @@ class FaultyFilesystems:
 
         self.faults.call("make", make, about=device)
 
-    def mount(self, device: Path, path: Path) -> None:
+    def flush(self, path: Path) -> None:
+        """Flush."""
+        self.faults.call("flush", lambda: self.kernel.flush(path), about=path)
+
+    def mount(self, device: Path, path: Path, *, copy: bool = False) -> None:
         """Mount."""
-        self.faults.call("mount", lambda: self.kernel.mount(device, path), about=device)
+
+        def mount() -> None:
+            self.kernel.mount(device, path, copy=copy)
+
+        self.faults.call("mount", mount, about=device)
 
     def unmount(self, path: Path, device: Path | None) -> None:
         """Unmount."""

@@ -16,9 +16,9 @@ from flocker.control.datasets import (
     delete,
 )
 from flocker.control.pool_moves import NotInPool
-from flocker.control.pool_snapshots import SourceNeeded
+from flocker.control.volume_snapshots import SourceNeeded
 from flocker.model.ids import BackendName, UserSnapshotID
-from flocker.model.pools import Origin
+from flocker.model.snapshots import Origin
 from flocker.testing.builders import dataset_id, node_id
 from tests.unit.control.test_pool_tending import NOW, Cluster
 

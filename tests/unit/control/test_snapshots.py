@@ -8,7 +8,6 @@ from pyrsistent import pmap
 
 from flocker.control import pool_moves, pool_snapshots, snapshots
 from flocker.control.datasets import DatasetDeleted, DatasetNotFound
-from flocker.control.pool_moves import NotInPool
 from flocker.control.slices import assignment
 from flocker.control.snapshots import (
     BadSnapshotName,
@@ -16,6 +15,7 @@ from flocker.control.snapshots import (
     SnapshotNotFound,
     TooManySnapshots,
 )
+from flocker.control.volume_snapshots import NoSnapshotsThere
 from flocker.model.changes import apply
 from flocker.model.cluster import Observed
 from flocker.model.configuration import Configuration
@@ -102,7 +102,7 @@ def test_refused():
     gone = evolve(KNOWN, datasets=pmap({DATASET: a_dataset(deleted=True)}))
     with pytest.raises(DatasetDeleted):
         take(gone)
-    with pytest.raises(NotInPool):
+    with pytest.raises(NoSnapshotsThere):
         take(evolve(KNOWN, pools=pmap()))
     with pytest.raises(SnapshotExists):
         take(take(), identifier=TUESDAY)

@@ -296,10 +296,10 @@ def test_due():
 def test_due_is_when_something_is_done(data):
     """At its deadline upkeep finds something to do, and before it nothing.
 
-    Without nodes and pools, of which it may find something to do at any time.
+    Without nodes, pools, snapshots: it may find something to do of these at any time.
     """
     drawn = data.draw(strategies.configurations())
-    configuration = evolve(drawn, pools=pmap(), nodes=pmap())
+    configuration = evolve(drawn, pools=pmap(), nodes=pmap(), snapshots=pmap())
     for number in (1, 2, 3):
         when = due(configuration, dataset_id(number), Times(0.0, 0.0))
         ids = [dataset_id(number)]

@@ -14,8 +14,8 @@ from flocker.model.cluster import Condition, Observed, Peer
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import Epoch, SnapshotID, UserSnapshotID
-from flocker.model.pools import Origin, Owned, PoolOwnership, Stage
-from flocker.model.snapshots import Taken, UserSnapshots
+from flocker.model.pools import Owned, PoolOwnership, Stage
+from flocker.model.snapshots import Origin, Taken, UserSnapshots
 from flocker.testing.builders import a_node, an_assignment, dataset_id
 from flocker.testing.fakes.memory_carrier import NotReached
 from flocker.testing.fakes.memory_pool import MemoryPool

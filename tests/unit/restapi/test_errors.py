@@ -31,6 +31,7 @@ SOURCES = {
     "flocker.control.pool_moves",
     "flocker.control.pool_snapshots",
     "flocker.control.snapshots",
+    "flocker.control.volume_snapshots",
     "flocker.control.volumes",
     "flocker.restapi.errors",
 }

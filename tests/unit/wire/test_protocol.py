@@ -20,11 +20,17 @@ from flocker.model.cluster import (
     Want,
 )
 from flocker.model.datasets import DEFAULT_BACKEND, FilesystemKind, Mounting
-from flocker.model.ids import Epoch, InstanceID, MoveNumber, SnapshotID, UserSnapshotID
+from flocker.model.ids import (
+    BackendName,
+    Epoch,
+    InstanceID,
+    MoveNumber,
+    SnapshotID,
+    UserSnapshotID,
+)
 from flocker.model.pools import (
     Copying,
     Move,
-    Origin,
     PoolFact,
     PoolOwnership,
     Prune,
@@ -34,9 +40,11 @@ from flocker.model.pools import (
 )
 from flocker.model.snapshots import (
     FoundSnapshot,
+    Origin,
     Taken,
     UserSnapshot,
     UserSnapshots,
+    VolumeSnapshots,
 )
 from flocker.testing.builders import (
     a_dataset,
@@ -288,7 +296,7 @@ FOUND = PoolFact(
     heard=4,
 )
 
-RELEASED = {
+RELEASED_8 = {
     **RELEASED_7,
     "slice.json": evolve(
         RELEASED_7["slice.json"],
@@ -305,6 +313,46 @@ RELEASED = {
         ),
     ),
 }
+
+CLONE_OF_A_VOLUME = evolve(
+    a_dataset(15),
+    origin=Origin(dataset_id(14), SnapshotID("snapshot-1_block-1")),
+)
+OF_A_VOLUME = evolve(WISHES, dataset=dataset_id(15))
+KEPT = VolumeSnapshots(
+    (FoundSnapshot(WISHES.wanted[0].id, SnapshotID("snapshot-1_block-1")),), heard=4
+)
+
+RELEASED = {
+    **RELEASED_8,
+    "identity.json": evolve(
+        RELEASED_8["identity.json"],
+        backends=(
+            *RELEASED_8["identity.json"].backends,
+            BackendReport(
+                BackendName("volumes"),
+                "loopback",
+                "block",
+                InstanceID("node-1"),
+                snapshots=True,
+            ),
+        ),
+    ),
+    "slice.json": evolve(
+        RELEASED_8["slice.json"],
+        changed=(
+            *RELEASED_8["slice.json"].changed,
+            Assignment(dataset_id(15), CLONE_OF_A_VOLUME, snapshots=OF_A_VOLUME),
+        ),
+    ),
+    "report.json": evolve(
+        RELEASED_8["report.json"],
+        changed=(
+            *RELEASED_8["report.json"].changed,
+            AgedFact(evolve(a_fact(15, Condition.MOUNTED), kept=KEPT), 5.0),
+        ),
+    ),
+}
 """What each golden file of the present number holds; those of others have less."""
 
 BY_NUMBER = {
@@ -315,7 +363,8 @@ BY_NUMBER = {
     "5": RELEASED_5,
     "6": RELEASED_6,
     "7": RELEASED_7,
-    "8": RELEASED,
+    "8": RELEASED_8,
+    "9": RELEASED,
 }
 """Number 4 holds what 3 does, without the fields that have their defaults."""
 

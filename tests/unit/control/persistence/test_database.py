@@ -31,8 +31,8 @@ from flocker.model.ids import (
 )
 from flocker.model.nodes import DeadMark, Evidence, Node
 from flocker.model.ownership import Ownership
-from flocker.model.pools import Move, Origin, PoolOwnership, Prune, Stage
-from flocker.model.snapshots import Taken, UserSnapshot, UserSnapshots
+from flocker.model.pools import Move, PoolOwnership, Prune, Stage
+from flocker.model.snapshots import Origin, Taken, UserSnapshot, UserSnapshots
 
 STORE = UUID(int=3)
 
@@ -269,6 +269,29 @@ OF_GOLDEN_7 = evolve(
 )
 """The file of format 6, upgraded: a clone; a deleted snapshot, and one asked for."""
 
+OF_GOLDEN_8 = evolve(
+    OF_GOLDEN_7,
+    revision=13,
+    datasets_revision=13,
+    datasets=OF_GOLDEN_7.datasets.set(
+        NEW,
+        evolve(
+            OF_GOLDEN_7.datasets[NEW],
+            origin=Origin(MOUNTED, SnapshotID("snapshot-1_block-1")),
+        ),
+    ),
+    nodes=OF_GOLDEN_7.nodes.set(
+        NODE,
+        evolve(
+            OF_GOLDEN_7.nodes[NODE],
+            backends=(
+                BackendReport(DEFAULT_BACKEND, "loopback", "block", snapshots=True),
+            ),
+        ),
+    ),
+)
+"""The file of format 7, upgraded: a clone of a volume; a node that takes snapshots."""
+
 GOLDENS = {
     "format-1": OF_GOLDEN,
     "format-2": OF_GOLDEN_2,
@@ -277,6 +300,7 @@ GOLDENS = {
     "format-5": OF_GOLDEN_5,
     "format-6": OF_GOLDEN_6,
     "format-7": OF_GOLDEN_7,
+    "format-8": OF_GOLDEN_8,
 }
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "store"

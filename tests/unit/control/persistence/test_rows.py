@@ -69,9 +69,15 @@ names = st.text("abzäß €🐳/:;.,{}[]-_019'", max_size=12)
 seconds = st.integers(0, 2**32 * 1000).map(lambda number: number / 1000)
 
 
-@given(strategies.datasets, names, st.dictionaries(names, names, max_size=4), seconds)
+@given(
+    strategies.datasets,
+    names,
+    names,
+    st.dictionaries(names, names, max_size=4),
+    seconds,
+)
 def test_usual_datasets_are_read_here(
-    dataset: Dataset, backend: str, metadata: dict[str, str], asked: float
+    dataset: Dataset, backend: str, name: str, metadata: dict[str, str], asked: float
 ) -> None:
     """A start depends on it; a field that is new needs its place in the pattern."""
     usual = evolve(
@@ -80,6 +86,9 @@ def test_usual_datasets_are_read_here(
         metadata=pmap(metadata),
         asked=asked,
         destroyed_at=None if dataset.destroyed_at is None else asked,
+        origin=None
+        if dataset.origin is None
+        else evolve(dataset.origin, snapshot=name),
     )
     assert quickly(Dataset, str(usual.id), encode(usual).decode()) == usual
 

@@ -1,0 +1,173 @@
+"""Snapshots of loopback volumes: whole or not there, whoever is killed when."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from attrs import define
+
+from flocker.backends.block_interface import BlockDeviceVolume
+from flocker.backends.loopback.api import LoopbackBlockDevices, make_loopback
+from flocker.dataset_agent.filesystems import Filesystems
+from flocker.dataset_agent.kinds import SameFilesystem
+from flocker.model.datasets import FilesystemKind
+from flocker.model.ids import ClusterID, DatasetID, UserSnapshotID
+from flocker.model.sizes import MEBIBYTE
+from flocker.testing.loop_devices import filesystem, scratch_directory
+from tests.functional.killed_at import killed_at
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root")
+
+CLUSTER = ClusterID(UUID(int=5))
+SIZE = 400 * MEBIBYTE
+MARK = UserSnapshotID(UUID(int=1))
+
+
+@define(eq=False)
+class Machine:
+    """A node whose volumes are in a directory where files can share blocks."""
+
+    scratch: Path
+    api: LoopbackBlockDevices
+    kernel: Filesystems
+
+    @property
+    def top(self) -> Path:
+        """Where the volumes are."""
+        (found,) = self.scratch.glob("*/volumes/*")
+        return found
+
+    def volume(self) -> BlockDeviceVolume:
+        """Make a volume and attach it."""
+        made = self.api.create_volume(DatasetID(uuid4()), SIZE)
+        return self.attach(made)
+
+    def attach(self, volume: BlockDeviceVolume) -> BlockDeviceVolume:
+        """Attach a volume."""
+        me = self.api.compute_instance_id()
+        return self.api.attach_volume(volume.blockdevice_id, me)
+
+    def mounted(self, volume: BlockDeviceVolume, *, copy: bool = False) -> Path:
+        """Mount what is on a volume."""
+        path = self.scratch / volume.blockdevice_id
+        device = self.api.get_device_path(volume.blockdevice_id)
+        self.kernel.mount(device, path, copy=copy)
+        return path
+
+    def files(self) -> list[str]:
+        """Name all files of volumes and snapshots, finished or not."""
+        return sorted(path.name for path in self.top.rglob("*-*") if path.is_file())
+
+    def clone(self) -> BlockDeviceVolume:
+        """Make a volume of the one snapshot."""
+        (taken,) = self.api.list_snapshots()
+        return self.api.create_volume_from_snapshot(
+            taken.id, DatasetID(uuid4()), SIZE, None
+        )
+
+
+@pytest.fixture(params=["xfs", "btrfs"])
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """A node; its volumes are on an XFS, and on a Btrfs."""
+    with scratch_directory() as scratch:
+        root = filesystem(scratch, request.param, 2048 * MEBIBYTE) / "volumes"
+        api = make_loopback(CLUSTER, str(root), "node-1")
+        yield Machine(scratch, api, Filesystems())
+
+
+def test_killed_taking(machine: Machine) -> None:
+    """A snapshot is whole or not there at whatever touch of a file its taker dies."""
+    volume = machine.volume()
+    device = machine.api.get_device_path(volume.blockdevice_id)
+    device.write_bytes(b"first" * MEBIBYTE)
+    number, whole = 1, 0
+    while killed_at(
+        number,
+        machine.top,
+        lambda: machine.api.take_snapshot(volume.blockdevice_id, MARK),
+    ):
+        found = machine.api.list_snapshots()
+        for snapshot in found:
+            assert (snapshot.of, snapshot.size) == (volume.blockdevice_id, SIZE)
+            (file,) = machine.top.glob("snapshots/*")
+            assert file.read_bytes()[: 5 * MEBIBYTE] == b"first" * MEBIBYTE
+            machine.api.destroy_snapshot(snapshot.id)
+            whole += 1
+        number += 1
+    assert number > 5
+    assert whole >= 1
+    (taken,) = machine.api.list_snapshots()
+    machine.api.destroy_snapshot(taken.id)
+    assert machine.files() == [f"{volume.blockdevice_id}_{volume.dataset_id}"]
+
+
+def test_killed_cloning(machine: Machine) -> None:
+    """A volume that is made of a snapshot is listed when it is whole, or not at all."""
+    volume = machine.volume()
+    machine.api.get_device_path(volume.blockdevice_id).write_bytes(b"x" * MEBIBYTE)
+    machine.api.take_snapshot(volume.blockdevice_id, MARK)
+    number, whole = 1, 0
+    while killed_at(number, machine.top, machine.clone):
+        made = [each for each in machine.api.list_volumes() if each != volume]
+        for each in made:
+            machine.attach(each)
+            device = machine.api.get_device_path(each.blockdevice_id)
+            assert device.read_bytes()[:MEBIBYTE] == b"x" * MEBIBYTE
+            machine.api.detach_volume(each.blockdevice_id)
+            machine.api.destroy_volume(each.blockdevice_id)
+            whole += 1
+        number += 1
+    assert number > 5
+    assert whole >= 1
+    assert len(machine.api.list_volumes()) == 2
+    assert not [name for name in machine.files() if name.startswith(".")]
+
+
+def test_killed_destroying(machine: Machine) -> None:
+    """A snapshot whose destroyer dies is there or not; again it is gone."""
+    volume = machine.volume()
+    number = 1
+    taken = machine.api.take_snapshot(volume.blockdevice_id, MARK)
+
+    def destroy() -> None:
+        machine.api.destroy_snapshot(taken.id)
+
+    while killed_at(number, machine.top, destroy):
+        assert machine.api.list_snapshots() in ([], [taken])
+        again = machine.api.take_snapshot(volume.blockdevice_id, MARK)
+        assert again == taken
+        number += 1
+    assert number > 1
+    assert machine.api.list_snapshots() == []
+
+
+@pytest.mark.parametrize("kind", list(FilesystemKind))
+def test_of_a_mounted_filesystem(machine: Machine, kind: FilesystemKind) -> None:
+    """What was written is in it, synced or not; source and clone are used at once."""
+    volume = machine.volume()
+    machine.kernel.make(machine.api.get_device_path(volume.blockdevice_id), kind)
+    path = machine.mounted(volume)
+    (path / "file").write_text("first")
+    machine.kernel.flush(path)
+    machine.api.take_snapshot(volume.blockdevice_id, MARK)
+    (path / "file").write_text("second")
+    copy = machine.mounted(machine.attach(machine.clone()), copy=True)
+    assert (copy / "file").read_text() == "first"
+    assert (path / "file").read_text() == "second"
+    (copy / "file").write_text("third")
+    assert (path / "file").read_text() == "second"
+
+
+def test_a_copy_that_nobody_asked_for(machine: Machine) -> None:
+    """An xfs beside its like is refused, unless it is known to be a clone."""
+    volume = machine.volume()
+    device = machine.api.get_device_path(volume.blockdevice_id)
+    machine.kernel.make(device, FilesystemKind.XFS)
+    machine.mounted(volume)
+    machine.api.take_snapshot(volume.blockdevice_id, MARK)
+    clone = machine.attach(machine.clone())
+    with pytest.raises(SameFilesystem):
+        machine.mounted(clone)
+    assert machine.mounted(clone, copy=True).is_mount()

@@ -10,12 +10,11 @@ from flocker.dataset_agent.pool_transitions import in_stage, move_asked
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Assignment, Cause, Condition, Fact, Phase, Want
 from flocker.model.ids import BackendName, DatasetID, MoveNumber, SnapshotID
-from flocker.model.pool_status import ALL_AT_THE_END
 from flocker.model.pools import Copying, PoolFact, Stage
 from flocker.model.snapshots import UserSnapshots
 
 NO_ROUNDS = Cause(
-    ALL_AT_THE_END,
+    "no-rounds",
     "it is written to all the time, and its pool copies only what stands still: all of"
     " it is copied in the end, while nobody serves it",
     "it goes on by itself; what is written to it less is away for less long",

@@ -24,13 +24,13 @@ from flocker.dataset_agent.pool_facts import Noted, fact, wanted_at_all
 from flocker.dataset_agent.pool_looking import PoolSeen, Seen, gist, look, look_at
 from flocker.dataset_agent.pool_minds import (
     Mind,
+    ended,
     followed,
     goes_on,
     in_a_moment,
     move_of,
     no_peer,
     peer_of,
-    took,
     unreadable,
 )
 from flocker.dataset_agent.pool_peers import offer as offered
@@ -45,11 +45,10 @@ from flocker.dataset_agent.pool_planning import (
 from flocker.dataset_agent.pool_receiving import Denied, NotYet, Taking, Visit
 from flocker.dataset_agent.pool_rig import Cancel, NotTaken, Pool, PoolRig, Shipment
 from flocker.dataset_agent.pool_states import Confirmation, Here, Idle, Offer
-from flocker.dataset_agent.pool_steps import TakeSnapshot
 from flocker.dataset_agent.pool_transitions import move_asked
 from flocker.dataset_agent.pool_unfinished import drop_unexpected
 from flocker.dataset_agent.pool_watching import MountWatch
-from flocker.dataset_agent.pool_work import Send, TakeUsers, Work
+from flocker.dataset_agent.pool_work import Send, Work
 from flocker.dataset_agent.slowness import watched
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Assignment, Cause, Fact, Phase
@@ -337,11 +336,8 @@ class PoolKeeper:
             with watched(self._clock, partial(self._slow_step, dataset, step)):
                 outcome = await self._pool.threads.run(perform, task)
         finally:
-            self._mind(dataset).slow = None
-            if isinstance(step, TakeUsers):
-                self._mind(dataset).hindered = not isinstance(outcome, Done)
-        if isinstance(step, TakeSnapshot):
-            took(self._mind(dataset), outcome, move_of(self._slice.get(dataset)))
+            move = move_of(self._slice.get(dataset))
+            ended(self._mind(dataset), step, outcome, move)
         return in_a_moment(self._mind(dataset), outcome, self._clock.seconds())
 
     def _slow_step(self, dataset: DatasetID, step: Work, seconds: float) -> None:

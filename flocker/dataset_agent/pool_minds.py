@@ -10,7 +10,8 @@ from flocker.dataset_agent.pool_performing import BUSY, WRITTEN
 from flocker.dataset_agent.pool_planning import Following
 from flocker.dataset_agent.pool_rig import Cancel, Pool
 from flocker.dataset_agent.pool_states import Confirmation
-from flocker.dataset_agent.pool_work import Send
+from flocker.dataset_agent.pool_steps import TakeSnapshot
+from flocker.dataset_agent.pool_work import Send, TakeUsers, Work
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Assignment, Cause, Peer
 from flocker.model.ids import DatasetID, MoveNumber, NodeID
@@ -50,8 +51,18 @@ class Mind:
     skipped: MoveNumber | None = None
 
 
-def took(mind: Mind, outcome: Outcome | None, move: MoveNumber | None) -> None:
-    """Note how it went to take a snapshot for a move."""
+def ended(
+    mind: Mind, step: Work, outcome: Outcome | None, move: MoveNumber | None
+) -> None:
+    """Note how a step went while there was this move; None: it raised something."""
+    mind.slow = None
+    if isinstance(step, TakeUsers):
+        mind.hindered = not isinstance(outcome, Done)
+    if isinstance(step, TakeSnapshot):
+        _taken(mind, outcome, move)
+
+
+def _taken(mind: Mind, outcome: Outcome | None, move: MoveNumber | None) -> None:
     if isinstance(outcome, Done):
         mind.begun, mind.in_vain = move, 0
         return

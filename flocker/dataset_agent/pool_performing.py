@@ -10,7 +10,7 @@ from functools import singledispatch
 from pathlib import Path
 from typing import get_args
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from flocker.backends.pool_errors import (
     BeingWritten,
@@ -45,18 +45,17 @@ from flocker.wire import pool_records
 
 DONE = Done()
 WRITES = get_args(Write)
-BUSY = "busy"
-WRITTEN = "being-written"
 
-_HINDRANCES: Mapping[type[Exception], tuple[str, str]] = {
-    Busy: (BUSY, "end what uses it"),
-    BeingWritten: (WRITTEN, "stop what writes to it"),
-    PoolFull: ("pool-full", "make room in the pool"),
-    QuotaTooSmall: ("quota-too-small", "ask for more"),
-    Held: ("needed", "delete what needs it first"),
-    HasClones: ("needed", "delete what needs it first"),
+_HINDRANCES: Mapping[type[Exception], Cause] = {
+    Busy: Cause("busy", "", "end what uses it"),
+    BeingWritten: Cause("being-written", "", "stop what writes to it"),
+    PoolFull: Cause("pool-full", "", "make room in the pool"),
+    QuotaTooSmall: Cause("quota-too-small", "", "ask for more"),
+    Held: Cause("needed", "", "delete what needs it first"),
+    HasClones: Cause("needed", "", "delete what needs it first"),
 }
-"""What may be in the way of a step, as the code of a cause, and what releases it."""
+"""What may be in the way of a step, but for the words, which the error has."""
+BUSY, WRITTEN = _HINDRANCES[Busy].code, _HINDRANCES[BeingWritten].code
 
 BEFORE = {
     step: crash_point(f"before {step.__name__} of pool") for step in get_args(Work)
@@ -94,8 +93,7 @@ def perform(task: Task) -> Outcome:
     try:
         _do(task.step, task, now)
     except tuple(_HINDRANCES) as error:
-        code, release = _HINDRANCES[type(error)]
-        return TryAgain(Cause(code, str(error), release))
+        return TryAgain(evolve(_HINDRANCES[type(error)], words=str(error)))
     AFTER[type(task.step)]()
     return DONE
 

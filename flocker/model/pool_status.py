@@ -42,7 +42,7 @@ COPY_MISSING = Cause(
     permanent=True,
 )
 ALL_AT_THE_END = "no-rounds"
-"""The code of the cause that a move copies all in the end, and does not wait for it."""
+"""The code of an agent's cause: a move copies all in the end, and waits for nothing."""
 LATER = Cause("move-due", "its move is about to begin")
 
 

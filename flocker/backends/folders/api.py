@@ -24,12 +24,7 @@ from flocker.backends.folders.layout import (
 )
 from flocker.backends.folders.streams import IncomingFolder, OutgoingFolder
 from flocker.backends.folders.trees import Trees
-from flocker.backends.folders.values import (
-    InMotion,
-    NoRoom,
-    Unportable,
-    says_full,
-)
+from flocker.backends.folders.values import InMotion, NoRoom, Unportable, says_full
 from flocker.backends.pool_errors import (
     BeingWritten,
     Busy,

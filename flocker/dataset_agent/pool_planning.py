@@ -2,6 +2,12 @@
 
 The rules of the ownership protocol come first, in their order; what they allow is left
 out where nobody wants it yet. Then what needs no guard: to send, to tidy up, to limit.
+
+Note [Tidied afterwards]: to destroy a snapshot takes as long as the kernel needs to
+forget what it has in memory of it, and no stream is taken meanwhile: after the first
+round that is the whole dataset, and the time would be one in which nobody serves it. So
+rounds are tidied up when the move is over. One that waits for long, because the dataset
+is in use, tidies while it is served.
 """
 
 from attrs import frozen
@@ -11,6 +17,7 @@ from flocker.dataset_agent.pool_rig import FINAL, OURS
 from flocker.dataset_agent.pool_snapshots import to_destroy, to_take
 from flocker.dataset_agent.pool_states import Here, Idle, NoFilesystem, Served
 from flocker.dataset_agent.pool_steps import (
+    MakeReadOnly,
     MakeWritable,
     Mount,
     Reason,
@@ -40,6 +47,8 @@ SHRINKING = 0.7
 ROUNDS_KEPT = 2
 FINALS_KEPT = 4
 """How many of our snapshots stay, of those of rounds and of those of hand-overs."""
+PUT_UP_WITH = 8
+"""How many more stay while a dataset moves; see Note [Tidied afterwards]."""
 HAND_OVER = 0.3
 """Seconds that the rest of a hand-over takes, about, whatever is sent."""
 
@@ -140,6 +149,9 @@ def is_wanted(step: Step, here: Here, asked: Asked) -> bool:
         case TakeSnapshot():
             frozen_ = in_stage(here, Stage.FREEZING) is not None
             return frozen_ or is_next_round_due(here, asked)
+        case MakeReadOnly():
+            # Where both are one machine it would take the CPU from who is to serve it.
+            return not here.owner and here.told is not None and here.told.acquired
         case _:
             return True
 
@@ -216,7 +228,15 @@ def _keep_up(here: Here, copy: Copy | None, asked: Asked) -> Tidy | Resize | Non
         return Resize(asked.quota)
     deleted = to_destroy(here, copy, asked.snapshots)
     superfluous = (*disposable(here, copy, asked.following), *deleted)
-    return Tidy(superfluous) if superfluous else None
+    tidy = _is_time_to_tidy(here.told, len(superfluous))
+    return Tidy(superfluous) if tidy else None
+
+
+def _is_time_to_tidy(told: PoolOwnership, number: int) -> bool:
+    """See Note [Tidied afterwards]."""
+    if told.move is None:
+        return told.acquired and number > 0
+    return told.move.stage is Stage.COPYING and number > PUT_UP_WITH
 
 
 def disposable(

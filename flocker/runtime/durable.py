@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from flocker.runtime.process import run_sync
+from flocker.runtime import libc
 
 _NEW = ".new"
 
@@ -20,9 +20,13 @@ def sync(path: Path) -> None:
 def sync_filesystem(path: Path) -> None:
     """Return when all of the filesystem that a path is on is on disk: syncfs(2).
 
-    Raises `ProcessFailed` if the kernel could not write it.
+    Raises `OSError`, also if something could not be written before.
     """
-    run_sync(["sync", "--file-system", str(path)])
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        libc.syncfs(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def replace(path: Path, content: bytes) -> None:

@@ -138,6 +138,7 @@ class BtrfsTrees:
         """Give what the subvolume shows; the first question enables quotas."""
         if subvolumes.groups(self.root) is None:
             subvolumes.enable_quotas(self.root)
+        subvolumes.await_counted(self.root)
         durable.sync_filesystem(tree)
         groups = subvolumes.groups(self.root) or {}
         return groups[subvolumes.info(tree).number].used

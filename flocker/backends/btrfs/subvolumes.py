@@ -1,37 +1,54 @@
 """Subvolumes of a mounted Btrfs: reading by ioctl, changing by btrfs(8). For `api`."""
 
-import fcntl
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from flocker.backends.btrfs.translate import (
     INFO_SIZE,
+    SEARCH_SIZE,
     Group,
+    Item,
     Subvolume,
-    parse_groups,
+    find_quotas,
+    groups_of,
     parse_info,
+    parse_items,
 )
+from flocker.runtime import libc
 from flocker.runtime.process import run_sync
 
 # linux/btrfs.h: _IOR(BTRFS_IOCTL_MAGIC, 60, struct btrfs_ioctl_get_subvol_info_args)
 _GET_SUBVOL_INFO = 2 << 30 | INFO_SIZE << 16 | 0x94 << 8 | 60
+# _IOWR(BTRFS_IOCTL_MAGIC, 17, struct btrfs_ioctl_search_args)
+_TREE_SEARCH = 3 << 30 | SEARCH_SIZE << 16 | 0x94 << 8 | 17
+# _IOWR(BTRFS_IOCTL_MAGIC, 61, struct btrfs_ioctl_get_subvol_rootref_args), and where it
+# has their number
+_ROOTREF_SIZE, _ROOTREF_COUNT = 4096, 4088
+_GET_SUBVOL_ROOTREF = 3 << 30 | _ROOTREF_SIZE << 16 | 0x94 << 8 | 61
+# linux/btrfs.h: BTRFS_IOC_QUOTA_RESCAN_WAIT
+_QUOTA_RESCAN_WAIT = 0x94 << 8 | 46
 _FIRST_INODE = 256
 """The inode number of a subvolume's root, and of no other directory of it."""
 _SECONDS = 600
-_NOT_ENABLED = b"quotas not enabled"
 
 
 def info(path: Path) -> Subvolume:
     """Ask the kernel about a subvolume. Raises `OSError`; `FileNotFoundError`."""
+    return parse_info(_ask(path, _GET_SUBVOL_INFO, bytes(INFO_SIZE)))
+
+
+def _ask(path: Path, request: int, question: bytes) -> bytes:
+    """Ask the kernel about the subvolume that a directory is in. Raises `OSError`."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags)
     try:
-        answer = bytearray(INFO_SIZE)
-        fcntl.ioctl(descriptor, _GET_SUBVOL_INFO, answer)
+        answer = bytearray(question)
+        libc.ioctl(descriptor, request, answer)
     finally:
         os.close(descriptor)
-    return parse_info(bytes(answer))
+    return bytes(answer)
 
 
 def create(path: Path) -> None:
@@ -47,8 +64,20 @@ def snapshot(source: Path, target: Path, *, read_only: bool) -> None:
 
 def nested(path: Path) -> tuple[str, ...]:
     """Name the subvolumes right below one: they are no part of its snapshots."""
+    if not _has_nested(path):
+        return ()
     listed = _btrfs("subvolume", "list", "-o", str(path)).decode(errors="replace")
     return tuple(line.split(" path ", 1)[1] for line in listed.splitlines())
+
+
+def _has_nested(path: Path) -> bool:
+    try:
+        answer = _ask(path, _GET_SUBVOL_ROOTREF, bytes(_ROOTREF_SIZE))
+    except OSError as error:
+        if error.errno != errno.EOVERFLOW:  # more than an answer holds
+            raise
+        return True
+    return answer[_ROOTREF_COUNT] > 0
 
 
 def destroy(folder: Path) -> None:
@@ -88,17 +117,36 @@ def _roots(folder: Path) -> Iterator[Path]:
 
 def groups(path: Path) -> Mapping[int, Group] | None:
     """Read all quota groups; None where quotas are not enabled."""
-    argv = ["btrfs", "qgroup", "show", "-re", "--raw", str(path)]
-    done = run_sync(argv, timeout=_SECONDS, expected=(0, 1))
-    if done.status and _NOT_ENABLED not in done.err:
-        run_sync(argv, timeout=_SECONDS)
-    return parse_groups(done.out.decode()) if done.status == 0 else None
+    try:
+        return groups_of(_quota_items(path))
+    except OSError as error:
+        if error.errno != errno.ENOENT or not path.exists():
+            raise
+        return None
+
+
+def _quota_items(path: Path) -> Iterator[Item]:
+    last: Item | None = None
+    while True:
+        answer = _ask(path, _TREE_SEARCH, find_quotas(last))
+        found = tuple(parse_items(answer))
+        if not found:
+            return
+        yield from found
+        last = found[-1]
 
 
 def enable_quotas(path: Path) -> None:
-    """Enable quota groups on the filesystem and wait until all is counted."""
+    """Enable quota groups on the filesystem; the kernel goes on to count what is there.
+
+    Until it has (see `await_counted`) more may be written than a limit allows.
+    """
     _btrfs("quota", "enable", str(path))
-    _btrfs("quota", "rescan", "-w", str(path))
+
+
+def await_counted(path: Path) -> None:
+    """Wait until all is counted: how long that takes depends on all that is there."""
+    _ = _ask(path, _QUOTA_RESCAN_WAIT, bytes(1))
 
 
 def limit(path: Path, most: int | None) -> None:

@@ -9,10 +9,10 @@ other's.
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from uuid import UUID
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from flocker.backends.folders.values import Tree
 from flocker.model.ids import SnapshotID
@@ -21,6 +21,22 @@ from flocker.model.ids import SnapshotID
 _INFO = struct.Struct("=Q256sQQQQ16s16s16sQQQQ")
 INFO_SIZE = _INFO.size + 4 * 16 + 64
 """Bytes of the whole structure."""
+
+# linux/btrfs.h: struct btrfs_ioctl_search_key, btrfs_ioctl_search_header; the whole
+# question, with the room for an answer
+_SEARCH = struct.Struct("=7Q4I4Q")
+_ITEM = struct.Struct("=QQQII")
+SEARCH_SIZE = 4096
+_NUMBER_OF_ITEMS = 9
+_MOST_ITEMS = 1000
+_ALL = 2**64 - 1
+
+# linux/btrfs_tree.h: BTRFS_QUOTA_TREE_OBJECTID, BTRFS_QGROUP_INFO_KEY and _LIMIT_KEY,
+# the beginnings of their items, BTRFS_QGROUP_LIMIT_MAX_RFER, BTRFS_QGROUP_LEVEL_SHIFT
+_QUOTA_TREE, _GROUP, _LIMIT = 8, 242, 244
+_GROUP_HAS, _LIMIT_HAS = struct.Struct("<QQ"), struct.Struct("<QQ")
+_LIMITS_USED = 1
+_HIGHER_LEVELS = 1 << 48
 
 _NOTHING = UUID(int=0)
 _READ_ONLY = 1
@@ -98,14 +114,52 @@ class Group:
     most: int | None
 
 
-def parse_groups(text: str) -> Mapping[int, Group]:
-    """Read ``btrfs qgroup show -re --raw``: a group for each subvolume's number."""
-    groups = {}
-    for line in text.splitlines():
-        fields = line.split()
-        if len(fields) >= 4 and fields[0].startswith("0/"):
-            most = None if fields[3] == "none" else int(fields[3])
-            groups[int(fields[0][2:])] = Group(int(fields[1]), most)
+@frozen
+class Item:
+    """An item of one of the filesystem's trees, by its key."""
+
+    kind: int
+    offset: int
+    content: bytes
+
+
+def find_quotas(after: Item | None) -> bytes:
+    """Ask for what is on record of quota groups: BTRFS_IOC_TREE_SEARCH.
+
+    As much as an answer holds; `after` is the last item of the one before.
+    """
+    kind, offset = (_GROUP, 0) if after is None else (after.kind, after.offset + 1)
+    key = _SEARCH.pack(
+        *(_QUOTA_TREE, 0, 0, offset, _ALL, 0, _ALL),
+        *(kind, _LIMIT, _MOST_ITEMS, 0),
+        *(0, 0, 0, 0),
+    )
+    return key.ljust(SEARCH_SIZE, b"\0")
+
+
+def parse_items(answer: bytes) -> Iterator[Item]:
+    """Read the answer to BTRFS_IOC_TREE_SEARCH."""
+    position = _SEARCH.size
+    for _ in range(_SEARCH.unpack_from(answer)[_NUMBER_OF_ITEMS]):
+        _transaction, _object, offset, kind, size = _ITEM.unpack_from(answer, position)
+        position += _ITEM.size
+        yield Item(kind, offset, answer[position : position + size])
+        position += size
+
+
+def groups_of(items: Iterable[Item]) -> Mapping[int, Group]:
+    """Read quota groups: one for each subvolume's number."""
+    groups: dict[int, Group] = {}
+    for item in items:
+        if item.offset >= _HIGHER_LEVELS:
+            continue
+        if item.kind == _GROUP:
+            _changed, used = _GROUP_HAS.unpack_from(item.content)
+            groups[item.offset] = Group(used, None)
+        elif item.kind == _LIMIT and item.offset in groups:
+            flags, most = _LIMIT_HAS.unpack_from(item.content)
+            if flags & _LIMITS_USED:
+                groups[item.offset] = evolve(groups[item.offset], most=most)
     return groups
 
 

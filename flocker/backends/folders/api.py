@@ -107,9 +107,10 @@ class FolderPool:
             )
 
     def look(self, dataset: DatasetID) -> Copy:
-        """Write all to disk, then look."""
+        """Write what may have been written to disk, then look."""
         with self.explained():
-            durable.sync_filesystem(self.layout.top)
+            if self.layout.copy(dataset).live.exists():
+                self.settle()
             for copy in reading.read_copies(self.layout, self.trees, (dataset,)):
                 live = self.layout.copy(dataset).live
                 who = self.trees.users(live) if copy.writable else ()
@@ -151,7 +152,7 @@ class FolderPool:
                 for each in folder.each_snapshot():
                     self._check_unheld(dataset, each)
                 self.layout.write(self.layout.entry(dataset), record)
-                durable.rename(folder.path, stage.path / "destroyed")
+                folder.path.rename(stage.path / "destroyed")
             self.settle()
 
     def set_aside(
@@ -164,7 +165,7 @@ class FolderPool:
             self._check_unused(dataset, folder)
             name = self.layout.new_aside(dataset, node, epoch)
             self.layout.write(self.layout.entry(dataset), record)
-            durable.rename(folder.path, self.layout.asides / name.text)
+            folder.path.rename(self.layout.asides / name.text)
             self.settle()
             return reading.read_aside(name, self.layout, self.trees)
 
@@ -196,7 +197,7 @@ class FolderPool:
             except InMotion as error:
                 raise BeingWritten(dataset) from error
             self.settle()
-            durable.rename(made.path, folder.snapshot(name).path)
+            made.path.rename(folder.snapshot(name).path)
             self.settle()
             tree = self.trees.describe(folder.snapshot(name).data)
             return PoolSnapshot(name, tree.identity)
@@ -207,7 +208,7 @@ class FolderPool:
             with self._lock:
                 found = self.find(dataset, snapshot)
                 self._check_unheld(dataset, found)
-                durable.rename(found.path, stage.path / "destroyed")
+                found.path.rename(stage.path / "destroyed")
             self.settle()
 
     def hold(self, dataset: DatasetID, snapshot: SnapshotID, tag: str) -> None:
@@ -251,7 +252,7 @@ class FolderPool:
             if quota is not None:
                 self.trees.set_quota(stage.live, quota)
             self.settle()
-            durable.rename(stage.live, self.layout.copy(dataset).live)
+            stage.live.rename(self.layout.copy(dataset).live)
             self.settle()
 
     def make_read_only(self, dataset: DatasetID) -> None:
@@ -264,7 +265,7 @@ class FolderPool:
                 self._check_unused(dataset, folder)
                 if self.look(dataset).head is None:
                     raise Unsaved(dataset)
-                durable.rename(folder.live, stage.live)
+                folder.live.rename(stage.live)
             self.settle()
 
     def mount(self, dataset: DatasetID, path: Path) -> None:
@@ -353,7 +354,7 @@ class FolderPool:
                 return
             folder = self.layout.copy(dataset)
             self.layout.write(folder.record, record)
-            durable.rename(came, folder.snapshot(announced.name).path)
+            came.rename(folder.snapshot(announced.name).path)
             self.settle()
 
     # Records
@@ -431,7 +432,7 @@ class FolderPool:
             if self.layout.copy(dataset).exists:
                 raise FilesystemExists(dataset)
             place = self.layout.copy(dataset).path
-            durable.rename(stage.path, place)
+            stage.path.rename(place)
             self.settle()
             self.layout.entry(dataset).unlink(missing_ok=True)
 

@@ -7,10 +7,14 @@ from attrs import evolve
 
 from flocker.backends.btrfs.translate import (
     INFO_SIZE,
+    SEARCH_SIZE,
     Group,
+    Item,
     Subvolume,
-    parse_groups,
+    find_quotas,
+    groups_of,
     parse_info,
+    parse_items,
     stream_size,
 )
 
@@ -26,15 +30,8 @@ SNAPSHOT = Subvolume(
     made=8,
 )
 
-# As btrfs-progs 6.2 wrote it.
-GROUPS = """\
-Qgroupid    Referenced    Exclusive  Max referenced  Max exclusive   Path
---------    ----------    ---------  --------------  -------------   ----
-0/5              16384        16384            none           none   <toplevel>
-0/256          3018752        16384        20000000           none   live
-0/263          3018752        16384            none           none   <stale>
-1/100          3018752        16384            none           none   <above>
-"""
+GROUP, LIMIT, RELATION = 242, 244, 246
+"""Kinds of items in the tree of quotas."""
 
 
 def an_answer(parent: UUID, received: UUID, flags: int = 1) -> bytes:
@@ -92,13 +89,61 @@ class TestTrees:
         assert not stranger.tree.equals(SNAPSHOT.tree)
 
 
-def test_groups():
-    """Each subvolume has a group; those of higher levels are others' business."""
-    assert parse_groups(GROUPS) == {
-        5: Group(16384, None),
-        256: Group(3018752, 20000000),
-        263: Group(3018752, None),
-    }
+def a_group(number: int, used: int) -> Item:
+    """What is on record of a quota group."""
+    return Item(GROUP, number, struct.pack("<5Q", 9, used, used, 0, 0))
+
+
+def a_limit(number: int, most: int | None) -> Item:
+    """What is on record of a quota group's limit."""
+    flags = 0 if most is None else 1
+    return Item(LIMIT, number, struct.pack("<5Q", flags, most or 0, 0, 0, 0))
+
+
+class TestQuotas:
+    """The tree of quotas, as the kernel gives it piece by piece."""
+
+    def test_groups(self):
+        """Each subvolume has a group; those of higher levels are others' business."""
+        above = 1 << 48 | 100
+        items = (
+            *(
+                a_group(5, 16384),
+                a_group(256, 3018752),
+                a_group(263, 1),
+                a_group(above, 2),
+            ),
+            *(a_limit(5, None), a_limit(256, 20000000), a_limit(above, 3)),
+            Item(RELATION, 263, b""),
+        )
+        assert groups_of(items) == {
+            5: Group(16384, None),
+            256: Group(3018752, 20000000),
+            263: Group(1, None),
+        }
+
+    def test_items(self):
+        """An answer has the question's head, then each item with a head of its own."""
+        given = [a_group(256, 7), a_limit(256, 8)]
+        answer = bytearray(find_quotas(None))
+        struct.pack_into("=I", answer, 64, len(given))
+        position = 104
+        for item in given:
+            size = len(item.content)
+            head = struct.pack("=QQQII", 1, 0, item.offset, item.kind, size)
+            answer[position : position + len(head) + size] = head + item.content
+            position += len(head) + size
+        assert len(answer) == SEARCH_SIZE
+        assert list(parse_items(bytes(answer))) == given
+        assert list(parse_items(find_quotas(None)[:64] + bytes(4032))) == []
+
+    def test_the_next_question(self):
+        """It begins right after the last item; the first one with the groups."""
+        first, next_ = find_quotas(None), find_quotas(a_limit(256, 8))
+        assert struct.unpack_from("=QQQQ", first) == (8, 0, 0, 0)
+        assert struct.unpack_from("=II", first, 56) == (GROUP, LIMIT)
+        assert struct.unpack_from("=QQQQ", next_) == (8, 0, 0, 257)
+        assert struct.unpack_from("=II", next_, 56) == (LIMIT, LIMIT)
 
 
 def test_stream_size():

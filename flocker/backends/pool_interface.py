@@ -148,8 +148,11 @@ class IOutgoing(Interface):
 class IIncoming(Interface):
     """A stream that enters a pool. `abort` may come while `write` waits."""
 
-    def write(part: bytes) -> None:
-        """Take the next part. Raises `StreamBroken`, `PoolFull`."""
+    def write(part: bytes | bytearray | memoryview) -> None:
+        """Take the next part, and keep nothing of it but copies.
+
+        Raises `StreamBroken`, `PoolFull`.
+        """
 
     def finish(record: bytes) -> SnapshotID:
         """All came: make it durable, write the copy's record, put it in its place.

@@ -83,7 +83,7 @@ class Reading(_Piped):
 class Writing(_Piped):
     """A program that reads what we write."""
 
-    def write(self, part: bytes) -> None:
+    def write(self, part: bytes | bytearray | memoryview) -> None:
         """Wait until all of it is taken. Raises `ProcessFailed` if it has ended."""
         left = memoryview(part)
         try:
@@ -106,7 +106,7 @@ class Filtering(Reading):
 
     _input: IO[bytes]
 
-    def write(self, part: bytes) -> None:
+    def write(self, part: bytes | bytearray | memoryview) -> None:
         """Wait until all of it is taken. Raises `ProcessFailed` if it has ended."""
         left = memoryview(part)
         try:

@@ -215,7 +215,7 @@ class Void:
         self.left -= len(part)
         return part
 
-    def write(self, part: bytes) -> None:
+    def write(self, part: bytes | bytearray | memoryview) -> None:
         """Forget it."""
 
     def finish(self, record: bytes) -> SnapshotID:

@@ -70,7 +70,7 @@ class _Leaving:
 class _Entering:
     _program: Writing
 
-    def write(self, part: bytes) -> None:
+    def write(self, part: bytes | bytearray | memoryview) -> None:
         with _streaming():
             self._program.write(part)
 

@@ -171,7 +171,7 @@ class _Entering:
     _tree: Path
     _order: int
 
-    def write(self, part: bytes) -> None:
+    def write(self, part: bytes | bytearray | memoryview) -> None:
         self._stream.write(part)
 
     def finish(self) -> None:

@@ -79,7 +79,7 @@ class Unpacking:
     _sum: "hashlib._Hash" = field(factory=hashlib.sha256, init=False)
     _buffer: bytearray = field(factory=bytearray, init=False)
 
-    def write(self, part: bytes) -> None:
+    def write(self, part: bytes | bytearray | memoryview) -> None:
         """Take the next part."""
         self._buffer += part
         while not self.whole and (chunk := self._chunk()) is not None:

@@ -80,7 +80,7 @@ class IncomingFolder:
     _stream: Entering
     _closed: bool = field(default=False, init=False)
 
-    def write(self, part: bytes) -> None:
+    def write(self, part: bytes | bytearray | memoryview) -> None:
         """Take the next part."""
         try:
             self._stream.write(part)

@@ -27,7 +27,7 @@ class Leaving(Protocol):
 class Entering(Protocol):
     """A stream that enters; its tree is `DATA` in the folder it was made for."""
 
-    def write(self, part: bytes) -> None:
+    def write(self, part: bytes | bytearray | memoryview) -> None:
         """Take the next part. Raises `Cut`, `NoRoom`."""
         ...
 

@@ -39,7 +39,7 @@ class PatientReceive:
     def _first(self) -> Writing:
         return self.start()
 
-    def write(self, part: bytes) -> None:
+    def write(self, part: bytes | bytearray | memoryview) -> None:
         """Pass it on. Raises `ProcessFailed`."""
         if self._passed is not None:
             together = self._passed + part

@@ -116,7 +116,7 @@ class IncomingStream:
     _closed: bool = field(default=False, init=False)
     _completed: bool = field(default=False, init=False)
 
-    def write(self, part: bytes) -> None:
+    def write(self, part: bytes | bytearray | memoryview) -> None:
         """Take the next part, and hold the end of it back."""
         self._held += part
         if len(self._held) < SIZE:

@@ -10,7 +10,7 @@ from threading import Condition, Thread
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
-Part = bytes | bytearray
+Part = bytes | bytearray | memoryview
 
 MOST_WAITING: Final = 4 * 1024 * 1024
 """Bytes that are on a belt at most, and one load more."""

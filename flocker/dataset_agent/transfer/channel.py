@@ -5,6 +5,9 @@ A conversation runs in a thread; the reactor only calls `abort` and `finish`.
 Note [Backpressure]: who writes waits for room on the wire, and who cannot put away what
 came reads no more. So nobody holds more of a stream in memory than a belt takes.
 
+Note [Rooms]: what a stream brings is put into rooms of the longest frame, which whoever
+has put it away gives back: new memory for each would cost more than to copy it twice.
+
 Note [Silence]: both sides say every `alive_every` seconds that they live, also while a
 disk or their agent lets them wait. One that hears nothing for `dead_after` seconds
 gives up. While we do not read, silence is ours; between two conversations too.
@@ -20,8 +23,10 @@ from attrs import frozen
 from OpenSSL import SSL
 
 from flocker.backends.pool_resuming import Unfinished
+from flocker.dataset_agent.transfer.belts import Part
 from flocker.dataset_agent.transfer.frames import (
     HEAD_SIZE,
+    LONGEST_DATA,
     Frame,
     Garbage,
     Kind,
@@ -100,7 +105,8 @@ class Channel:
         self._inbox: Frame | None = None
         self._head = bytearray(HEAD_SIZE)
         self._kind: Kind | None = None
-        self._payload = bytearray()
+        self._payload: bytearray | memoryview = bytearray()
+        self._rooms: list[bytearray] = []
         self._into = memoryview(self._head)
         self._heard = self._said = monotonic()
 
@@ -152,7 +158,7 @@ class Channel:
             _ = self._listen(self.patience.turn)
         return self._taken() if self._inbox is not None else None
 
-    def send(self, kind: Kind, *parts: bytes | bytearray) -> None:
+    def send(self, kind: Kind, *parts: Part) -> None:
         """Send a frame, waiting for room. Raises `TransferCut`, `Interrupted`."""
         self._put(head(kind, sum(map(len, parts))), *parts)
 
@@ -214,6 +220,11 @@ class Channel:
                 return
             self._live(self.patience.dead_after)
 
+    def give_back(self, payload: Part) -> None:
+        """Let what a frame brought be overwritten. From any thread; Note [Rooms]."""
+        if isinstance(payload, memoryview) and isinstance(payload.obj, bytearray):
+            self._rooms.append(payload.obj)
+
     def pause(self, seconds: float) -> None:
         """Wait so long, or until the other side says something."""
         until = monotonic() + seconds
@@ -268,7 +279,7 @@ class Channel:
         self.abort(why)
         self._check()
 
-    def _put(self, *parts: bytes | bytearray) -> None:
+    def _put(self, *parts: Part) -> None:
         self._check()
         self._said = monotonic()
         try:
@@ -323,7 +334,7 @@ class Channel:
             except Garbage as error:
                 self.abort(str(error))
                 raise
-            self._payload = bytearray(length)
+            self._payload = self._room(length)
             if length:
                 self._into = memoryview(self._payload)
                 return
@@ -332,6 +343,13 @@ class Channel:
             self._inbox = Frame(self._kind, self._payload)
         self._kind = None
         self._into = memoryview(self._head)
+
+    def _room(self, length: int) -> bytearray | memoryview:
+        """Give memory for a payload; see Note [Rooms]."""
+        if self._kind is not Kind.DATA or length < LONGEST_DATA // 2:
+            return bytearray(length)
+        room = self._rooms.pop() if self._rooms else bytearray(LONGEST_DATA)
+        return memoryview(room)[:length]
 
     def _lost(self, error: Exception) -> NoReturn:
         self.abort(_words(error))

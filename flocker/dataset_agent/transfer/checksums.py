@@ -24,7 +24,7 @@ class Checksum:
     def __init__(self) -> None:
         self._counting = Cipher(AES(_KEY), GCM(_NONCE)).encryptor()
 
-    def add(self, part: bytes | bytearray) -> None:
+    def add(self, part: bytes | bytearray | memoryview) -> None:
         """Count more of it."""
         self._counting.authenticate_additional_data(part)
 

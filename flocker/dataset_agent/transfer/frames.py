@@ -164,7 +164,7 @@ class Frame:
     """One frame."""
 
     kind: Kind
-    payload: bytes | bytearray = b""
+    payload: bytes | bytearray | memoryview = b""
 
 
 def head(kind: Kind, length: int) -> bytes:

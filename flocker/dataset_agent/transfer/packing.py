@@ -4,7 +4,7 @@ For slow lines: on a fast one the program takes longer than the bytes that it sa
 checksum is of what is unpacked.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from threading import Condition
 from typing import Final
 
@@ -76,7 +76,7 @@ class CountedIn:
     def write(self, part: Part) -> None:
         """Write the next part."""
         self._checksum.add(part)
-        self._stream.write(bytes(part))
+        self._stream.write(part)
         self.size += len(part)
 
     def whole(self) -> Whole:
@@ -90,7 +90,7 @@ class Filtered:
     A thread writes to the program; who reads is told what that thread has met.
     """
 
-    def __init__(self, argv: tuple[str, ...], source: Callable[[], bytes]) -> None:
+    def __init__(self, argv: tuple[str, ...], source: Callable[[], Part]) -> None:
         self._program = filtering(argv)
         self._source = source
         self._changed = Condition()
@@ -134,11 +134,9 @@ def packed(counted: CountedOut, packing: Packing) -> Filtered:
     return Filtered(_PROGRAMS[packing].pack, lambda: counted.read(_LOAD))
 
 
-def unpack(
-    take: Callable[[], tuple[Part, ...]], counted: CountedIn, packing: Packing
-) -> None:
-    """Unpack what is taken, until that is nothing. Raises what both ends raise."""
-    source = Filtered(_PROGRAMS[packing].unpack, lambda: b"".join(take()))
+def unpack(parts: Iterator[Part], counted: CountedIn, packing: Packing) -> None:
+    """Unpack what comes, part by part. Raises what both ends raise."""
+    source = Filtered(_PROGRAMS[packing].unpack, lambda: next(parts, b""))
     try:
         while part := source.read(_LOAD):
             counted.write(part)

@@ -5,7 +5,7 @@ that the agent chose, on disk. Of a stream that was cut a pool may keep the begi
 of one that ends in any other way nothing is kept.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 from twisted.internet.interfaces import IReactorFromThreads
 
 from flocker.backends.pool_resuming import suspend
-from flocker.dataset_agent.transfer.belts import Belt, Work
+from flocker.dataset_agent.transfer.belts import Belt, Part, Work
 from flocker.dataset_agent.transfer.channel import Channel, TransferCut, understand
 from flocker.dataset_agent.transfer.frames import (
     PROTOCOL,
@@ -158,7 +158,7 @@ class Receiver:
         belt = Belt(channel.changed)
         teller = Teller(self.reactor, partial(self.progress, begin), begin.size)
         counted = CountedIn(welcome.stream)
-        store = partial(_store, belt, counted, begin.packing)
+        store = partial(_store, channel, belt, counted, begin.packing)
         storing = Work(channel.changed, "transfer-storing", store)
         try:
             while (frame := channel.receive()).kind is Kind.DATA:
@@ -224,18 +224,28 @@ def _finish(channel: Channel, welcome: Welcome) -> SnapshotID:
     return finishing.result()
 
 
-def _store(belt: Belt, counted: CountedIn, packing: Packing | None) -> Whole:
+def _store(
+    channel: Channel, belt: Belt, counted: CountedIn, packing: Packing | None
+) -> Whole:
     """Write what is on the belt until it ends."""
-    if packing is not None:
-        try:
-            unpack(belt.take, counted, packing)
-        except ProcessFailed as error:
-            raise Damaged(f"it cannot be unpacked: {error}") from error
-    else:
-        while load := belt.take():
-            for part in load:
-                counted.write(part)
+    parts = _parts(channel, belt)
+    if packing is None:
+        for part in parts:
+            counted.write(part)
+        return counted.whole()
+    try:
+        unpack(parts, counted, packing)
+    except ProcessFailed as error:
+        raise Damaged(f"it cannot be unpacked: {error}") from error
     return counted.whole()
+
+
+def _parts(channel: Channel, belt: Belt) -> Iterator[Part]:
+    """Give what is on the belt until it ends, each part until the next is asked for."""
+    while load := belt.take():
+        for part in load:
+            yield part
+            channel.give_back(part)
 
 
 def _check_whole(came: Whole, sent: Whole) -> None:

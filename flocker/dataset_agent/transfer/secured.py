@@ -22,6 +22,8 @@ from twisted.internet.interfaces import (
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
+from flocker.dataset_agent.transfer.belts import Part
+
 TURN: Final = 64 * 1024
 """Bytes that are made to records, and put on the wire, at a time."""
 RECORD: Final = 16 * 1024
@@ -99,9 +101,7 @@ class SecureSocket:
                 self._put_all(seconds_left)
                 return
 
-    def write(
-        self, parts: Iterable[bytes | bytearray], waiting: Callable[[], float]
-    ) -> None:
+    def write(self, parts: Iterable[Part], waiting: Callable[[], float]) -> None:
         """Send all of it.
 
         Before each wait for room `waiting` is called: it gives the seconds to wait, or

@@ -85,11 +85,11 @@ class MemoryIncoming:
     _parts: list[bytes] = field(factory=list, init=False)
     _closed: bool = field(default=False, init=False)
 
-    def write(self, part: bytes) -> None:
+    def write(self, part: bytes | bytearray | memoryview) -> None:
         """Keep the part."""
         if self._closed:
             raise StreamBroken(self.dataset, "it was aborted")
-        self._parts.append(part)
+        self._parts.append(bytes(part))
 
     def finish(self, record: bytes) -> SnapshotID:
         """Read it, and give it to the pool."""

@@ -243,7 +243,7 @@ class FaultyIncoming:
     pool: FaultyPool
     late: bool = False
 
-    def write(self, part: bytes) -> None:
+    def write(self, part: bytes | bytearray | memoryview) -> None:
         """Take a part."""
         self.stream.write(part)
 

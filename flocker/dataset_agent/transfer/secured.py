@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 
 from flocker.dataset_agent.transfer.belts import Part
 
-TURN: Final = 64 * 1024
+TURN: Final = 128 * 1024
 """Bytes that are made to records, and put on the wire, at a time."""
 RECORD: Final = 16 * 1024
 """Bytes of the longest record of TLS."""
@@ -192,12 +192,14 @@ class SecureSocket:
 
     def _put_all(self, waiting: Callable[[], float]) -> None:
         """Put on the wire what TLS wants to have there."""
-        while True:
+        more = True
+        while more:
             try:
                 records = self._tls.bio_read(2 * TURN)
             except SSL.WantReadError:
                 return
             self._put(memoryview(records), waiting)
+            more = len(records) == 2 * TURN
 
     def _put(self, left: memoryview, waiting: Callable[[], float]) -> None:
         while left:

@@ -29,11 +29,11 @@ from flocker.dataset_agent.pool_minds import (
     goes_on,
     in_a_moment,
     move_of,
+    named,
     no_peer,
     peer_of,
     unreadable,
 )
-from flocker.dataset_agent.pool_peers import offer as offered
 from flocker.dataset_agent.pool_performing import Task, perform
 from flocker.dataset_agent.pool_planning import (
     Asked,
@@ -41,10 +41,11 @@ from flocker.dataset_agent.pool_planning import (
     Decision,
     Waiting,
     decide,
+    ship,
 )
 from flocker.dataset_agent.pool_receiving import Denied, NotYet, Taking, Visit
-from flocker.dataset_agent.pool_rig import Cancel, NotTaken, Pool, PoolRig, Shipment
-from flocker.dataset_agent.pool_states import Confirmation, Here, Idle, Offer
+from flocker.dataset_agent.pool_rig import Cancel, NotTaken, Pool, PoolRig
+from flocker.dataset_agent.pool_states import Confirmation, Here, Offer
 from flocker.dataset_agent.pool_transitions import move_asked
 from flocker.dataset_agent.pool_unfinished import drop_unexpected
 from flocker.dataset_agent.pool_watching import MountWatch
@@ -329,7 +330,7 @@ class PoolKeeper:
             self._rig.place(dataset),
             lambda now: self._decide(dataset, now),
             self._asked(dataset).quota,
-            self._rig.unique(),
+            named(self._slice.get(dataset), self._rig.unique()),
         )
         outcome: Outcome | None = None
         try:
@@ -350,23 +351,16 @@ class PoolKeeper:
         if peer is None:
             return TryAgain(no_peer(step.target))
         seen = await self._pool.threads.run(look_at, self._pool.api, dataset)
-        snapshots = () if seen.copy is None else seen.copy.snapshots
-        lineage = frozenset(each.identity for each in snapshots)
-        offer = offered(self._here(dataset, seen), lineage)
-        if offer is None or offer.snapshot != step.head:
+        here, mind = self._here(dataset, seen), self._mind(dataset)
+        shipment = ship(here, seen.copy, step, mind.following)
+        if shipment is None:
             return Done()  # what is to be sent now, the next round says
-        mind, started = self._mind(dataset), self._clock.seconds()
+        started = self._clock.seconds()
         try:
             got = await self._rig.carrier.carry(
                 self._pool,
                 peer,
-                Shipment(
-                    dataset,
-                    step.move,
-                    offer,
-                    snapshots,
-                    urgent=isinstance(seen.found, Idle),
-                ),
+                shipment,
                 lambda progress: self._progressed(dataset, progress),
                 lambda cancel: self._begun(dataset, cancel),
             )

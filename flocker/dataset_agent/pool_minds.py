@@ -6,6 +6,7 @@ It ends with the process: then the target of a move is asked anew.
 from attrs import define, evolve
 
 from flocker.convergence.outcome import Done, Outcome, TryAgain
+from flocker.dataset_agent.pool_marks import stamp
 from flocker.dataset_agent.pool_performing import BUSY, WRITTEN
 from flocker.dataset_agent.pool_planning import Following
 from flocker.dataset_agent.pool_rig import Cancel, Pool
@@ -92,6 +93,16 @@ def move_of(told: Assignment | None) -> MoveNumber | None:
     """Name the move that a dataset is told to make."""
     row = None if told is None else told.pool
     return None if row is None or row.move is None else row.move.number
+
+
+def named(told: Assignment | None, unique: str) -> str:
+    """Name a snapshot that is taken for a stream, and for whom; `unique` is no other's.
+
+    It goes behind what says of which kind it is.
+    """
+    row = None if told is None else told.pool
+    move = None if row is None else row.move
+    return unique if move is None else stamp(move.target, unique)
 
 
 def goes_on(told: Assignment | None, number: MoveNumber) -> bool:

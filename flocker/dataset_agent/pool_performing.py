@@ -24,7 +24,8 @@ from flocker.backends.pool_errors import (
 from flocker.backends.pool_interface import Copy
 from flocker.convergence.outcome import Done, Outcome, TryAgain
 from flocker.dataset_agent.pool_looking import Seen, look_at
-from flocker.dataset_agent.pool_rig import FINAL, ROUND, Pool
+from flocker.dataset_agent.pool_marks import FINAL, ROUND
+from flocker.dataset_agent.pool_rig import Pool
 from flocker.dataset_agent.pool_steps import (
     Create,
     Destroy,
@@ -70,8 +71,8 @@ Decide = Callable[[Seen], object]
 class Task:
     """A step about a dataset, and where it is done.
 
-    `still` says what would be done now; `quota` in bytes; `unique` is a name that
-    nobody else has, on any node.
+    `still` says what would be done now; `quota` in bytes. A snapshot for a stream is
+    `named` so, behind what says of which kind it is: a name of no other on any node.
     """
 
     dataset: DatasetID
@@ -81,7 +82,7 @@ class Task:
     place: Path
     still: Decide
     quota: int | None
-    unique: str
+    named: str
 
 
 def perform(task: Task) -> Outcome:
@@ -137,7 +138,7 @@ def _create(step: Create, task: Task, now: Seen) -> None:
 def _snapshot(step: TakeSnapshot, task: Task, now: Seen) -> None:
     del step
     prefix = ROUND if _copy(now).mounted_at else FINAL
-    task.pool.api.snapshot(task.dataset, f"{prefix}{task.unique}")
+    task.pool.api.snapshot(task.dataset, f"{prefix}{task.named}")
 
 
 @_do.register

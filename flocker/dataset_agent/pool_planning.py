@@ -13,7 +13,9 @@ is in use, tidies while it is served.
 from attrs import frozen
 
 from flocker.backends.pool_interface import Copy
-from flocker.dataset_agent.pool_rig import FINAL, OURS
+from flocker.dataset_agent.pool_marks import is_ours, lasting
+from flocker.dataset_agent.pool_peers import offer
+from flocker.dataset_agent.pool_rig import Shipment
 from flocker.dataset_agent.pool_snapshots import to_destroy, to_take
 from flocker.dataset_agent.pool_states import Here, Idle, NoFilesystem, Served
 from flocker.dataset_agent.pool_steps import (
@@ -44,9 +46,6 @@ ROUNDS = 3
 """After so many rounds it is seen whether they become smaller."""
 SHRINKING = 0.7
 """What a round has at most of the one before while they do."""
-ROUNDS_KEPT = 2
-FINALS_KEPT = 4
-"""How many of our snapshots stay, of those of rounds and of those of hand-overs."""
 PUT_UP_WITH = 8
 """How many more stay while a dataset moves; see Note [Tidied afterwards]."""
 HAND_OVER = 0.3
@@ -244,23 +243,43 @@ def disposable(
 ) -> tuple[SnapshotID, ...]:
     """Give the snapshots that were taken for streams and continue nothing any more.
 
-    A stream continues the newest snapshot that both sides have. That is what a target
-    has confirmed, or what some node had when it let go: the last few of these stay, and
-    so does the last round of a move that was cancelled.
+    What the target of a move has confirmed stays, and so does what an epoch began from.
     """
+    kept = _needed(here, copy, following)
+    return tuple(
+        each.identity
+        for each in copy.snapshots
+        if is_ours(each) and each.identity not in kept and not each.holds
+    )
+
+
+def ship(
+    here: Here, copy: Copy | None, step: Send, following: Following | None
+) -> Shipment | None:
+    """Give what a step is to bring to its target; None if that is another by now."""
+    snapshots = () if copy is None else copy.snapshots
+    offered = offer(here, frozenset(each.identity for each in snapshots))
+    if copy is None or offered is None or offered.snapshot != step.head:
+        return None
+    return Shipment(
+        here.record.dataset,
+        step.move,
+        offered,
+        snapshots,
+        _needed(here, copy, following),
+        urgent=isinstance(here.found, Idle),
+    )
+
+
+def _needed(
+    here: Here, copy: Copy, following: Following | None
+) -> frozenset[SnapshotID]:
     needed = {following.head} if following is not None else set()
     if here.told is not None and here.told.base is not None:
         needed.add(here.told.base)
     if isinstance(here.record.standing, Owned) and here.record.standing.base:
         needed.add(here.record.standing.base)
-    ours = [each for each in copy.snapshots if each.name.startswith(OURS)]
-    finals = [each for each in ours if each.name.startswith(FINAL)]
-    kept = {each.identity for each in (*ours[-ROUNDS_KEPT:], *finals[-FINALS_KEPT:])}
-    return tuple(
-        each.identity
-        for each in ours
-        if each.identity not in needed | kept and not each.holds
-    )
+    return lasting(copy.snapshots) | needed
 
 
 def _wait(here: Here) -> Decision:

@@ -2,24 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from attrs import field, frozen
 
 from flocker.backends.pool_interface import IFilesystemPool, PoolSnapshot
 from flocker.backends.pool_resuming import Unfinished
+from flocker.dataset_agent.pool_marks import is_ours
 from flocker.dataset_agent.pool_states import Offer
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Peer
 from flocker.model.errors import FlockerError
 from flocker.model.ids import BackendName, DatasetID, MoveNumber, NodeID, SnapshotID
 from flocker.runtime.threads import Threads
-
-OURS: Final = "flocker-"
-"""How the names of snapshots begin that are taken for streams; users' do not."""
-ROUND: Final = f"{OURS}round-"
-FINAL: Final = f"{OURS}final-"
-"""Those of a dataset that is served, and of one that is let go of."""
 
 
 @frozen
@@ -37,20 +32,22 @@ class Pool:
 class Shipment:
     """A snapshot that is to be brought to another node, with those before it.
 
-    `snapshots` are all of the copy, oldest first; the last is what is offered. While
-    nobody serves the dataset it is `urgent`.
+    `snapshots` are all of the copy, oldest first; the last is what is offered, and
+    what users took and what of ours is `needed` goes too. While nobody serves the
+    dataset it is `urgent`.
     """
 
     dataset: DatasetID
     move: MoveNumber
     offer: Offer
     snapshots: tuple[PoolSnapshot, ...]
+    needed: frozenset[SnapshotID] = frozenset()
     urgent: bool = False
 
     def after(
         self, since: SnapshotID | None, there: Unfinished | None = None
     ) -> tuple[PoolSnapshot, ...]:
-        """Give what is to be sent to who has `since`: what users took, and the last.
+        """Give what is to be sent to who has `since`, oldest first.
 
         That of which there is the beginning comes first, and makes the others shorter.
         """
@@ -61,7 +58,7 @@ class Shipment:
         kept = [
             each
             for each in before[start:]
-            if not each.name.startswith(OURS) or each.identity == begun
+            if not is_ours(each) or each.identity in {begun, *self.needed}
         ]
         return (*kept, last) if start < len(known) else ()
 

@@ -230,8 +230,8 @@ def test_lists_late(live: LiveCluster) -> None:
 def test_forgets_one(live: LiveCluster) -> None:
     """A volume that is not listed any more keeps its mount, and is said to be gone."""
     dataset, path = with_data(live, ONE)
-    other, _ = with_data(live, ONE)
     with faulty(live, ONE, hidden=[volume(live, dataset)]):
+        other, _ = with_data(live, ONE)  # which lets the agent look now
         release = why(live, dataset, "stranded", path, "the backend does not list it")
         assert f"umount {path}" in release
         assert live.read(ONE, path / "kept") == "acknowledged"
@@ -257,6 +257,7 @@ def test_device_vanishes(live: LiveCluster) -> None:
     """A device that is taken away under its mount: what a user does brings it back."""
     dataset, path = with_data(live, ONE)
     taken_away(live, dataset)
+    with_data(live, ONE)  # which lets the agent look now
     release = why(live, dataset, "stranded", path, "is not attached as it was")
     command = release.split("on the node: ")[1].split(";")[0]
     assert command == f"umount {path}"

@@ -19,8 +19,8 @@ from flocker.dataset_agent import (
     pool_planning,
 )
 from flocker.dataset_agent.pool_keeping import PoolKeeper
+from flocker.dataset_agent.pool_marks import OURS
 from flocker.dataset_agent.pool_receiving import Taking, Visit
-from flocker.dataset_agent.pool_rig import OURS
 from flocker.dataset_agent.pool_states import Idle
 from flocker.dataset_agent.pool_steps import (
     Destroy,

@@ -116,6 +116,47 @@ def test_cancelled_on_the_way_back() -> None:
     assert story.world.oracle.asides == 0
 
 
+def round_trips() -> Story:
+    """A dataset goes round three machines twice, and then the other way."""
+    story = Story(3, 5, steps_take=0.05)
+    for machine in (1, 2, 0, 1, 2, 0, 2, 1, 0):
+        story.happens(Write(), Move(0, machine))
+        story.settle()
+        assert story.serving == [machine]
+    return story
+
+
+def test_round_trips() -> None:
+    """Each machine that had it before is brought only what is new: nothing is aside."""
+    assert round_trips().world.oracle.asides == 0
+
+
+def given_up_and_gone_elsewhere() -> Story:
+    """A move to the second machine is given up; it goes to the third, then there."""
+    story = Story(3, 6, latency=0.02, steps_take=0.05)
+    story.happens(Lease(0, 0, 40.0), Move(0, 1))
+    for _ in range(10):
+        story.world.advance(1.0)
+        story.happens(Write())
+    assert story.in_stage(Stage.COPYING)
+    story.happens(CancelMove(0))
+    story.settle()
+    assert story.serving == [0]
+    for machine in (2, 0, 2, 1):
+        for _ in range(4):
+            story.happens(Write(), Move(0, machine))
+            story.world.advance(2.0)
+        story.settle()
+        assert story.serving == [machine]
+    return story
+
+
+def test_given_up_and_gone_elsewhere() -> None:
+    """What was brought before the move was given up is continued, by whoever has it."""
+    story = given_up_and_gone_elsewhere()
+    assert story.world.oracle.asides == 0
+
+
 def deleted_and_told_old() -> Story:
     """A dataset is destroyed everywhere; then its node is told what was so before."""
     story = Story(2, 4)

@@ -13,9 +13,10 @@ from flocker.backends.pool_errors import BeingWritten
 from flocker.control import pool_moves, pool_upkeep
 from flocker.dataset_agent.agent import DatasetAgent
 from flocker.dataset_agent.pool_facts import NO_ROUNDS
+from flocker.dataset_agent.pool_marks import FINAL, ROUND
 from flocker.dataset_agent.pool_planning import HAND_OVER
 from flocker.dataset_agent.pool_receiving import Denied
-from flocker.dataset_agent.pool_rig import FINAL, ROUND, Pool, PoolRig
+from flocker.dataset_agent.pool_rig import Pool, PoolRig
 from flocker.dataset_agent.pool_states import Offer
 from flocker.dataset_agent.rig import Rig
 from flocker.model.changes import apply

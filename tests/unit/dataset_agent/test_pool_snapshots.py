@@ -8,7 +8,7 @@ from pyrsistent import pmap
 
 from flocker.backends.pool_errors import PoolFull
 from flocker.control import pool_moves, pool_snapshots, snapshots
-from flocker.dataset_agent.pool_rig import OURS
+from flocker.dataset_agent.pool_marks import OURS
 from flocker.model.changes import apply
 from flocker.model.cluster import Condition, Observed, Peer
 from flocker.model.configuration import Configuration

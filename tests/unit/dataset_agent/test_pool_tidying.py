@@ -7,15 +7,14 @@ import pytest
 from attrs import evolve
 
 from flocker.backends.pool_interface import Copy, PoolSnapshot
+from flocker.dataset_agent.pool_marks import END, ROUND, stamp
 from flocker.dataset_agent.pool_planning import (
     PUT_UP_WITH,
-    ROUNDS_KEPT,
     Asked,
     AtRest,
     Following,
     decide,
 )
-from flocker.dataset_agent.pool_rig import ROUND
 from flocker.dataset_agent.pool_states import Here, Idle, Served
 from flocker.dataset_agent.pool_steps import MakeReadOnly
 from flocker.dataset_agent.pool_work import Tidy
@@ -35,13 +34,13 @@ from flocker.testing.builders import dataset_id, node_id
 SOURCE, TARGET = node_id(1), node_id(2)
 EPOCH, MOVE = Epoch(1), MoveNumber(1)
 STAGES = (None, Stage.COPYING, Stage.FREEZING, Stage.CANCELLING)
-FEW, MANY = ROUNDS_KEPT + 1, ROUNDS_KEPT + PUT_UP_WITH + 1
+FEW, MANY = END + 1, END + PUT_UP_WITH + 1
 
 
 def rounds(number: int) -> tuple[PoolSnapshot, ...]:
     """So many snapshots, oldest first."""
     return tuple(
-        PoolSnapshot(f"{ROUND}{each}", SnapshotID(f"round {each}"))
+        PoolSnapshot(f"{ROUND}{stamp(TARGET, str(each))}", SnapshotID(f"round {each}"))
         for each in range(number)
     )
 

@@ -244,7 +244,8 @@ class IFilesystemPool(Interface):
     def make_writable(dataset: DatasetID, head: SnapshotID, quota: int | None) -> None:
         """Let the copy be written to from `head` on; one that is writable stays so.
 
-        Raises `Diverged` if the copy is not exactly `head`.
+        What holds more than its limit is limited to what it holds. Raises `Diverged`
+        if the copy is not exactly `head`.
         """
 
     def make_read_only(dataset: DatasetID) -> None:

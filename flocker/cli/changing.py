@@ -25,9 +25,9 @@ from flocker.client.interface import (
 from flocker.client.waiting import (
     Destroyed,
     Goal,
-    Grown,
     Mounted,
     Observer,
+    Resized,
     Seen,
     Wait,
     wait,
@@ -140,13 +140,14 @@ async def adopt(work: Work, wanted: Found, after: After) -> None:
 
 
 async def resize(work: Work, text: str, size: int, after: After) -> None:
-    """Want a dataset larger."""
+    """Want a dataset larger, or smaller."""
     nodes = by_id(await work.client.nodes())
     found = choose_dataset(text, await work.client.datasets())
     dataset = found.dataset_id
     _ = await work.client.update(dataset, Wishes(maximum_size=size))
     sentence = f"Making dataset {dataset} {humanize(size)} large."
-    await follow(work, Asked(dataset, sentence, Grown(size), nodes), after)
+    goal = Resized(size, smaller=size < (found.maximum_size or 0))
+    await follow(work, Asked(dataset, sentence, goal, nodes), after)
 
 
 async def edit_metadata(work: Work, text: str, edit: Edit, after: After) -> None:
@@ -243,7 +244,7 @@ def _noting(last: list[Seen], show: Observer) -> Observer:
 def _there(seen: DatasetAnswer | None, change: Asked) -> str:
     if seen is None or isinstance(change.goal, Destroyed):
         return "Destroyed"
-    if isinstance(change.goal, Grown):
+    if isinstance(change.goal, Resized):
         return f"It is {humanize(seen.size or 0)} large"
     if seen.path is None:
         return f"It is on node {name_node(seen.node or seen.primary, change.nodes)}"

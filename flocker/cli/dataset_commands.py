@@ -146,9 +146,10 @@ def create_dataset(
 @after_change
 @pass_session
 def resize_dataset(session: Session, *, dataset: str, size: int, after: After) -> None:
-    """Make DATASET larger, while it is in use.
+    """Make DATASET larger, or smaller in a pool, while it is in use.
 
-    SIZE is a number and T, G, M or K (of 1024), as in 1.5G. No dataset gets smaller.
+    SIZE is a number and T, G, M or K (of 1024), as in 1.5G. A volume never gets
+    smaller; a dataset in a pool does, to no less than it holds.
     """
     session.perform(lambda work: resize(work, dataset, size, after))
 

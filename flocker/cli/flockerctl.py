@@ -179,7 +179,7 @@ _COMMANDS = (
     LaterCommand(
         "resize",
         "flocker.cli.dataset_commands:resize_dataset",
-        "Make DATASET larger, while it is in use.",
+        "Make DATASET larger, or smaller in a pool, while it is in use.",
     ),
     LaterCommand(
         "snapshot",

@@ -170,7 +170,7 @@ class HTTPFlockerClient:
     async def update(
         self, dataset: DatasetID, wishes: Wishes, tag: str | None = None
     ) -> ConfiguredAnswer:
-        """Want a dataset larger, or give it other metadata, all of it."""
+        """Want a dataset of another size, or give it other metadata, all of it."""
         path = f"/v1/configuration/datasets/{dataset}"
         metadata = None if wishes.metadata is None else dict(wishes.metadata)
         body = _given(maximum_size=wishes.maximum_size, metadata=metadata)

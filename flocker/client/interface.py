@@ -284,7 +284,7 @@ class IFlockerClient(Interface):
     def update(
         dataset: DatasetID, wishes: Wishes, tag: str | None = None
     ) -> Awaitable[ConfiguredAnswer]:
-        """Want a dataset larger, or give it other metadata, all of it.
+        """Want a dataset of another size, or give it other metadata, all of it.
 
         With a `tag` only while that is the configuration's: 412 otherwise.
         """

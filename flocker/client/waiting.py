@@ -105,13 +105,14 @@ class Destroyed:
 
 
 @frozen
-class Grown:
-    """The dataset is at least so large, in bytes."""
+class Resized:
+    """The dataset is at least so large (bytes); at most, if it was to be `smaller`."""
 
     size: int
+    smaller: bool = False
 
 
-Goal = Mounted | Arrived | Destroyed | Grown
+Goal = Mounted | Arrived | Destroyed | Resized
 Seen = DatasetAnswer | Unreachable
 Observer = Callable[[Seen, float], None]
 """Is told what was seen at every look, and how long it has been waited, in seconds."""
@@ -135,7 +136,7 @@ def describe(goal: Goal) -> str:
             return f"moved to node {node}"
         case Destroyed():
             return "destroyed"
-        case Grown(size):
+        case Resized(size):
             return f"{humanize(size)} large"
         case _ as never:
             assert_never(never)
@@ -152,8 +153,10 @@ def reached(goal: Goal, seen: DatasetAnswer) -> bool:
             return there and (rests or seen.phase == Phase.MOUNTED.value)
         case Destroyed():
             return seen.phase == Phase.DESTROYED.value
-        case Grown(size):
-            fits = seen.size is not None and seen.size >= size
+        case Resized(size, smaller):
+            fits = seen.size is not None and (
+                seen.size <= size if smaller else seen.size >= size
+            )
             return fits and seen.phase == Phase.MOUNTED.value and seen.cause is None
         case _ as never:
             assert_never(never)
@@ -208,7 +211,7 @@ class _Waiting:
     async def run(self) -> DatasetAnswer | None:
         """Return when the goal is reached."""
         delay = FIRST_DELAY
-        settled = not isinstance(self._wish.goal, Grown)
+        settled = not isinstance(self._wish.goal, Resized)
         while True:
             seen = await _look(self._client, self._wish)
             if seen is None:

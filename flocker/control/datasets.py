@@ -9,7 +9,7 @@ from pyrsistent import PMap
 
 from flocker.control.admission import admit, reach
 from flocker.control.pool_moves import NoMove, NotInPool
-from flocker.control.pool_rows import row_of
+from flocker.control.pool_rows import belongs_in_pool, row_of
 from flocker.control.pool_snapshots import check_not_needed
 from flocker.control.pool_wishes import ANY_TERMS, Terms, direct, stay
 from flocker.model.changes import Change, DatasetEdit, Edit, OwnershipEdit
@@ -75,7 +75,7 @@ class NotDestroyedYet(FlockerError):
 
 @frozen
 class ShrinkRefused(FlockerError):
-    """A dataset cannot be made smaller."""
+    """A dataset that is a volume cannot be made smaller."""
 
     dataset: DatasetID
     size: int
@@ -170,16 +170,17 @@ def change(
     now: float,
     size: int | None = None,
 ) -> Change:
-    """Move a dataset, make it larger, replace its metadata; no wish changes nothing.
+    """Move a dataset, change its size, replace its metadata; no wish changes nothing.
 
-    `size` are the bytes of its volume, where they are known.
+    `size` are the bytes of its volume, where they are known. What is in a pool has a
+    limit, which may become smaller too: whether it holds more is for its node to say.
     Raises `DatasetNotFound`, `DatasetDeleted`, `ShrinkRefused`, `NodeRefuses`,
     `NodeLacksBackend`, `BackendDiffers`, `NotInPool`, `MoveRefused`, `NoMove`.
     """
     found = _alive(configuration, dataset)
     before, after = found.maximum_size, wishes.maximum_size
     least = before or size or DEFAULT_SIZE
-    if after is not None and after < least:
+    if after is not None and after < least and not _in_pool(configuration, found):
         raise ShrinkRefused(dataset, least, after)
     going = _going(configuration, found, wishes)
     wanted = evolve(
@@ -191,6 +192,11 @@ def change(
     if wanted == found:
         return Change(going)
     return Change((DatasetEdit(found, evolve(wanted, asked=now)), *going))
+
+
+def _in_pool(configuration: Configuration, found: Dataset) -> bool:
+    row = row_of(configuration, found)
+    return row is not None or belongs_in_pool(configuration, found)
 
 
 def _going(

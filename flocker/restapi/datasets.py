@@ -123,8 +123,9 @@ class Datasets:
         conditional=True,
     )
     async def update(self, call: Call, dataset_id: str) -> Answer:
-        """Move a dataset, make it larger, replace its metadata; as far as asked.
+        """Move a dataset, change its size, replace its metadata; as far as asked.
 
+        Only one in a pool can be made smaller.
         One in a pool is copied while it is used, and moved when nobody leases it, or
         with ``force``; not at all where that would take longer than ``max_downtime``.
         """

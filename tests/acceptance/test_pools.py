@@ -113,6 +113,31 @@ def test_destroyed(pools: LiveCluster) -> None:
         assert copies_on(pools, node, dataset) == []
 
 
+def test_limit(pools: LiveCluster) -> None:
+    """A limit is raised and lowered in use; below what is held it waits, and why."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    fill = ("dd", "if=/dev/urandom", f"of={path}/big", "bs=1M", "conv=fsync")
+    resize = ("resize", str(dataset))
+    pools.flockerctl(*resize, "200M", "--wait")
+    pools.run(ONE, *fill, "count=100")
+    pools.flockerctl(*resize, "150M", "--wait")
+    pools.flockerctl(*resize, "80M")
+    until(lambda: "[quota-too-small]" in why(pools, dataset), "the cause", PATIENCE)
+    assert pools.status(dataset).size == 150 * 2**20
+    more = f"head -c 90M /dev/urandom 2>&1 >{path}/x; true"
+    failed = pools.run(ONE, "sh", "-c", more)
+    assert "quota" in failed
+    pools.run(ONE, "rm", f"{path}/big", f"{path}/x")
+    pools.flockerctl(*resize, "80M", "--wait")
+    assert pools.status(dataset).size == 80 * 2**20
+
+
+def why(live: LiveCluster, dataset: DatasetID) -> str:
+    """What a user is told about a dataset."""
+    return live.flockerctl("why", str(dataset)).out.decode()
+
+
 def test_no_stranger_writes(pools: LiveCluster) -> None:
     """Where the dataset was before, nobody can write."""
     dataset = pools.create(ONE)

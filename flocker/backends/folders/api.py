@@ -250,7 +250,8 @@ class FolderPool:
                 raise Diverged(dataset, copy.head, head)
             self.trees.thaw(self.find(dataset, head).data, stage.live)
             if quota is not None:
-                self.trees.set_quota(stage.live, quota)
+                least = max(quota, self.trees.used(stage.live))
+                self.trees.set_quota(stage.live, least)
             self.settle()
             stage.live.rename(self.layout.copy(dataset).live)
             self.settle()

@@ -76,6 +76,18 @@ class ServingConformance(PoolBench):
             assert (copy.writable, copy.head, copy.quota) == (True, head, 16 * MEBIBYTE)
         assert one.read(dataset, "file") == b"content"
 
+    def test_fuller_than_its_limit(self, one: Node) -> None:
+        """A copy that holds more than its limit is limited to what it holds."""
+        dataset = one.create()
+        head = one.save(dataset, "file", b"\1" * 4 * MEBIBYTE).identity
+        one.pool.make_read_only(dataset)
+        one.pool.make_writable(dataset, head, 2 * MEBIBYTE)
+        copy = one.look(dataset)
+        assert copy.writable
+        assert copy.quota is not None
+        assert 4 * MEBIBYTE <= copy.quota < 5 * MEBIBYTE
+        assert one.read(dataset, "file") == b"\1" * 4 * MEBIBYTE
+
     def test_unsaved(self, one: Node) -> None:
         """What no snapshot has is not thrown away."""
         dataset = one.create()

@@ -216,7 +216,7 @@ class MemoryPool:
                 raise Diverged(dataset, copy.seen().head, head)
             self.disk.before("make writable")
             copy.files = dict(copy.snapshots[-1].files)
-            copy.quota = quota
+            copy.quota = None if quota is None else max(quota, size_of(copy.files))
 
     def make_read_only(self, dataset: DatasetID) -> None:
         """Forget the files, which are those of the newest snapshot."""

@@ -4,6 +4,7 @@ from itertools import pairwise
 from uuid import UUID
 
 import pytest
+from attrs import evolve
 
 from flocker.client.interface import NewDataset, RequestRefused, Unreachable
 from flocker.client.waiting import (
@@ -11,6 +12,7 @@ from flocker.client.waiting import (
     Goal,
     Mounted,
     Overtaken,
+    Resized,
     Seen,
     Wait,
     WaitTimedOut,
@@ -118,6 +120,19 @@ def test_looks_become_rare(control: MemoryControl) -> None:
     times = [time for _, time in waited(control, Mounted(NODE), 99.0).seen]
     assert times[-1] - times[-2] == pytest.approx(1.0, abs=0.11)
     assert len(times) < 70
+
+
+@pytest.mark.parametrize(
+    ("goal", "before", "after"),
+    [(Resized(2048), 1024, 2048), (Resized(1024, smaller=True), 2048, 1024)],
+)
+def test_another_size(
+    control: MemoryControl, goal: Goal, before: int, after: int
+) -> None:
+    """What is to become larger, or smaller, is waited for until it is, and stays so."""
+    control.says(NODE, evolve(MOUNTED, size=before))
+    later(control, 4.0, evolve(MOUNTED, size=after))
+    assert waited(control, goal).seen[-1][1] > 4.0
 
 
 def test_mounted_elsewhere_is_not_enough(control: MemoryControl) -> None:

@@ -22,6 +22,7 @@ from flocker.control.datasets import (
 from flocker.model.changes import Change, DatasetEdit, OwnershipEdit, apply
 from flocker.model.datasets import Dataset, FilesystemKind, Mounting
 from flocker.model.ids import BackendName
+from flocker.model.pools import PoolOwnership
 from flocker.model.sizes import DEFAULT_SIZE, GIBIBYTE, MEBIBYTE
 from flocker.testing.builders import (
     a_configuration,
@@ -125,6 +126,16 @@ def test_shrink(size, known):
         asked(configuration, Wishes(node_id(2), known - 1024))
     assert str(caught.value) == (
         f"dataset {dataset_id()} has {known} bytes and cannot shrink to {known - 1024}"
+    )
+
+
+def test_shrink_in_a_pool():
+    """The limit of a dataset in a pool can be made lower; what fits its node knows."""
+    large = a_dataset(maximum_size=2 * GIBIBYTE)
+    row = PoolOwnership(large.id, large.backend, large.primary)
+    pooled = evolve(a_configuration([large]), pools=pmap({large.id: row}))
+    assert asked(pooled, Wishes(maximum_size=GIBIBYTE)) == Change(
+        (DatasetEdit(large, evolve(large, maximum_size=GIBIBYTE, asked=NOW)),)
     )
 
 

@@ -655,6 +655,24 @@ def test_quota(cluster):
     assert cluster.b.copy.quota == 2048
 
 
+def test_less_than_it_holds(cluster):
+    """A limit below what is held waits, and says so; it is served, and moved, so."""
+    cluster.a.write("large", bytes(4096))
+    cluster.dataset = evolve(cluster.dataset, maximum_size=2048)
+    cluster.tell()
+    cluster.settle()
+    assert (cluster.a.copy.quota, cluster.a.served) == (None, True)
+    assert cluster.a.fact.cause.code == "quota-too-small"
+    cluster.decide(pool_moves.move, B)
+    cluster.settle(MINUTE)
+    assert (cluster.b.copy.quota, cluster.b.served) == (4096, True)
+    assert cluster.b.fact.cause.code == "quota-too-small"
+    cluster.b.write("large", b"little")
+    cluster.settle(2 * MINUTE)
+    assert cluster.b.copy.quota == 2048
+    assert cluster.b.fact.cause is None
+
+
 def test_strange_record(cluster):
     """A record that is not understood is not acted on, and not overwritten."""
     record = b'{"format":99,"record":{}}'

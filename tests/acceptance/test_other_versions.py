@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from subprocess import Popen
+from subprocess import PIPE, Popen
 from typing import Any
 from uuid import uuid4
 
@@ -57,12 +57,16 @@ def program(
     """A daemon that speaks a protocol of this number, on a machine."""
     text = PATCHED.format(module=f"flocker.daemons.{name}")
     command = [sys.executable, "-P", "-c", text, str(protocol), *map(str, options)]
-    entered = [*entering(live.sandbox.layout, machine), *command]
-    with Popen(entered) as process:
+    told = ["sh", "-c", 'echo $$; exec "$@"', "sh", *command]
+    entered = [*entering(live.sandbox.layout, machine), *told]
+    with Popen(entered, stdout=PIPE, text=True) as process:
+        assert process.stdout is not None
+        # Who enters a pid namespace is not who runs there, and goes without it.
+        number = process.stdout.readline().strip()
         try:
             yield
         finally:
-            process.kill()
+            live.run(machine, "kill", "-9", number)
 
 
 def new_node(live: LiveCluster, place: Path, port: int | None = None) -> NodeID:

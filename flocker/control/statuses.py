@@ -4,12 +4,15 @@ Asked by the event stream and the REST API; the rules are `flocker.model.status`
 `flocker.model.pool_status`. Of snapshots they are `flocker.model.snapshot_status`.
 """
 
+from attrs import evolve
+
 from flocker.control.observations import Observations
 from flocker.control.pool_rows import belongs_in_pool, row_of
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
 from flocker.model.ids import DatasetID
 from flocker.model.pool_status import Known, pool_status
+from flocker.model.pools import PoolOwnership
 from flocker.model.snapshot_status import SnapshotStatus, snapshot_status
 from flocker.model.snapshots import UserSnapshot, UserSnapshots
 from flocker.model.status import Status, status
@@ -26,7 +29,8 @@ def status_of(
         row = row_of(configuration, dataset)
         if row is not None or belongs_in_pool(configuration, dataset):
             known = Known(facts, observations.nodes, configuration.nodes, lease)
-            return pool_status(dataset, row, known)
+            found = pool_status(dataset, row, known)
+            return evolve(found, filesystem=_kind(configuration, dataset, row))
     return status(
         dataset,
         facts,
@@ -35,6 +39,16 @@ def status_of(
         configuration.nodes,
         observations.letting_go(dataset.id),
     )
+
+
+def _kind(
+    configuration: Configuration, dataset: Dataset, row: PoolOwnership | None
+) -> str | None:
+    """Name what keeps a dataset in a pool, if its node was ever seen."""
+    owner = dataset.primary if row is None else row.owner
+    node = configuration.nodes.get(owner)
+    found = None if node is None else node.backend(dataset.backend)
+    return None if found is None else found.driver
 
 
 def snapshot_status_of(

@@ -102,7 +102,8 @@ class Status:
     """What is happening to a dataset.
 
     `since` is on control's steady clock (seconds); `node` is where it happens; `path`
-    is set while it is mounted, `size` (bytes) when the volume's is known.
+    is set while it is mounted, `size` (bytes) when the volume's is known, and
+    `filesystem` where that is not the one asked for, but the pool's.
     """
 
     phase: Phase
@@ -112,6 +113,7 @@ class Status:
     path: str | None = None
     size: int | None = None
     move: Moving | None = None
+    filesystem: str | None = None
 
 
 def status(

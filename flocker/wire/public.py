@@ -128,7 +128,7 @@ def dataset_status(dataset: Dataset, status: Status, now: float) -> Json:
         "primary": str(dataset.primary),
         "backend": dataset.backend,
         "mount": dataset.mount.value,
-        "filesystem": dataset.filesystem.value,
+        "filesystem": status.filesystem or dataset.filesystem.value,
         "maximum_size": dataset.maximum_size,
         "deleted": dataset.deleted,
         "phase": status.phase.value,

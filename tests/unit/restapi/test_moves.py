@@ -65,6 +65,20 @@ def test_still_mounted_while_copied(api, in_use):
     assert state(api) == [(B, f"/flocker/{KNOWN}")]
 
 
+def test_what_keeps_it_is_named(api, pools):
+    """The status names the pool's filesystem, not the one that a volume would have."""
+    wanted = api.get("/v1/status/datasets").json
+    full = api.get(f"/v1/status/datasets/{KNOWN}").json
+    assert [each["filesystem"] for each in (*wanted, full)] == ["memory", "memory"]
+
+
+def test_smaller(api, pools):
+    """Its limit can be lowered; not below the least that a dataset may have."""
+    for size, code in ((2**31, 200), (2**30, 200), (2**20, 400)):
+        assert api.post(OF_KNOWN, {"maximum_size": size}).code == code
+    assert api.get(CONFIGURED).json[0]["maximum_size"] == 2**30
+
+
 def test_given_up(api, pools):
     """What would take too long stays where it is."""
     pools.downtime = 9.0

@@ -1,0 +1,73 @@
+"""Datasets on plain files, which can only be copied at rest, move all the same.
+
+As root; what a user without root can do, tests/functional asks.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from flocker.sandbox import writer
+from flocker.sandbox.names import address, node_name
+from flocker.sandbox.waiting import until
+from flocker.testing.clusters import LiveCluster, live_cluster
+from flocker.testing.moving import PATIENCE, await_more, seen, writing
+
+ONE, TWO = node_name(1), node_name(2)
+
+
+@pytest.fixture(scope="module")
+def pools() -> Iterator[LiveCluster]:
+    """A cluster whose two nodes have a directory each."""
+    with live_cluster(2, backend="directory") as live:
+        yield live
+
+
+def test_under_a_writer(pools: LiveCluster) -> None:
+    """Records that are acknowledged while it moves are all there, each once."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    with writing(pools, path) as notes:
+        await_more(notes[0])
+        for node, there in ((TWO, notes[1]), (ONE, notes[0])):
+            pools.move(dataset, node)
+            await_more(there)
+    pools.mounted(dataset, ONE)
+    acknowledged = writer.acknowledged(notes)
+    assert len(acknowledged) >= 60
+    entries = writer.read(seen(pools, ONE, path))
+    writer.check(entries, acknowledged)
+    assert {entry.node for entry in entries} == {"node-1", "node-2"}
+
+
+def test_never_longer_than_allowed(pools: LiveCluster) -> None:
+    """Under a writer nobody can say how long it takes: with a limit it stays."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    limit = ("--max-downtime", "30s")
+    with writing(pools, path) as notes:
+        await_more(notes[0])
+        pools.flockerctl(
+            "move", "--dataset", str(dataset), "--to", address(TWO), *limit
+        )
+
+        def why() -> str:
+            cause = pools.status(dataset).cause
+            return "" if cause is None else cause.words
+
+        until(lambda: "was given up" in why(), "the move to be given up", PATIENCE)
+        assert "nobody can say how long its last step would take, and 30 s" in why()
+        await_more(notes[0])
+    entries = writer.read(seen(pools, ONE, path))
+    assert {entry.node for entry in entries} == {"node-1"}
+
+
+def test_power_cut(pools: LiveCluster) -> None:
+    """A node that lost power serves what it has."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "file", "kept")
+    pools.kill(ONE)
+    pools.start(ONE)
+    look = ("sh", "-c", f"cat {path}/file 2>&1; true")
+    until(lambda: pools.run(ONE, *look) == "kept", "what was kept", PATIENCE)

@@ -84,6 +84,17 @@ class SnapshotExists(FlockerError):
 
 
 @frozen
+class CannotRepeat(FlockerError):
+    """The pool has no way to add what an older snapshot holds."""
+
+    dataset: DatasetID
+
+    def words(self) -> str:
+        """Name the dataset."""
+        return f"dataset {self.dataset} is in a pool that cannot go back to a snapshot"
+
+
+@frozen
 class Held(FlockerError):
     """Somebody needs the snapshot; each tag says who."""
 

@@ -17,6 +17,10 @@ Names are for people; two snapshots of one name may differ.
 Note [Never forced]: a pool never rolls a copy back to fit a stream, and never unmounts
 lazily. What does not fit is refused, and nothing is changed.
 
+Note [Only forward]: to go back to a snapshot is to add another that holds the same. So
+every snapshot stays, each of a copy follows on the one before, and what others received
+is continued by the next stream.
+
 Prove a pool with `flocker.testing.conformance.pools`.
 """
 
@@ -221,6 +225,14 @@ class IFilesystemPool(Interface):
         Raises `SnapshotExists`, `NotWritable`, `PoolFull`, and `Incomplete` if there
         is something in it that no snapshot would hold. A pool that can only copy raises
         `BeingWritten` while it is written to; once nobody uses it, it can be taken.
+        """
+
+    def repeat(dataset: DatasetID, snapshot: SnapshotID, name: str) -> PoolSnapshot:
+        """Add a snapshot to a copy that is read-only, with what an older one holds.
+
+        It is the newest, and has an identity of its own: see Note [Only forward].
+        Raises `NoSuchSnapshot`, `SnapshotExists`, `StillWritable`, `PoolFull`, and
+        `CannotRepeat` where the pool has no way to do it.
         """
 
     def destroy_snapshot(dataset: DatasetID, snapshot: SnapshotID) -> None:

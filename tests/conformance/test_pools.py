@@ -16,6 +16,7 @@ from flocker.model.ids import DatasetID
 from flocker.testing.btrfs_pools import btrfs_filesystem
 from flocker.testing.conformance.pool_bench import Node, PoolBench
 from flocker.testing.conformance.pool_crashes import CrashConformance
+from flocker.testing.conformance.pool_repeats import RepeatConformance, RepeatCrashes
 from flocker.testing.conformance.pool_resuming import ResumeConformance
 from flocker.testing.conformance.pool_serving import ServingConformance
 from flocker.testing.conformance.pool_streams import FullPools, StreamConformance
@@ -40,14 +41,14 @@ class Promises(PoolConformance, ServingConformance, StreamConformance):
 
 
 class AllPromises(Promises, CrashConformance, FullPools):
-    """Every suite there is."""
+    """Every suite there is, but for what not all have a way to do."""
 
 
 class Killed(BaseException):
     """The agent is no more."""
 
 
-class TestMemoryPool(AllPromises):
+class TestMemoryPool(RepeatCrashes, RepeatConformance, AllPromises):
     """The fake."""
 
     clones_depend = False
@@ -142,12 +143,12 @@ class DirectoryBench(PoolBench):
         assert list(node.pool.layout.staging.iterdir()) == []
 
 
-class TestDirectory(DirectoryBench, Promises):
+class TestDirectory(DirectoryBench, Promises, RepeatConformance):
     """Plain files, without root."""
 
 
 @pytest.mark.slow
-class TestDirectoryCrashes(DirectoryBench, CrashConformance):
+class TestDirectoryCrashes(DirectoryBench, RepeatCrashes):
     """Most of this is the same code as that of Btrfs."""
 
 
@@ -163,7 +164,7 @@ def filesystems():
 
 
 @needs_root
-class TestBtrfs(AllPromises):
+class TestBtrfs(RepeatCrashes, RepeatConformance, AllPromises):
     """Subvolumes of Btrfs filesystems on loop devices."""
 
     @pytest.fixture(autouse=True)

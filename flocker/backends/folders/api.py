@@ -5,39 +5,28 @@ left half made is thrown away when it is opened.
 """
 
 import os
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
 
 from attrs import define, evolve, field
 from zope.interface import implementer
 
 from flocker.backends.asides import parse_aside
 from flocker.backends.folders import reading
-from flocker.backends.folders.layout import (
-    NO_ROOM,
-    CopyFolder,
-    Layout,
-    SnapshotFolder,
-)
+from flocker.backends.folders.layout import Layout, SnapshotFolder
+from flocker.backends.folders.parts import FolderParts
 from flocker.backends.folders.streams import IncomingFolder, OutgoingFolder
 from flocker.backends.folders.trees import Trees
-from flocker.backends.folders.values import InMotion, NoRoom, Unportable, says_full
+from flocker.backends.folders.values import InMotion, Unportable
 from flocker.backends.pool_errors import (
     BeingWritten,
     Busy,
     Diverged,
     FilesystemExists,
-    Held,
     Incomplete,
     NoSuchAside,
     NoSuchFilesystem,
-    NoSuchSnapshot,
     NotMounted,
     NotWritable,
-    PoolFull,
     PoolUnavailable,
     QuotaTooSmall,
     SnapshotExists,
@@ -58,10 +47,6 @@ from flocker.backends.pool_interface import (
 )
 from flocker.model.ids import DatasetID, NodeID, SnapshotID
 from flocker.runtime import durable
-from flocker.runtime.process import ProcessFailed
-
-SENDING = "a stream that leaves"
-"""The tag that a snapshot seems to have while it is sent."""
 
 
 def open_pool(root: Path, trees: Trees) -> "FolderPool":
@@ -78,14 +63,10 @@ def open_pool(root: Path, trees: Trees) -> "FolderPool":
 
 @implementer(IFilesystemPool)
 @define(eq=False)
-class FolderPool:
+class FolderPool(FolderParts):
     """The pool."""
 
-    layout: Layout
-    trees: Trees
     clones_depend: bool = field(default=False, init=False)
-    _lock: RLock = field(factory=RLock, init=False)
-    _sending: Counter[Path] = field(factory=Counter, init=False)
 
     # Looking
 
@@ -197,10 +178,7 @@ class FolderPool:
             except InMotion as error:
                 raise BeingWritten(dataset) from error
             self.settle()
-            made.path.rename(folder.snapshot(name).path)
-            self.settle()
-            tree = self.trees.describe(folder.snapshot(name).data)
-            return PoolSnapshot(name, tree.identity)
+            return self._add(dataset, made, name)
 
     def destroy_snapshot(self, dataset: DatasetID, snapshot: SnapshotID) -> None:
         """Rename into staging, take it apart there."""
@@ -210,6 +188,26 @@ class FolderPool:
                 self._check_unheld(dataset, found)
                 found.path.rename(stage.path / "destroyed")
             self.settle()
+
+    def repeat(
+        self, dataset: DatasetID, snapshot: SnapshotID, name: str
+    ) -> PoolSnapshot:
+        """Make a writable tree of it in staging, freeze that, then rename.
+
+        Frozen anew it has an identity of its own, though the other was received.
+        """
+        check_name(name)
+        self._check_repeats(dataset, name)
+        source = self.find(dataset, snapshot)
+        with self._staged() as stage:
+            self.trees.thaw(source.data, stage.live)
+            made = SnapshotFolder(stage.path / "snapshot")
+            made.path.mkdir(mode=0o700)
+            self.trees.freeze(stage.live, made.data)
+            self.settle()
+            with self._lock:
+                self._check_repeats(dataset, name)
+                return self._add(dataset, made, name)
 
     def hold(self, dataset: DatasetID, snapshot: SnapshotID, tag: str) -> None:
         """Add a tag."""
@@ -375,78 +373,3 @@ class FolderPool:
                 raise FilesystemExists(dataset)
             self.layout.entry(dataset).unlink(missing_ok=True)
             durable.sync(self.layout.ledger)
-
-    # What the others are made of
-
-    def settle(self) -> None:
-        """Return when all of the pool is on disk."""
-        durable.sync_filesystem(self.layout.top)
-
-    def find(self, dataset: DatasetID, snapshot: SnapshotID) -> SnapshotFolder:
-        """Give a snapshot's folder. Raises `NoSuchFilesystem`, `NoSuchSnapshot`."""
-        folder = self._existing(dataset)
-        for each in reading.snapshots_of(folder, self.trees):
-            if each.identity == snapshot:
-                return folder.snapshot(each.name)
-        raise NoSuchSnapshot(dataset, snapshot)
-
-    @contextmanager
-    def explained(self) -> Iterator[None]:
-        """Turn what the filesystem says into errors of pools."""
-        try:
-            yield
-        except NoRoom as error:
-            raise PoolFull(str(self.layout.top), error.why) from error
-        except ProcessFailed as error:
-            if says_full(error.stderr):
-                raise PoolFull(str(self.layout.top), error.stderr) from error
-            raise PoolUnavailable(str(self.layout.top), error.words()) from error
-        except OSError as error:
-            why = error.strerror or str(error)
-            if error.errno in NO_ROOM:
-                raise PoolFull(str(self.layout.top), why) from error
-            raise PoolUnavailable(str(self.layout.top), why) from error
-
-    @contextmanager
-    def _staged(self) -> Iterator[CopyFolder]:
-        """Give a folder for something half made; afterwards destroy what is in it."""
-        with self.explained():
-            stage = self.layout.stage()
-            try:
-                yield CopyFolder(stage)
-            finally:
-                self.trees.destroy(stage)
-                self.layout.reserve()
-
-    def _existing(self, dataset: DatasetID) -> CopyFolder:
-        folder = self.layout.copy(dataset)
-        if not folder.exists:
-            raise NoSuchFilesystem(dataset)
-        return folder
-
-    def _place(self, stage: CopyFolder, dataset: DatasetID, record: bytes) -> None:
-        """Give a copy that is whole, but for its record, its place."""
-        stage.snapshots.mkdir(mode=0o700, exist_ok=True)
-        self.layout.write(stage.record, record)
-        self.settle()
-        with self._lock:
-            if self.layout.copy(dataset).exists:
-                raise FilesystemExists(dataset)
-            place = self.layout.copy(dataset).path
-            stage.path.rename(place)
-            self.settle()
-            self.layout.entry(dataset).unlink(missing_ok=True)
-
-    def _write_tags(self, snapshot: SnapshotFolder, tags: frozenset[str]) -> None:
-        self.layout.write(snapshot.tags, "\n".join(sorted(tags)).encode())
-
-    def _check_unused(self, dataset: DatasetID, folder: CopyFolder) -> None:
-        if folder.live.exists() and (who := self.trees.users(folder.live)):
-            raise Busy(dataset, who)
-
-    def _check_unheld(self, dataset: DatasetID, snapshot: SnapshotFolder) -> None:
-        tags = sorted(snapshot.holds())
-        if self._sending[snapshot.path]:
-            tags.append(SENDING)
-        if tags:
-            raise Held(dataset, snapshot.name, tuple(tags))

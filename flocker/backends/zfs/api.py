@@ -17,6 +17,7 @@ from zope.interface import implementer
 from flocker.backends.asides import new_aside, parse_aside
 from flocker.backends.pool_errors import (
     Busy,
+    CannotRepeat,
     Diverged,
     Incomplete,
     NoSuchAside,
@@ -192,6 +193,14 @@ class ZfsPool(PoolParts):
             self._change("snapshot", made)
             (row,) = self.zfs.read(made)
             return reading.describe(row)
+
+    def repeat(
+        self, dataset: DatasetID, snapshot: SnapshotID, name: str
+    ) -> PoolSnapshot:
+        """Refuse: ZFS goes back only by destroying what is newer."""
+        check_name(name)
+        _ = self._existing(dataset)
+        raise CannotRepeat(dataset)
 
     def destroy_snapshot(self, dataset: DatasetID, snapshot: SnapshotID) -> None:
         """Destroy it, unless somebody needs it."""

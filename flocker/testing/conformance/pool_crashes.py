@@ -175,6 +175,27 @@ class Snapshot(Change):
         return Found.AFTER if len(copy.snapshots) == 3 else Found.BEFORE
 
 
+class Repeat(Change):
+    """A snapshot is added that holds what an older one does."""
+
+    def prepare(self) -> None:
+        self.a_copy()
+        self.one.pool.make_read_only(self.dataset)
+
+    def make(self, pool: IFilesystemPool) -> None:
+        pool.repeat(self.dataset, self.first.identity, "again")
+
+    def look(self) -> Found:
+        copy = self.existing()
+        assert (copy.snapshots[:2], copy.writable) == ((self.first, self.second), False)
+        if len(copy.snapshots) == 2:
+            assert self.one.read_replica(self.dataset, "file") == b"second"
+            return Found.BEFORE
+        assert copy.snapshots[2].name == "again"
+        assert self.one.read_replica(self.dataset, "file") == b"first"
+        return Found.AFTER
+
+
 class DestroySnapshot(Change):
     """A snapshot goes."""
 
@@ -306,6 +327,10 @@ class CrashConformance(PoolBench):
     @pytest.mark.parametrize("kind", CHANGES, ids=lambda kind: kind.__name__)
     def test_killed_anywhere(self, one: Node, two: Node, kind: type[Change]) -> None:
         """Whenever the agent dies a change is made or not, and the next finishes it."""
+        self.check_killed_anywhere(one, two, kind)
+
+    def check_killed_anywhere(self, one: Node, two: Node, kind: type[Change]) -> None:
+        """Kill it everywhere in one kind of change."""
         for effects in range(MOST_EFFECTS):
             change = kind(one, two)
             killed = self.killed_after(effects, one.number, change.make)

@@ -90,8 +90,8 @@ class PoolConformance(PoolBench):
     @pytest.mark.parametrize(
         "method",
         [
-            "look", "destroy", "set_aside", "snapshot", "destroy_snapshot", "hold",
-            "release", "set_quota", "make_writable", "make_read_only", "mount",
+            "look", "destroy", "set_aside", "snapshot", "repeat", "destroy_snapshot",
+            "hold", "release", "set_quota", "make_writable", "make_read_only", "mount",
             "unmount", "estimate", "send", "receive", "clone",
         ],
     )  # fmt: skip
@@ -105,6 +105,7 @@ class PoolConformance(PoolBench):
             "destroy": lambda: pool.destroy(dataset, RECORD),
             "set_aside": lambda: pool.set_aside(dataset, a_node_id(), 1, RECORD),
             "snapshot": lambda: pool.snapshot(dataset, "name"),
+            "repeat": lambda: pool.repeat(dataset, NO_SNAPSHOT, "name"),
             "destroy_snapshot": lambda: pool.destroy_snapshot(dataset, NO_SNAPSHOT),
             "hold": lambda: pool.hold(dataset, NO_SNAPSHOT, "tag"),
             "release": lambda: pool.release(dataset, NO_SNAPSHOT, "tag"),

@@ -168,6 +168,24 @@ class MemoryPool:
             copy.snapshots.append(made)
             return made.seen()
 
+    def repeat(
+        self, dataset: DatasetID, snapshot: SnapshotID, name: str
+    ) -> PoolSnapshot:
+        """Keep the files of an older one again."""
+        check_name(name)
+        with self.disk.lock:
+            copy = self._copy(dataset)
+            if copy.files is not None:
+                raise StillWritable(dataset)
+            if any(each.name == name for each in copy.snapshots):
+                raise SnapshotExists(dataset, name)
+            files = dict(self._snapshot(dataset, snapshot).files)
+            identity = SnapshotID(f"memory-{self.disk.unique()}")
+            made = MemorySnapshot(name, identity, files)
+            self.disk.before("repeat")
+            copy.snapshots.append(made)
+            return made.seen()
+
     def destroy_snapshot(self, dataset: DatasetID, snapshot: SnapshotID) -> None:
         """Forget the files."""
         with self.disk.lock:

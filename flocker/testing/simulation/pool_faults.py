@@ -138,6 +138,12 @@ class FaultyPool:
         """Keep the files as they are."""
         return self._call("snapshot", dataset, self.pool.snapshot, dataset, name)
 
+    def repeat(
+        self, dataset: DatasetID, snapshot: SnapshotID, name: str
+    ) -> PoolSnapshot:
+        """Add what an older one holds."""
+        return self._call("repeat", dataset, self.pool.repeat, dataset, snapshot, name)
+
     def destroy_snapshot(self, dataset: DatasetID, snapshot: SnapshotID) -> None:
         """Forget the files."""
         call = self.pool.destroy_snapshot

@@ -182,6 +182,11 @@ _COMMANDS = (
         "Make DATASET larger, or smaller in a pool, while it is in use.",
     ),
     LaterCommand(
+        "rollback",
+        "flocker.cli.rollback_command:rollback",
+        "Make DATASET again what its SNAPSHOT was; for datasets in pools.",
+    ),
+    LaterCommand(
         "snapshot",
         "flocker.cli.snapshot_commands:snapshot_group",
         "Keep what a dataset holds now, as it is.",

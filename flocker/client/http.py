@@ -53,6 +53,7 @@ from flocker.wire.answers import (
     NodeAnswer,
     PlanAnswer,
     RefusalAnswer,
+    RollbackAnswer,
     SnapshotAnswer,
     VersionAnswer,
     VolumesAnswer,
@@ -229,6 +230,16 @@ class HTTPFlockerClient:
         """Want a snapshot destroyed."""
         path = f"{_SNAPSHOTS}/{dataset}/{quote(name, safe='')}"
         return await self._ask("DELETE", path, None, SnapshotAnswer)
+
+    async def roll_back(self, dataset: DatasetID, name: str) -> RollbackAnswer:
+        """Want a dataset to become again what its snapshot was."""
+        path = f"{_SNAPSHOTS}/{dataset}/{quote(name, safe='')}/rollback"
+        return await self._ask("POST", path, None, RollbackAnswer)
+
+    async def cancel_rollback(self, dataset: DatasetID) -> RollbackAnswer:
+        """Want a dataset to stay what it is."""
+        path = f"/v1/configuration/datasets/{dataset}/rollback"
+        return await self._ask("DELETE", path, None, RollbackAnswer)
 
     async def leases(self) -> tuple[LeaseAnswer, ...]:
         """Ask for all leases."""

@@ -21,6 +21,7 @@ from flocker.wire.answers import (
     LeaseAnswer,
     NodeAnswer,
     PlanAnswer,
+    RollbackAnswer,
     SnapshotAnswer,
     VolumesAnswer,
 )
@@ -308,6 +309,12 @@ class IFlockerClient(Interface):
 
     def delete_snapshot(dataset: DatasetID, name: str) -> Awaitable[SnapshotAnswer]:
         """Want a snapshot destroyed; its name is free when this returns."""
+
+    def roll_back(dataset: DatasetID, name: str) -> Awaitable[RollbackAnswer]:
+        """Want a dataset to become again what its snapshot was, once nobody uses it."""
+
+    def cancel_rollback(dataset: DatasetID) -> Awaitable[RollbackAnswer]:
+        """Want a dataset to stay what it is, unless it was rolled back already."""
 
     def leases() -> Awaitable[tuple[LeaseAnswer, ...]]:
         """Ask for all leases."""

@@ -19,7 +19,7 @@ from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID
 from flocker.model.sizes import humanize
 from flocker.model.status import NOT_IN_USE
-from flocker.wire.answers import CauseAnswer, DatasetAnswer
+from flocker.wire.answers import CauseAnswer, DatasetAnswer, DatasetInFull
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 1.0
@@ -100,6 +100,17 @@ class Arrived:
 
 
 @frozen
+class RolledBack:
+    """The dataset was rolled back, by the rollback of that number, and is in its place.
+
+    Unless that was `cancelled`, in which case it is there, as it was or not.
+    """
+
+    number: int
+    cancelled: bool = False
+
+
+@frozen
 class Destroyed:
     """The dataset's volume is gone."""
 
@@ -112,7 +123,7 @@ class Resized:
     smaller: bool = False
 
 
-Goal = Mounted | Arrived | Destroyed | Resized
+Goal = Mounted | Arrived | RolledBack | Destroyed | Resized
 Seen = DatasetAnswer | Unreachable
 Observer = Callable[[Seen, float], None]
 """Is told what was seen at every look, and how long it has been waited, in seconds."""
@@ -134,6 +145,8 @@ def describe(goal: Goal) -> str:
             return f"mounted on node {node}"
         case Arrived(node):
             return f"moved to node {node}"
+        case RolledBack():
+            return "rolled back"
         case Destroyed():
             return "destroyed"
         case Resized(size):
@@ -148,9 +161,9 @@ def reached(goal: Goal, seen: DatasetAnswer) -> bool:
         case Mounted(node):
             return seen.phase == Phase.MOUNTED.value and seen.node == node
         case Arrived(node):
-            rests = seen.cause is not None and seen.cause.code == NOT_IN_USE.code
-            there = seen.node == node and seen.move is None
-            return there and (rests or seen.phase == Phase.MOUNTED.value)
+            return seen.node == node and seen.move is None and _rests(seen)
+        case RolledBack(number, cancelled):
+            return is_rolled_back(seen, number) or (cancelled and _rests(seen))
         case Destroyed():
             return seen.phase == Phase.DESTROYED.value
         case Resized(size, smaller):
@@ -162,6 +175,26 @@ def reached(goal: Goal, seen: DatasetAnswer) -> bool:
             assert_never(never)
 
 
+def is_rolled_back(seen: DatasetAnswer, number: int) -> bool:
+    """Whether the rollback of that number was done, and the dataset is in its place."""
+    pool = seen.pool if isinstance(seen, DatasetInFull) else None
+    return pool is not None and pool.rolled_back >= number and _rests(seen)
+
+
+def _rests(seen: DatasetAnswer) -> bool:
+    """Whether it is mounted, or would be if it was in use."""
+    unused = seen.cause is not None and seen.cause.code == NOT_IN_USE.code
+    return unused or seen.phase == Phase.MOUNTED.value
+
+
+def _was_cancelled(goal: RolledBack, seen: DatasetAnswer) -> bool:
+    """Whether somebody has cancelled a rollback that is waited for."""
+    pool = seen.pool if isinstance(seen, DatasetInFull) else None
+    if pool is None or goal.cancelled or pool.rolled_back >= goal.number:
+        return False
+    return pool.rollback is None or pool.rollback.cancelled
+
+
 def overtaken(goal: Goal, seen: DatasetAnswer) -> str | None:
     """Say what others want of the dataset now, if it is not the goal."""
     if isinstance(goal, Destroyed):
@@ -170,6 +203,8 @@ def overtaken(goal: Goal, seen: DatasetAnswer) -> str | None:
         return "it was deleted"
     if isinstance(goal, Mounted | Arrived) and seen.primary != goal.node:
         return f"it was moved to node {seen.primary}"
+    if isinstance(goal, RolledBack) and _was_cancelled(goal, seen):
+        return "that was cancelled"
     return None
 
 

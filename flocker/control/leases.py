@@ -62,17 +62,35 @@ class OnItsWay(FlockerError):
         )
 
 
+@frozen
+class GoingBack(FlockerError):
+    """The dataset cannot be leased while it is rolled back."""
+
+    dataset: DatasetID
+    name: str
+
+    def words(self) -> str:
+        """Name the dataset and the snapshot."""
+        return (
+            f"dataset {self.dataset} cannot be leased while it is rolled back to its"
+            f" snapshot {self.name}; ask again when that is over"
+        )
+
+
 def acquire(
     configuration: Configuration, dataset: DatasetID, node: NodeID, holder: Holder
 ) -> Change:
     """Lease the dataset to the node; a holder's own time is replaced by the new.
 
-    Raises `LeaseHeld`, `OnItsWay`, `NodeRefuses`.
+    Raises `LeaseHeld`, `OnItsWay`, `GoingBack`, `NodeRefuses`.
     """
     before = configuration.leases.get(dataset)
     if before is not None and before.node != node:
         raise LeaseHeld(before)
-    if not admits_lease(configuration.pools.get(dataset), node):
+    row = configuration.pools.get(dataset)
+    if not admits_lease(row, node):
+        if row is not None and row.rollback is not None:
+            raise GoingBack(dataset, row.rollback.name)
         raise OnItsWay(dataset, node)
     if before is None:
         wanted = configuration.datasets.get(dataset)

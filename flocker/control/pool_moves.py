@@ -112,6 +112,7 @@ def start(
             epoch=epoch,
             top=epoch,
             moves=before.moves,
+            rollbacks=before.rollbacks,
             revision=before.revision + 1,
         )
     return Change((PoolEdit(before, new),))
@@ -132,7 +133,7 @@ def move(
     With `force` it is taken, in the end, from who leases it where it is; with
     `max_downtime` (seconds) it stays rather than be served by nobody for longer.
     """
-    row = _alive(configuration, dataset)
+    row = alive(configuration, dataset)
     obstacle = _obstacle(row, target)
     if obstacle is not None:
         raise MoveRefused(dataset, target, obstacle)
@@ -147,14 +148,24 @@ def move(
 def _obstacle(row: PoolOwnership, target: NodeID) -> str | None:
     if row.move is not None:
         return f"it is on its way to node {row.move.target} already"
-    if row.candidate is not None:
-        return f"node {row.candidate} is about to take it over"
-    if not row.acquired:
-        return f"node {row.owner} has not taken it into use yet"
+    engaged = engagement(row)
+    if engaged is not None:
+        return engaged
     if target == row.owner:
         return "it is there"
     if row.prune_on(target) is not None:
         return "an old copy is being destroyed there"
+    return None
+
+
+def engagement(row: PoolOwnership) -> str | None:
+    """Say why a dataset, which is not moving, can neither move nor be rolled back."""
+    if row.rollback is not None:
+        return f"it is being rolled back to its snapshot {row.rollback.name} already"
+    if row.candidate is not None:
+        return f"node {row.candidate} is about to take it over"
+    if not row.acquired:
+        return f"node {row.owner} has not taken it into use yet"
     return None
 
 
@@ -166,7 +177,7 @@ def freeze(
     That nobody leases it is checked in the same commit. No change where there is
     nothing to freeze; `now` is control's clock. Raises `NotInPool`, `InUse`.
     """
-    row = _alive(configuration, dataset)
+    row = alive(configuration, dataset)
     moving = row.move
     if moving is None or moving.stage is not Stage.COPYING:
         return Change()
@@ -187,7 +198,7 @@ def cancel(
     Once the source was told to freeze the move stands until the source has refused it.
     `why` is what control itself has against the move.
     """
-    row = _alive(configuration, dataset)
+    row = alive(configuration, dataset)
     match row.move:
         case None:
             raise NoMove(dataset)
@@ -201,7 +212,12 @@ def cancel(
 
 
 def admits_lease(row: PoolOwnership | None, node: NodeID) -> bool:
-    """C8: whether `node` may lease the dataset now: not while it is taken away."""
+    """C8: whether `node` may lease the dataset now.
+
+    Not while it is taken away, nor while it is rolled back.
+    """
+    if row is not None and row.rollback is not None:
+        return False
     if row is None or row.move is None or row.move.stage is Stage.COPYING:
         return True
     return row.move.stage is Stage.FREEZING and row.move.target == node
@@ -218,7 +234,7 @@ def prune(
     `lineage` are the snapshots contained in what the owner's epoch started from. Raises
     `NotInPool`, `CopyNeeded`.
     """
-    row = _alive(configuration, dataset)
+    row = alive(configuration, dataset)
     why = _needed(row, copy, lineage)
     if why is not None:
         raise CopyNeeded(dataset, copy.node, why)
@@ -247,11 +263,13 @@ def bury(
     configuration: Configuration, dataset: DatasetID, *, force: bool = False
 ) -> Change:
     """C16: have every copy destroyed. Raises `NotInPool`, `InUse` unless `force`."""
-    row = _alive(configuration, dataset)
+    row = alive(configuration, dataset)
     lease = configuration.leases.get(dataset)
     if lease is not None and not force:
         raise InUse(lease)
-    deleted = evolve(row, deleted=True, move=None, candidate=None, prunes=())
+    deleted = evolve(
+        row, deleted=True, move=None, rollback=None, candidate=None, prunes=()
+    )
     return edited(row, deleted)
 
 
@@ -270,7 +288,8 @@ def new_epoch(row: PoolOwnership) -> Epoch:
     return after(row.top)
 
 
-def _alive(configuration: Configuration, dataset: DatasetID) -> PoolOwnership:
+def alive(configuration: Configuration, dataset: DatasetID) -> PoolOwnership:
+    """Give the row of a dataset that is not deleted. Raises `NotInPool`."""
     row = configuration.pools.get(dataset)
     if row is None or row.deleted:
         raise NotInPool(dataset)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from attrs import evolve
 
 from flocker.control.pool_moves import new_epoch, renewed
+from flocker.control.pool_rollbacks import settled
 from flocker.model.ids import NodeID
 from flocker.model.pools import (
     Buried,
@@ -95,7 +96,14 @@ def pruned(row: PoolOwnership, node: NodeID, fact: PoolFact) -> PoolOwnership | 
     return renewed(row, evolve(row, prunes=left))
 
 
-RULES: tuple[Rule, ...] = (hand_over, re_grant, acquired, cancelled, pruned)
+RULES: tuple[Rule, ...] = (
+    hand_over,
+    re_grant,
+    acquired,
+    cancelled,
+    settled,
+    pruned,
+)
 """In the order in which control takes them; nothing is done about deleted datasets."""
 
 

@@ -70,6 +70,21 @@ class SnapshotNotFound(FlockerError):
 
 
 @frozen
+class SnapshotNeeded(FlockerError):
+    """The dataset is being rolled back to this snapshot, or is kept as it."""
+
+    dataset: DatasetID
+    name: str
+
+    def words(self) -> str:
+        """Name both."""
+        return (
+            f"dataset {self.dataset} is being rolled back, and its snapshot {self.name}"
+            " is needed until that is over"
+        )
+
+
+@frozen
 class TooManySnapshots(FlockerError):
     """The dataset has as many snapshots as one may have."""
 
@@ -111,8 +126,8 @@ def create(
 def delete(configuration: Configuration, dataset: DatasetID, name: str) -> Change:
     """Want a snapshot destroyed; its name is free at once.
 
-    Raises `DatasetNotFound`, `SnapshotNotFound`, and `SourceNeeded` for the sake of its
-    clones.
+    Raises `DatasetNotFound`, `SnapshotNotFound`, `SourceNeeded` for the sake of its
+    clones, `SnapshotNeeded` for that of a rollback.
     """
     if dataset not in configuration.datasets:
         raise DatasetNotFound(str(dataset))
@@ -120,12 +135,25 @@ def delete(configuration: Configuration, dataset: DatasetID, name: str) -> Chang
     found = None if before is None else before.named(name)
     if before is None or found is None:
         raise SnapshotNotFound(dataset, name)
+    _check_not_needed(configuration, dataset, found)
     if found.taken is not None:
         check_not_needed(configuration, dataset, found.taken.identity)
     revision = before.revision + 1
     deleted = evolve(found, deleted=revision)
     wanted = tuple(deleted if each is found else each for each in before.wanted)
     return _edited(before, evolve(before, wanted=wanted, revision=revision))
+
+
+def _check_not_needed(
+    configuration: Configuration, dataset: DatasetID, snapshot: UserSnapshot
+) -> None:
+    row = configuration.pools.get(dataset)
+    back = None if row is None else row.rollback
+    if back is None:
+        return
+    to = snapshot.taken is not None and snapshot.taken.identity == back.snapshot
+    if to or snapshot.in_pool == back.safety:
+        raise SnapshotNeeded(dataset, snapshot.name)
 
 
 def _check(configuration: Configuration, dataset_id: DatasetID) -> None:

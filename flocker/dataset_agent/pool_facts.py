@@ -9,7 +9,7 @@ from flocker.dataset_agent.pool_states import Here, Idle, NoFilesystem, Served
 from flocker.dataset_agent.pool_transitions import in_stage, move_asked
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Assignment, Cause, Condition, Fact, Phase, Want
-from flocker.model.ids import BackendName, DatasetID, MoveNumber, SnapshotID
+from flocker.model.ids import BackendName, DatasetID, MoveNumber
 from flocker.model.pools import Copying, PoolFact, Stage
 from flocker.model.snapshots import UserSnapshots
 
@@ -104,23 +104,17 @@ def _no_rounds(here: Here, noted: Noted) -> Cause | None:
 
 
 def _of_pool(here: Here, seen: Seen, noted: Noted) -> PoolFact:
-    stands, copy = seen.found, seen.copy
+    stands = seen.found
     return PoolFact(
         record=seen.record,
         exists=not isinstance(stands, NoFilesystem),
         head=None if isinstance(stands, NoFilesystem) else stands.head,
         copying=_copying(here, noted),
         asides=seen.asides,
-        snapshots=_snapshots(seen),
-        users=found(() if copy is None else copy.snapshots, noted.snapshots),
+        snapshots=tuple(each.identity for each in seen.snapshots),
+        users=found(seen.snapshots, noted.snapshots),
         heard=noted.heard,
     )
-
-
-def _snapshots(seen: Seen) -> tuple[SnapshotID, ...]:
-    if seen.copy is None:
-        return ()
-    return tuple(snapshot.identity for snapshot in seen.copy.snapshots)
 
 
 def _copying(here: Here, noted: Noted) -> Copying | None:

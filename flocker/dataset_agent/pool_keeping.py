@@ -292,6 +292,8 @@ class PoolKeeper:
             found=seen.found,
             told=None if assignment is None else assignment.pool,
             confirmation=self._mind(dataset).confirmation,
+            snapshots=seen.identities,
+            names=frozenset(each.name for each in seen.snapshots),
         )
 
     def _asked(self, dataset: DatasetID) -> Asked:
@@ -435,7 +437,6 @@ class PoolKeeper:
             dataset in self._watch.dead,
             mind.skipped,
         )
-        known = seen or Seen(PoolSeen().of(dataset).record)
-        here = self._here(dataset, known)
+        here = self._here(dataset, seen or PoolSeen().of(dataset))
         place = str(self._rig.place(dataset))
         return fact(dataset, here, seen, self._pool.name, place, noted)

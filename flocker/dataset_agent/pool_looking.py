@@ -10,10 +10,10 @@ from attrs import field, frozen
 from pyrsistent import pmap
 
 from flocker.backends.pool_errors import NoSuchFilesystem
-from flocker.backends.pool_interface import Copy, IFilesystemPool
+from flocker.backends.pool_interface import Copy, IFilesystemPool, PoolSnapshot
 from flocker.backends.pool_resuming import IResumingPool
 from flocker.dataset_agent.pool_states import Found, Idle, NoFilesystem, Served
-from flocker.model.ids import DatasetID
+from flocker.model.ids import DatasetID, SnapshotID
 from flocker.model.pools import Record
 from flocker.wire import pool_records
 from flocker.wire.json_codec import Undecodable
@@ -34,6 +34,16 @@ class Seen:
     copy: Copy | None = None
     asides: tuple[str, ...] = ()
     unreadable: str | None = None
+
+    @property
+    def snapshots(self) -> tuple[PoolSnapshot, ...]:
+        """Give those of the copy, oldest first."""
+        return () if self.copy is None else self.copy.snapshots
+
+    @property
+    def identities(self) -> frozenset[SnapshotID]:
+        """Give what the copy contains."""
+        return frozenset(each.identity for each in self.snapshots)
 
 
 @frozen

@@ -32,6 +32,9 @@ from flocker.dataset_agent.pool_steps import (
     MakeReadOnly,
     MakeWritable,
     Mount,
+    Repeat,
+    Save,
+    Seal,
     SetAside,
     TakeSnapshot,
     Unmount,
@@ -149,9 +152,21 @@ def _writable(step: MakeWritable, task: Task, now: Seen) -> None:
 
 
 @_do.register
-def _read_only(step: MakeReadOnly, task: Task, now: Seen) -> None:
+def _read_only(step: MakeReadOnly | Seal, task: Task, now: Seen) -> None:
     del step, now
     task.pool.api.make_read_only(task.dataset)
+
+
+@_do.register
+def _save(step: Save, task: Task, now: Seen) -> None:
+    del now
+    task.pool.api.snapshot(task.dataset, step.name)
+
+
+@_do.register
+def _repeat(step: Repeat, task: Task, now: Seen) -> None:
+    del now
+    task.pool.api.repeat(task.dataset, step.snapshot, step.name)
 
 
 @_do.register

@@ -16,6 +16,7 @@ from flocker.backends.pool_interface import Copy
 from flocker.dataset_agent.pool_marks import is_ours, lasting
 from flocker.dataset_agent.pool_peers import offer
 from flocker.dataset_agent.pool_rig import Shipment
+from flocker.dataset_agent.pool_rollbacks import is_missing, may_go
 from flocker.dataset_agent.pool_snapshots import to_destroy, to_take
 from flocker.dataset_agent.pool_states import Here, Idle, NoFilesystem, Served
 from flocker.dataset_agent.pool_steps import (
@@ -37,7 +38,7 @@ from flocker.dataset_agent.pool_transitions import (
 from flocker.dataset_agent.pool_work import Resize, Send, Tidy, Work
 from flocker.model.cluster import Cause
 from flocker.model.ids import MoveNumber, SnapshotID
-from flocker.model.pools import Owned, PoolOwnership, Stage
+from flocker.model.pools import Owned, PoolOwnership, Rollback, Stage
 from flocker.model.snapshots import UserSnapshots
 
 CLOSE = 0.5
@@ -249,7 +250,10 @@ def disposable(
     return tuple(
         each.identity
         for each in copy.snapshots
-        if is_ours(each) and each.identity not in kept and not each.holds
+        if is_ours(each)
+        and each.identity not in kept
+        and not each.holds
+        and may_go(each.name, here.record)
     )
 
 
@@ -284,6 +288,9 @@ def _needed(
 
 def _wait(here: Here) -> Decision:
     told, found = here.told, here.found
+    missing = is_missing(here)
+    if missing is not None:
+        return Waiting(_gone(missing))
     if told is None or not here.owner or told.deleted or here.record.owns:
         return AtRest()
     if isinstance(found, NoFilesystem) and not told.create:
@@ -298,6 +305,14 @@ def _wait(here: Here) -> Decision:
     if may_be_owned(here, told) and not isinstance(found, NoFilesystem):
         return Waiting(_differs(told, found))
     return AtRest()
+
+
+def _gone(rollback: Rollback) -> Cause:
+    words = (
+        f"it is to become what its snapshot {rollback.name} was, and this node's copy"
+        f" has no snapshot {rollback.snapshot}"
+    )
+    return Cause("snapshot-missing", words, "cancel it: flockerctl rollback --cancel")
 
 
 def _differs(told: PoolOwnership, found: Idle | Served) -> Cause:

@@ -45,16 +45,17 @@ def to_destroy(
 ) -> tuple[SnapshotID, ...]:
     """Give what is deleted and can go.
 
-    While the dataset is on its way nothing does. Afterwards what an epoch began from
-    stays: the next move goes on from it; and so does the newest of a copy that follows
-    or was let go of: that is what it is.
+    While the dataset is on its way, or to go back, nothing does. Afterwards what an
+    epoch began from stays: the next move goes on from it; and so does the newest of a
+    copy that follows or was let go of: that is what it is.
     """
     standing = here.record.standing
     if wanted is None or not isinstance(standing, Owned | Replica | Released):
         return ()
-    if here.told is None or here.told.deleted or here.told.move is not None:
+    told = here.told
+    if told is None or told.deleted or told.move or told.rollback:
         return ()
-    needed = {here.told.base}
+    needed = {told.base}
     if isinstance(standing, Owned):
         needed.add(standing.base)
     elif copy.snapshots:

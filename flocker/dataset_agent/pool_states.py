@@ -69,7 +69,10 @@ NO_FENCE = Fence()
 
 @frozen
 class Here:
-    """All that `node` decides from; `told` is None until control was heard."""
+    """All that `node` decides from; `told` is None until control was heard.
+
+    The copy has these `snapshots`, of these `names`.
+    """
 
     node: NodeID
     record: Record
@@ -77,6 +80,8 @@ class Here:
     told: PoolOwnership | None = None
     confirmation: Confirmation | None = None
     fence: Fence = NO_FENCE
+    snapshots: frozenset[SnapshotID] = frozenset()
+    names: frozenset[str] = frozenset()
 
     @property
     def owner(self) -> bool:

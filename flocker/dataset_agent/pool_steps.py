@@ -23,6 +23,7 @@ class Reason(Enum):
     DELETED = "deleted"
     FENCED = "fenced"
     DISMISSED = "dismissed"
+    ROLLED_BACK = "rolled-back"
 
 
 @frozen
@@ -91,6 +92,38 @@ class Refuse:
     """Put on record that this node takes no part in a move any more."""
 
     phase: ClassVar = Phase.MOUNTED
+    record: Record
+
+
+@frozen
+class Save:
+    """Keep what there is, before it goes back, as a snapshot of this name."""
+
+    phase: ClassVar = Phase.ROLLING_BACK
+    name: str
+
+
+@frozen
+class Seal:
+    """Let nobody write any more to what goes back: it is a snapshot now."""
+
+    phase: ClassVar = Phase.ROLLING_BACK
+
+
+@frozen
+class Repeat:
+    """Go back: add a snapshot of this name that holds what an older one does."""
+
+    phase: ClassVar = Phase.ROLLING_BACK
+    snapshot: SnapshotID
+    name: str
+
+
+@frozen
+class Settle:
+    """Put on record that a rollback is over: done, or not to be done any more."""
+
+    phase: ClassVar = Phase.ROLLING_BACK
     record: Record
 
 
@@ -181,6 +214,7 @@ Write = (
     | Acquire
     | Release
     | Refuse
+    | Settle
     | RaiseFloor
     | Destroy
     | Bury
@@ -198,6 +232,9 @@ Step = (
     | MakeWritable
     | MakeReadOnly
     | Mount
+    | Save
+    | Seal
+    | Repeat
     | TakeStream
     | Sync
     | Answer

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from attrs import evolve
 
+from flocker.dataset_agent import pool_rollbacks
 from flocker.dataset_agent.pool_states import Here, Idle, NoFilesystem, Served
 from flocker.dataset_agent.pool_steps import (
     Acquire,
@@ -168,8 +169,14 @@ def is_base(here: Here, told: PoolOwnership) -> bool:
 
 
 def make_writable(here: Here) -> Step | None:
-    """A5, second: only what this node has on record as its own."""
+    """A5, second: only what this node has on record as its own.
+
+    Not what is about to go back, unless there is something in it to be kept first.
+    """
     if not isinstance(here.found, Idle) or here.found.writable:
+        return None
+    back = pool_rollbacks.under_way(here)
+    if back is not None and pool_rollbacks.is_saved(here, back):
         return None
     return MakeWritable() if here.record.owns else None
 
@@ -193,6 +200,8 @@ def may_not_serve(here: Here) -> bool:
     if told.deleted and deletion(here):
         return True
     if told.epoch > record.epoch or (told.epoch == record.epoch and not here.owner):
+        return True
+    if pool_rollbacks.under_way(here):
         return True
     move = move_asked(here)
     return move is not None and move.stage is not Stage.COPYING
@@ -295,6 +304,11 @@ RULES: tuple[Rule, ...] = (
     destroy_buried,
     step_down,
     raise_floor,
+    pool_rollbacks.settle,
+    pool_rollbacks.let_go,
+    pool_rollbacks.save,
+    pool_rollbacks.seal,
+    pool_rollbacks.repeat,
     freeze,
     release,
     take_snapshot,

@@ -88,6 +88,7 @@ class Phase(Enum):
     COPYING = "copying"
     FREEZING = "freezing"
     HANDING_OVER = "handing-over"
+    ROLLING_BACK = "rolling-back"
     UNMOUNTING = "unmounting"
     DETACHING = "detaching"
     DESTROYING = "destroying"

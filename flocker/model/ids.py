@@ -30,6 +30,8 @@ Epoch = NewType("Epoch", int)
 """One span of ownership of a pool dataset; numbers only grow, with gaps."""
 MoveNumber = NewType("MoveNumber", int)
 """Which move of a dataset; numbers only grow."""
+RollbackNumber = NewType("RollbackNumber", int)
+"""Which rollback of a dataset; numbers only grow."""
 
 _DIGIT = "[0-9a-fA-F]"
 _TEXT = re.compile(f"{_DIGIT}{{8}}(?:-{_DIGIT}{{4}}){{3}}-{_DIGIT}{{12}}")

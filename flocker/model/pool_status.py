@@ -21,6 +21,7 @@ from flocker.model.pools import (
     Move,
     PoolOwnership,
     Released,
+    Rollback,
     Stage,
 )
 from flocker.model.sizes import humanize
@@ -104,7 +105,7 @@ def _where_it_is(dataset: Dataset, row: PoolOwnership, known: Known) -> Status:
         return Status(Phase.WAITING, dataset.asked, row.owner, NOT_LOOKED_YET)
     match row.move:
         case None:
-            return _at_rest(dataset, row, known, observed)
+            return _not_moving(dataset, row, known, observed)
         case Move(stage=Stage.COPYING):
             return _copying(dataset, row, known, observed)
         case Move(stage=Stage.FREEZING):
@@ -230,7 +231,37 @@ def _trouble(target: NodeID, known: Known) -> Cause | None:
     return evolve(fact.cause, words=f"{name}, where it goes, says: {fact.cause.words}")
 
 
+# It goes back.
+
+
+def _rolling_back(
+    row: PoolOwnership, rollback: Rollback, known: Known, observed: Observed
+) -> Status:
+    """Nobody serves it from the time when it is unmounted until it went back."""
+    if rollback.cancelled:
+        cause = Cause(
+            "cancelling",
+            f"its rollback to its snapshot {rollback.name} is cancelled, which"
+            f" {known.name(row.owner)} has not confirmed yet",
+        )
+    else:
+        cause = Cause(
+            "rolling-back",
+            f"it is rolled back to its snapshot {rollback.name}; what it is before is"
+            f" kept as its snapshot {rollback.kept_as}",
+        )
+    return _at(row, observed, Phase.ROLLING_BACK, observed.fact.cause or cause)
+
+
 # It stays where it is.
+
+
+def _not_moving(
+    dataset: Dataset, row: PoolOwnership, known: Known, observed: Observed
+) -> Status:
+    if row.rollback is not None:
+        return _rolling_back(row, row.rollback, known, observed)
+    return _at_rest(dataset, row, known, observed)
 
 
 def _at_rest(

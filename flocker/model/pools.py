@@ -15,6 +15,7 @@ from flocker.model.ids import (
     Epoch,
     MoveNumber,
     NodeID,
+    RollbackNumber,
     SnapshotID,
 )
 from flocker.model.snapshots import FoundSnapshot, Origin
@@ -22,6 +23,7 @@ from flocker.model.snapshots import FoundSnapshot, Origin
 FIRST_EPOCH = Epoch(1)
 NO_EPOCH = Epoch(0)
 NO_MOVE = MoveNumber(0)
+NO_ROLLBACK = RollbackNumber(0)
 
 
 def after(epoch: Epoch) -> Epoch:
@@ -65,6 +67,26 @@ class Prune:
 
 
 @frozen
+class Rollback:
+    """The dataset is to become again what its `snapshot` was, which has that `name`.
+
+    What it is before is kept as the snapshot that is called `safety` in the pool. One
+    that is `cancelled` stands until the owner has put on record that it is over.
+    """
+
+    number: RollbackNumber
+    name: str
+    snapshot: SnapshotID
+    safety: str
+    cancelled: bool = False
+
+    @property
+    def kept_as(self) -> str:
+        """How the user calls what it is before."""
+        return self.safety.rpartition(".")[0]
+
+
+@frozen
 class PoolOwnership:
     """Who owns a pool dataset: a row of the store, which agents are told as it is.
 
@@ -73,7 +95,8 @@ class PoolOwnership:
     `create` says that the owner is to make the filesystem: it was never acquired. In
     `holders` is every node that may ever have had a copy. `revision` grows with each
     edit of the row. `given_up` says why the last move was, if it was. What the owner is
-    to make begins as its `origin`, or empty.
+    to make begins as its `origin`, or empty. `rollbacks` is the number of the last
+    rollback, `rolled_back` that of the last that was done.
     """
 
     dataset: DatasetID
@@ -94,6 +117,9 @@ class PoolOwnership:
     pinned: bool = True
     given_up: str | None = None
     origin: Origin | None = None
+    rollback: Rollback | None = None
+    rollbacks: RollbackNumber = NO_ROLLBACK
+    rolled_back: RollbackNumber = NO_ROLLBACK
 
     def prune_on(self, node: NodeID) -> SnapshotID | None:
         """Give the copy that `node` is to destroy, if it is to."""
@@ -159,6 +185,7 @@ class Record:
     It outlives the copy. `floor` is the lowest epoch that the node may still acquire or
     serve, `refused` the last move that it has refused, `revision` that of the row under
     which the copy was last promised to somebody: what destroys must not be older.
+    Rollbacks up to `settled` are over, done or not; `rolled_back` is the last one done.
     """
 
     dataset: DatasetID
@@ -167,6 +194,8 @@ class Record:
     refused: MoveNumber = NO_MOVE
     revision: int = 0
     pinned: bool = True
+    settled: RollbackNumber = NO_ROLLBACK
+    rolled_back: RollbackNumber = NO_ROLLBACK
 
     @property
     def epoch(self) -> Epoch:

@@ -51,6 +51,7 @@ from flocker.restapi.moves import Moves
 from flocker.restapi.node_registry import NodeRegistry
 from flocker.restapi.nodes import Nodes
 from flocker.restapi.openapi import Documents
+from flocker.restapi.rollbacks import Rollbacks
 from flocker.restapi.schema import LARGEST_BODY
 from flocker.restapi.snapshots import Snapshots
 from flocker.restapi.status import Statuses
@@ -98,6 +99,7 @@ def app_resource(
         Moves(service, now),
         NodeRegistry(service, now),
         Nodes(service, now),
+        Rollbacks(service, now, world.new_id),
         Snapshots(service, now, world.new_id),
         Statuses(service, now),
         Volumes(service, now, Asking(operations, agents)),

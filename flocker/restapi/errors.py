@@ -18,15 +18,23 @@ from flocker.control.datasets import (
     ShrinkRefused,
     TooSmallForFilesystem,
 )
-from flocker.control.leases import LeaseHeld, LeaseNotFound, OnItsWay
+from flocker.control.leases import GoingBack, LeaseHeld, LeaseNotFound, OnItsWay
 from flocker.control.nodes import NodeAlive, NodeBereft, NodeInUse, NodeUnknown
 from flocker.control.operations import TooContended
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
 from flocker.control.pool_copies import NoSuchCopy
-from flocker.control.pool_moves import CopyNeeded, MoveRefused, NoMove, NotInPool
+from flocker.control.pool_moves import (
+    CopyNeeded,
+    InUse,
+    MoveRefused,
+    NoMove,
+    NotInPool,
+)
+from flocker.control.pool_rollbacks import NoRollback, RollbackRefused
 from flocker.control.snapshots import (
     BadSnapshotName,
     SnapshotExists,
+    SnapshotNeeded,
     SnapshotNotFound,
     TooManySnapshots,
 )
@@ -164,9 +172,12 @@ STATUS: Mapping[type[FlockerError], int] = {
     BackendDiffers: 409,
     CopyNeeded: 409,
     DatasetExists: 409,
+    GoingBack: 409,
+    InUse: 409,
     LeaseHeld: 409,
     MoveRefused: 409,
     NoMove: 409,
+    NoRollback: 409,
     NodeAlive: 409,
     NodeBereft: 409,
     NodeInUse: 409,
@@ -176,9 +187,11 @@ STATUS: Mapping[type[FlockerError], int] = {
     NotInPool: 409,
     NoSnapshotsThere: 409,
     OnItsWay: 409,
+    RollbackRefused: 409,
     ShrinkRefused: 409,
     NoSuchSource: 409,
     SnapshotExists: 409,
+    SnapshotNeeded: 409,
     SourceNeeded: 409,
     TooManySnapshots: 409,
     VolumeClaimed: 409,

@@ -23,6 +23,7 @@ from flocker.restapi.metrics import Metrics
 from flocker.restapi.moves import Moves
 from flocker.restapi.node_registry import NodeRegistry
 from flocker.restapi.nodes import Nodes
+from flocker.restapi.rollbacks import Rollbacks
 from flocker.restapi.schema import definitions
 from flocker.restapi.snapshots import Snapshots
 from flocker.restapi.status import Statuses
@@ -107,6 +108,7 @@ ROOMS: Final[tuple[type, ...]] = (
     Moves,
     NodeRegistry,
     Nodes,
+    Rollbacks,
     Snapshots,
     Statuses,
     Volumes,

@@ -42,6 +42,7 @@ from flocker.model.ids import (
     MoveNumber,
     NodeID,
     ProcessID,
+    RollbackNumber,
     SnapshotID,
     UserSnapshotID,
     VolumeID,
@@ -62,6 +63,7 @@ from flocker.model.pools import (
     Record,
     Released,
     Replica,
+    Rollback,
     Stage,
 )
 from flocker.model.snapshots import (
@@ -147,6 +149,7 @@ epochs: Final[SearchStrategy[Epoch]] = st.builds(Epoch, st.integers(1, 2**31))
 move_numbers: Final[SearchStrategy[MoveNumber]] = st.builds(
     MoveNumber, st.integers(0, 2**31)
 )
+rollback_numbers: Final = st.builds(RollbackNumber, st.integers(0, 2**31))
 
 pool_ownerships: Final[SearchStrategy[PoolOwnership]] = st.builds(
     PoolOwnership,
@@ -178,6 +181,11 @@ pool_ownerships: Final[SearchStrategy[PoolOwnership]] = st.builds(
     pinned=st.booleans(),
     given_up=_maybe(texts),
     origin=_maybe(origins),
+    rollback=_maybe(
+        st.builds(Rollback, rollback_numbers, texts, snapshots, texts, st.booleans())
+    ),
+    rollbacks=rollback_numbers,
+    rolled_back=rollback_numbers,
 )
 
 _replicas: Final = st.builds(Replica, epoch=epochs)
@@ -198,6 +206,8 @@ records: Final[SearchStrategy[Record]] = st.builds(
     refused=move_numbers,
     revision=sizes,
     pinned=st.booleans(),
+    settled=rollback_numbers,
+    rolled_back=rollback_numbers,
 )
 
 user_snapshots: Final[SearchStrategy[UserSnapshots]] = st.builds(

@@ -133,13 +133,38 @@ class CopyAnswer:
 
 
 @frozen
+class BackAnswer:
+    """To which snapshot a dataset is rolled back, and which keeps what it is before.
+
+    They are counted by `number`.
+    """
+
+    number: int
+    snapshot: str
+    safety: str
+    cancelled: bool
+
+
+@frozen
+class RollbackAnswer(BackAnswer):
+    """The same, in the answer to what asks for it."""
+
+    dataset_id: DatasetID
+
+
+@frozen
 class PoolAnswer:
-    """Who owns a dataset of a pool, and on which nodes copies are being dropped."""
+    """Who owns a dataset of a pool, and on which nodes copies are being dropped.
+
+    `rolled_back` is the number of the last rollback that was done; 0: of none.
+    """
 
     owner: NodeID
     epoch: int
     given_up: str | None
     dropping: tuple[NodeID, ...] = ()
+    rollback: BackAnswer | None = None
+    rolled_back: int = 0
 
 
 @frozen

@@ -9,8 +9,13 @@ from flocker.model.pools import Record
 from flocker.wire import json_codec
 from flocker.wire.json_codec import Undecodable
 
-FORMAT = 1
-"""The number of this format; a record of another is not half understood."""
+FORMAT = 2
+"""The number of this format; a record of another is not half understood.
+
+Those of format 1 have nothing of rollbacks.
+"""
+KNOWN = frozenset({1, FORMAT})
+"""The formats that are read."""
 
 
 @frozen
@@ -27,8 +32,9 @@ def encode(record: Record) -> bytes:
 def decode(data: bytes) -> Record:
     """Read a record. Raises `Undecodable`."""
     number = json_codec.understand(int, data, _format)
-    if number != FORMAT:
-        raise Undecodable("Record", f"its format is {number}, and {FORMAT} is known")
+    if number not in KNOWN:
+        known = " and ".join(map(str, sorted(KNOWN)))
+        raise Undecodable("Record", f"its format is {number}, and {known} are known")
     return json_codec.decode(_Kept, data).record
 
 

@@ -12,7 +12,7 @@ from flocker.model.cluster import Assignment, Fact, Volume
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
 
-PROTOCOL = 9
+PROTOCOL = 10
 """The number of this protocol; both sides must speak the same."""
 
 PART_SIZE = 12 * 1024

@@ -14,7 +14,7 @@ from flocker.model.ids import DatasetID, NodeID
 from flocker.model.leases import Lease
 from flocker.model.nodes import DeadMark, Node
 from flocker.model.ownership import Ownership
-from flocker.model.pools import PoolFact, PoolOwnership
+from flocker.model.pools import PoolFact, PoolOwnership, Rollback
 from flocker.model.snapshot_status import SnapshotStatus
 from flocker.model.snapshots import UserSnapshot
 from flocker.model.status import Moving, Status
@@ -193,6 +193,18 @@ def _pool(row: PoolOwnership) -> Json:
         "epoch": row.epoch,
         "given_up": row.given_up,
         "dropping": [str(prune.node) for prune in row.prunes],
+        "rollback": None if row.rollback is None else rollback(row.rollback),
+        "rolled_back": row.rolled_back,
+    }
+
+
+def rollback(wish: Rollback) -> Json:
+    """Write what a dataset is to become again, and what it is before is kept as."""
+    return {
+        "number": wish.number,
+        "snapshot": wish.name,
+        "safety": wish.kept_as,
+        "cancelled": wish.cancelled,
     }
 
 

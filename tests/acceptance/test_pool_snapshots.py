@@ -102,6 +102,41 @@ def test_agent_killed(pools: LiveCluster) -> None:
     assert (there / "file").read_text() == "first"
 
 
+def rolled_back(live: LiveCluster, dataset: object, name: str) -> str:
+    """Roll a dataset back, wait for it, and say how what was before is called."""
+    told = live.flockerctl("rollback", str(dataset), name, "--wait").out
+    return told.decode().partition(" kept as its snapshot ")[2].partition(".\n")[0]
+
+
+def test_rolled_back(pools: LiveCluster) -> None:
+    """It is what it was; what came after comes back the same way, and all of it moves.
+
+    A process that uses it is named, and waited for.
+    """
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "file", "first")
+    snapshot(pools, dataset, "before")
+    pools.write(ONE, path / "file", "second")
+    pools.write(ONE, path / "more", "more")
+    after = rolled_back(pools, dataset, "before")
+    assert pools.read(ONE, path / "file") == "first"
+    assert not (seen(pools, ONE, path) / "more").exists()
+    pools.write(ONE, path / "file", "third")
+    last = rolled_back(pools, dataset, after)
+    assert pools.read(ONE, path / "file") == "second"
+    assert pools.read(ONE, path / "more") == "more"
+    pools.move(dataset, TWO)
+    path = pools.mounted(dataset, TWO)
+    assert pools.read(TWO, path / "file") == "second"
+    names = [("before", "taken"), (after, "taken"), (last, "taken")]
+    assert phases(pools, dataset) == names
+    again = rolled_back(pools, dataset, last)
+    assert pools.read(TWO, path / "file") == "third"
+    there = kept(pools, TWO, dataset)
+    assert (there[again] / "file").read_text() == "second"
+
+
 def used(live: LiveCluster, node: MachineName) -> int:
     """Count the bytes that a node's pool has allocated for data."""
     pool = live.sandbox.layout.pool(node)

@@ -7,6 +7,7 @@ besides what comes by itself; `flocker.testing.ownership` tries all of it.
 import pytest
 
 from flocker.testing.ownership.happenings import Budget
+from flocker.testing.ownership.history import content_of
 from flocker.testing.ownership.search import NotPossible, explore, play, wander
 from flocker.testing.ownership.space import PoolSpace
 
@@ -42,6 +43,17 @@ STORIES = {
         {"pinned": False},
     ),
     "three nodes": (Budget(moves=1, cancels=1), {"nodes": 3}),
+    "a rollback, with crashes": (Budget(writes=2, rollbacks=1, restarts=1), {}),
+    "a rollback, and back again": (Budget(writes=1, rollbacks=2), {}),
+    "a cancelled rollback, a lease, and late words": (
+        Budget(rollbacks=1, cancels=1, leases=1, restarts=1, delays=1),
+        {},
+    ),
+    "a rollback and a move": (Budget(writes=1, rollbacks=1, moves=1), {}),
+    "deleted while it is rolled back": (
+        Budget(rollbacks=1, deletions=2, restarts=1),
+        {},
+    ),
 }
 
 LONG_STORIES = {
@@ -68,6 +80,14 @@ LONG_STORIES = {
     "created, moved, destroyed, deleted, late words": (
         Budget(moves=1, restarts=1, prunes=1, delays=1, deletions=1),
         {"empty": True},
+    ),
+    "a rollback, cancelled, crashes, late words": (
+        Budget(writes=2, rollbacks=1, cancels=1, delays=1, late_facts=1, restarts=1),
+        {},
+    ),
+    "rollbacks and a move, a crash": (
+        Budget(writes=1, rollbacks=2, moves=1, restarts=1),
+        {},
     ),
     "three nodes, two moves, a crash": (
         Budget(moves=2, cancels=1, restarts=1),
@@ -100,7 +120,8 @@ def test_holds_at_length(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["a move, with crashes", "from nothing", "three nodes"]
+    "name",
+    ["a move, with crashes", "from nothing", "three nodes", "a rollback, with crashes"],
 )
 def test_holds_in_the_order_of_an_agent(name):
     """A node that takes the first of its rules alone is never caught in a circle."""
@@ -125,6 +146,7 @@ ALL_OF_IT = Budget(
     prunes=3,
     deletions=2,
     expiries=3,
+    rollbacks=2,
 )
 
 
@@ -429,3 +451,87 @@ def test_scripts_are_exact():
     space = PoolSpace(EVERYTHING)
     with pytest.raises(NotPossible, match=r"(?s)'A: mount' \(line 0\).*move to B"):
         play(space, space.start, ["A: mount"])
+
+
+# Rollbacks.
+
+BACK = ("user: rolls back to user's", "A: is told", "A: let_go", "A: save")
+GONE_BACK = (*BACK, "A: seal", "A: repeat")
+ROLLING = Budget(writes=3, restarts=1, rollbacks=2, moves=1, cancels=1, leases=1)
+
+
+def test_rollback():
+    """What was before is kept; what is served is what was, and what is written then."""
+    script = (
+        "app on A: writes",
+        *GONE_BACK,
+        "A: settle",
+        "control: A settled",
+        "A: make_writable",
+        "A: mount",
+        "app on A: writes",
+    )
+    space, state = told(script, budget=ROLLING)
+    disk = space.machine(state, 0).disk
+    assert (content_of(disk.data), disk.holds()) == (0b10, 0b11)
+    assert space.well(state)
+    before = "user: rolls back to before-1"
+    again = {edge.label for edge in space.edges(state)}
+    assert before in again
+
+
+def test_rollback_that_was_done_is_not_done_again():
+    """Dead before it is on record, an agent serves it, and then puts it on record."""
+    script = (
+        *GONE_BACK,
+        "FAULT agent A dies",
+        "A: agent starts",
+        "A: make_writable",
+        "A: mount",
+        "app on A: writes",
+        "A: is told",
+    )
+    possible = after(script, budget=ROLLING)
+    assert "A: settle" in possible
+    assert not {"A: let_go", "A: repeat", "A: tidies up"} & possible
+
+
+def test_written_after_it_was_kept():
+    """What is written in an agent's next life, before it hears control, is kept."""
+    script = (
+        *BACK,
+        "FAULT agent A dies",
+        "A: agent starts",
+        "A: mount",
+        "app on A: writes",
+        "A: is told",
+        "A: let_go",
+    )
+    possible = after(script, budget=ROLLING)
+    assert "A: save" in possible
+    assert "A: seal" not in possible
+
+
+def test_rollback_excludes_leases_and_moves():
+    """While it is rolled back nobody leases it and it goes nowhere, and vice versa."""
+    asked_for = {"user: move to B", "plugin: leases it on A"}
+    assert not asked_for & after(BACK[:1], budget=ROLLING)
+    for first in asked_for:
+        assert BACK[0] not in after((first,), budget=ROLLING)
+
+
+def test_cancelled_rollback():
+    """It is over when its node says so; then it is served as it was, and stays so."""
+    script = (*BACK, "user: cancels the rollback")
+    assert "A: seal" in after(script, budget=ROLLING)
+    settled = (*script, "A: is told", "A: settle", "control: A settled", "A: mount")
+    space, state = told(settled, budget=ROLLING)
+    assert space.well(state)
+    assert space.control(state).row.rolled_back == 0
+
+
+def test_cancelled_too_late():
+    """What was done by then is done, and control knows it."""
+    script = (*GONE_BACK, "user: cancels the rollback", "A: is told", "A: settle")
+    space, state = told((*script, "control: A settled"), budget=ROLLING)
+    assert space.control(state).row.rolled_back == 1

@@ -25,7 +25,7 @@ from flocker.model.cluster import (
     Want,
 )
 from flocker.model.datasets import DEFAULT_BACKEND, Mounting
-from flocker.model.ids import DatasetID, NodeID, SnapshotID, UserSnapshotID
+from flocker.model.ids import DatasetID, NodeID, SnapshotID
 from flocker.model.pools import (
     Buried,
     Copying,
@@ -33,9 +33,10 @@ from flocker.model.pools import (
     Record,
     Stage,
 )
-from flocker.model.snapshots import FoundSnapshot
+from flocker.model.snapshots import FoundSnapshot, UserSnapshot, UserSnapshots
 from flocker.testing.builders import an_identity, node_id
-from flocker.testing.ownership.world import Machine, data_of, lineage_of, perform
+from flocker.testing.ownership.history import history_of, lineage_of, snapshot_of
+from flocker.testing.ownership.world import Machine, perform, with_marks
 
 PORT = 4525
 SIZE = 2**30
@@ -69,8 +70,6 @@ class MemoryPoolNodes:
         self.causes: dict[NodeID, Cause] = {}
         self.asides: dict[NodeID, tuple[str, ...]] = {}
         self.machines: dict[tuple[NodeID, DatasetID], Machine] = {}
-        self.kept: dict[tuple[NodeID, DatasetID], dict[UserSnapshotID, SnapshotID]] = {}
-        """What nodes have of the snapshots that users want."""
         self.served: list[tuple[NodeID, ...]] = []
         """Who has had datasets mounted, one after the other."""
         self._operations = operations
@@ -115,6 +114,14 @@ class MemoryPoolNodes:
         disk = evolve(found.disk, data=found.disk.data | 1 << what)
         self.machines[node, dataset] = evolve(found, disk=disk)
 
+    def lose_snapshots(self, number: int, dataset: DatasetID) -> None:
+        """Somebody destroys the snapshots of a dataset in the pool itself."""
+        node = self._names(number)
+        found = self.machines[node, dataset]
+        if found.disk is not None:
+            disk = evolve(found.disk, marks=frozenset())
+            self.machines[node, dataset] = evolve(found, disk=disk)
+
     def told(self, node: NodeID, dataset: DatasetID) -> Assignment | None:
         """Give what control would tell a node of a dataset."""
         operations = self._operations
@@ -158,13 +165,18 @@ class MemoryPoolNodes:
 
     def _keep(self, node: NodeID, told: Assignment) -> None:
         """Take and destroy what users want, as agents do; see `pool_snapshots`."""
-        wanted, kept = told.snapshots, self.kept.setdefault((node, told.id), {})
         machine = self.machines[node, told.id]
-        for each in () if wanted is None else wanted.wanted:
+        disk = machine.disk
+        if told.snapshots is None or disk is None:
+            return
+        for each in _distinct(told.snapshots):
+            there = {name for name, _ in disk.marks}
             if each.deleted is not None:
-                _ = kept.pop(each.id, None)
-            elif each.taken is None and machine.mounted:
-                _ = kept.setdefault(each.id, SnapshotID(f"s-{each.id}"))
+                left = {mark for mark in disk.marks if mark[0] != each.in_pool}
+                disk = evolve(disk, marks=frozenset(left))
+            elif each.taken is None and machine.mounted and each.in_pool not in there:
+                disk = disk.marked(each.in_pool)
+        self._put(node, evolve(machine, disk=disk))
 
     def _put(self, node: NodeID, machine: Machine) -> None:
         dataset = machine.record.dataset
@@ -211,9 +223,7 @@ class MemoryPoolNodes:
                 break
             for step in steps:
                 theirs = perform(theirs, step)
-            self.kept.setdefault((move.target, dataset), {}).update(
-                self.kept.get((node, dataset), {})
-            )
+            theirs = with_marks(theirs, mine)
             sent = True
         self._put(move.target, theirs)
         return self._ask(node, move, mine, theirs) or sent
@@ -261,12 +271,9 @@ class MemoryPoolNodes:
             machine.fact,
             copying=self._copying(node, machine),
             asides=self.asides.get(node, ()),
-            users=tuple(
-                FoundSnapshot(snapshot, identity)
-                for snapshot, identity in self.kept.get((node, told.id), {}).items()
-            ),
+            users=_users(machine, told.snapshots),
             heard=0 if told.snapshots is None else told.snapshots.revision,
-            snapshots=tuple(sorted(lineage_of(machine.fact.head), key=data_of)),
+            snapshots=tuple(sorted(lineage_of(machine.fact.head), key=history_of)),
         )
         return Fact(
             told.id,
@@ -306,6 +313,26 @@ class MemoryPoolNodes:
             for (node, found), machine in sorted(self.machines.items())
             if found == dataset and machine.disk is not None
         ]
+
+
+def _distinct(wanted: UserSnapshots | None) -> Iterable[UserSnapshot]:
+    """Give what is wanted, the last of each name in the pool.
+
+    Ids of tests are not random, so that two snapshots of a name may share that too.
+    """
+    if wanted is None:
+        return ()
+    return {each.in_pool: each for each in wanted.wanted}.values()
+
+
+def _users(machine: Machine, wanted: UserSnapshots | None) -> tuple[FoundSnapshot, ...]:
+    """Give what a node has of the snapshots that users want."""
+    marks = {} if machine.disk is None else dict(machine.disk.marks)
+    return tuple(
+        FoundSnapshot(each.id, snapshot_of(marks[each.in_pool]))
+        for each in _distinct(wanted)
+        if each.in_pool in marks
+    )
 
 
 def _is_idle(node: NodeID, told: Assignment) -> bool:

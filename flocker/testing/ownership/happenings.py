@@ -5,11 +5,14 @@ them together. Decisions of nodes and control are the real code.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from attrs import evolve, field, frozen
 
-from flocker.control import leases, pool_moves, pool_upkeep
+from flocker.control import leases, pool_moves, pool_rollbacks, pool_upkeep
 from flocker.dataset_agent import pool_peers, pool_transitions
+from flocker.dataset_agent import pool_rollbacks as pool_rollbacks_here
+from flocker.dataset_agent.pool_marks import OURS
 from flocker.dataset_agent.pool_states import Confirmation, Question
 from flocker.dataset_agent.pool_steps import (
     Answer,
@@ -18,7 +21,9 @@ from flocker.dataset_agent.pool_steps import (
     Destroy,
     Reason,
     Release,
+    Repeat,
     Step,
+    TakeStream,
     Unmount,
 )
 from flocker.model.changes import Change, apply
@@ -28,14 +33,15 @@ from flocker.model.ids import MoveNumber, NodeID
 from flocker.model.leases import Holder
 from flocker.model.pools import PoolFact, Prune, Released, Stage
 from flocker.testing.ownership import promises
+from flocker.testing.ownership.history import lineage_of, snapshot_of
 from flocker.testing.ownership.world import (
     DATASET,
     NAMES,
     NODES,
     Control,
     Machine,
-    lineage_of,
     perform,
+    with_marks,
 )
 
 
@@ -58,6 +64,7 @@ class Budget:
     prunes: int = 0
     deletions: int = 0
     expiries: int = 0
+    rollbacks: int = 0
 
     def without(self, *spent: str) -> "Budget | None":
         """Give what is left when something happens; None if it may not."""
@@ -125,6 +132,37 @@ def asked(
     after = _decided(control, lambda found: pool_moves.cancel(found, DATASET))
     told = evolve(said, cancelled=move.number)
     yield Happening("user: cancels", left, told, after, progress=False)
+
+
+def rolls_back(
+    budget: Budget, control: Control, machines: Sequence[Machine]
+) -> Happenings:
+    """A user goes back to a snapshot of the owner's copy, or thinks better of it."""
+    row, left = control.row, budget.without("rollbacks")
+    disk = machines[NODES.index(row.owner)].disk
+    if left is not None and disk is not None and not row.deleted:
+        for name, history in sorted(disk.marks):
+            if name.startswith(OURS):
+                continue
+            safety = f"before-{row.rollbacks + 1}"
+            decide = partial(
+                pool_rollbacks.begin,
+                dataset=DATASET,
+                name=name,
+                snapshot=snapshot_of(history),
+                safety=safety,
+            )
+            after = _decided(control, decide)
+            if after is not None:
+                label = f"user: rolls back to {name}"
+                yield Happening(label, left, control=after, progress=False)
+    left = budget.without("cancels")
+    if left is None or row.rollback is None:
+        return
+    after = _decided(control, lambda found: pool_rollbacks.cancel(found, DATASET))
+    if after is not None:
+        label = "user: cancels the rollback"
+        yield Happening(label, left, control=after, progress=False)
 
 
 def _questions(nodes: Iterable[int]) -> Iterator[tuple[str, Decide, tuple[str, ...]]]:
@@ -215,7 +253,9 @@ def acts(x: int, machine: Machine) -> Happenings:
         after = _after(machine, step)
         wrong = promises.went_back(machine, after)
         checked = (
-            step if isinstance(step, Unmount | Release | Destroy | Create) else None
+            step
+            if isinstance(step, Unmount | Release | Destroy | Create | Repeat)
+            else None
         )
         label = f"{NAMES[x]}: {rule.__name__}"
         yield Happening(label, machines=((x, after),), wrong=wrong, checked=checked)
@@ -233,8 +273,11 @@ def broken_step(
 ) -> str | None:
     """Say what a step violates, whatever the state after it looks like."""
     match step:
-        case Unmount(Reason.FROZEN):
+        case Unmount(Reason.FROZEN | Reason.ROLLED_BACK):
             return promises.broken_freeze(control, x)
+        case Repeat(_, name):
+            number = pool_rollbacks_here.number_in(name)
+            return promises.broken_repeat(control, machines[x], number)
         case Release(record) if isinstance(record.standing, Released):
             return promises.broken_release(control, machines, record.standing)
         case Destroy() if not control.row.deleted:
@@ -284,6 +327,8 @@ def _prefixes(
     (x, mine), (y, theirs) = me, them
     for number, step in enumerate(steps, 1):
         mine = perform(mine, step)
+        if isinstance(step, TakeStream):
+            mine = with_marks(mine, theirs)
         if isinstance(step, Answer) and asked_for is not None:
             said = Confirmation(*asked_for, step.snapshot)
             theirs = evolve(theirs, confirmation=said)
@@ -334,7 +379,20 @@ def befalls(budget: Budget, said: Said, x: int, machine: Machine) -> Happenings:
     if disk is not None and disk.synced is not None:
         synced = ((x, evolve(machine, disk=evolve(disk, synced=None))),)
         yield Happening(f"{name}: data reaches the disk", machines=synced)
+    yield from _tidies(x, machine)
     yield from _leases(budget, x, machine)
+
+
+def _tidies(x: int, machine: Machine) -> Happenings:
+    """The outcome of a rollback that is over goes, as any snapshot of ours."""
+    disk = machine.disk
+    if disk is None or not machine.up:
+        return
+    for mark in disk.marks:
+        ours = mark[0].startswith(OURS)
+        if ours and pool_rollbacks_here.may_go(mark[0], machine.record):
+            after = evolve(machine, disk=evolve(disk, marks=disk.marks - {mark}))
+            yield Happening(f"{NAMES[x]}: tidies up", machines=((x, after),))
 
 
 def _leases(budget: Budget, x: int, machine: Machine) -> Happenings:

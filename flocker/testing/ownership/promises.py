@@ -7,7 +7,8 @@ checked with first (S, I, L, D).
 from collections.abc import Sequence
 
 from flocker.model.pools import Owned, PoolOwnership, Released
-from flocker.testing.ownership.world import NODES, Control, Machine
+from flocker.testing.ownership.history import rollbacks_in
+from flocker.testing.ownership.world import NODES, Control, Disk, Machine
 
 
 def broken(control: Control, machines: Sequence[Machine], wanted: int) -> str | None:
@@ -18,6 +19,10 @@ def broken(control: Control, machines: Sequence[Machine], wanted: int) -> str | 
     for machine in mounted:
         if not machine.record.owns:
             return "I2: mounted by a node that does not own it"
+        if machine.disk and not control.row.deleted:
+            wrong = _broken_rollback(control.row, machine.disk)
+            if wrong is not None:
+                return wrong
     if control.row.deleted:
         return None
     return _of_data(machines, wanted) or _of_epochs(control, machines)
@@ -26,12 +31,34 @@ def broken(control: Control, machines: Sequence[Machine], wanted: int) -> str | 
 def _of_data(machines: Sequence[Machine], wanted: int) -> str | None:
     kept = 0
     for machine in machines:
-        kept |= machine.aside | (0 if machine.disk is None else machine.disk.data)
+        kept |= machine.aside | (0 if machine.disk is None else machine.disk.holds())
         if machine.aside:
             return "W3: a copy was set aside though nothing diverged"
         if machine.mounted and machine.disk and machine.disk.data & wanted != wanted:
             return "W4: what is served lacks an acknowledged write"
     return "S3: an acknowledged write exists nowhere" if wanted & ~kept else None
+
+
+def _broken_rollback(row: PoolOwnership, disk: Disk) -> str | None:
+    """Say whether what users were told of the last rollback, if it is over, is so."""
+    if row.rollback is not None or not row.rollbacks:
+        return None
+    done = row.rollbacks in rollbacks_in(disk.data)
+    if done == (row.rolled_back == row.rollbacks):
+        return None
+    return f"B1: users are told that it was {'not ' if done else ''}rolled back"
+
+
+def broken_repeat(control: Control, machine: Machine, number: int) -> str | None:
+    """Say what going back violates."""
+    wish, disk = control.row.rollback, machine.disk
+    if disk is not None and number in rollbacks_in(disk.data):
+        return "B2: rolled back twice"
+    if control.row.deleted:
+        return None
+    if wish is None or wish.number != number:
+        return "B3: rolled back when that was over"
+    return None
 
 
 def _of_epochs(control: Control, machines: Sequence[Machine]) -> str | None:
@@ -69,7 +96,7 @@ def _handed_over(control: Control, cancelled: int) -> str | None:
 
 
 def broken_freeze(control: Control, x: int) -> str | None:
-    """Say what unmounting for a move violates."""
+    """Say what unmounting for a move, or a rollback, violates."""
     lease = control.lease
     if lease is not None and lease.node == NODES[x]:
         return "S6: unmounted while it is leased there"
@@ -109,7 +136,7 @@ def broken_create(machine: Machine, writes: int) -> str | None:
 def went_back(before: Machine, after: Machine) -> str | None:
     """Say what fell that must only grow."""
     was, now = before.record, after.record
-    for name in ("floor", "refused", "revision"):
+    for name in ("floor", "refused", "revision", "settled", "rolled_back"):
         if getattr(now, name) < getattr(was, name):
             return f"the record's {name} went back"
     return None
@@ -120,7 +147,7 @@ def well(control: Control, machines: Sequence[Machine]) -> bool:
     row = control.row
     if row.deleted:
         return not any(machine.disk or machine.mounted for machine in machines)
-    if row.move is not None or not row.acquired or row.prunes:
+    if row.move or row.rollback or not row.acquired or row.prunes:
         return False
     serving = [x for x, machine in enumerate(machines) if machine.mounted]
     if [NODES[x] for x in serving] != [row.owner]:

@@ -67,7 +67,10 @@ class PoolSpace:
         self._disorder = disorder
         self._planned = planned
         self._nodes = range(nodes)
-        control, machines = a_world(nodes, empty=empty, pinned=pinned)
+        self._rolls_back = budget.rollbacks > 0
+        control, machines = a_world(
+            nodes, empty=empty, pinned=pinned, marked=self._rolls_back
+        )
         start = (budget, Said(), control, *machines)
         self.start: State = tuple(self._number(each) for each in start)
 
@@ -124,6 +127,9 @@ class PoolSpace:
         groups = [(0, self._memo(("asked", budget, said, control), self._asked))]
         if self.control(state).row.deleted:
             groups.append((0, self._memo(("anew", *state), self._anew)))
+        elif self._rolls_back:
+            back = self._memo(("back", budget, control, *machines), self._back)
+            groups.append((0, back))
         for x, me in enumerate(machines):
             groups.extend((x, known) for known in self._of(x, state))
             groups.extend(
@@ -157,6 +163,13 @@ class PoolSpace:
             self.said(state),
             self.control(state),
             self.machines(state),
+        )
+
+    def _back(self, budget: int, control: int, *machines: int) -> Iterator[Happening]:
+        yield from happenings.rolls_back(
+            self._value(budget, Budget),
+            self._value(control, Control),
+            tuple(self._value(each, Machine) for each in machines),
         )
 
     def _heard(

@@ -1,13 +1,11 @@
 """A world of one pool dataset and a few nodes, as values, and what steps do to it.
 
-Data is a set of numbered acknowledged writes, kept as the bits of an integer. Writes
-only append, so a smaller set is an older state, and the set is a snapshot's identity.
+What a filesystem has been through is an integer; see `history`.
 """
-
-from functools import cache
 
 from attrs import evolve, frozen
 
+from flocker.dataset_agent.pool_rollbacks import number_in
 from flocker.dataset_agent.pool_states import (
     Confirmation,
     Fence,
@@ -24,6 +22,9 @@ from flocker.dataset_agent.pool_steps import (
     MakeReadOnly,
     MakeWritable,
     Mount,
+    Repeat,
+    Save,
+    Seal,
     SetAside,
     Step,
     Sync,
@@ -37,44 +38,56 @@ from flocker.model.ids import Epoch, NodeID, SnapshotID
 from flocker.model.leases import Lease
 from flocker.model.pools import Owned, PoolFact, PoolOwnership, Record
 from flocker.testing.builders import a_configuration, dataset_id, node_id
+from flocker.testing.ownership.history import (
+    content_of,
+    gone_back,
+    history_of,
+    snapshot_of,
+)
 
 DATASET = dataset_id()
 NAMES = "ABC"
 NODES = tuple(node_id(number) for number in range(1, len(NAMES) + 1))
 
 
-@cache
-def snapshot_of(data: int) -> SnapshotID:
-    """Name the snapshot of some data."""
-    return SnapshotID(f"{data:b}")
-
-
-def data_of(snapshot: SnapshotID) -> int:
-    """Give the data of a snapshot."""
-    return int(snapshot, 2)
-
-
-@cache
-def lineage_of(snapshot: SnapshotID | None) -> frozenset[SnapshotID]:
-    """Name all that a snapshot contains."""
-    if snapshot is None:
-        return frozenset()
-    data = data_of(snapshot)
-    older = (each for each in range(data + 1) if each & ~data == 0)
-    return frozenset(snapshot_of(each) for each in older)
+Marks = frozenset[tuple[str, int]]
+"""Snapshots that nobody destroys: their names in the pool, and their histories."""
+FIRST_MARK: Marks = frozenset({("user's", 0)})
 
 
 @frozen
 class Disk:
-    """A filesystem: its data, the newest snapshot, and how much a crash would leave.
+    """A filesystem: its history, the newest snapshot, and how much a crash would leave.
 
-    `synced` is the data that is on the disk where that is less; -1: no filesystem.
+    `synced` is the history that is on the disk where that is less; -1: no filesystem.
     """
 
     data: int = 0
     head: SnapshotID | None = None
     writable: bool = False
     synced: int | None = None
+    marks: Marks = frozenset()
+
+    def holds(self) -> int:
+        """Give the writes that are in its files, or in one of its snapshots."""
+        found = content_of(self.data)
+        for _, history in self.marks:
+            found |= content_of(history)
+        return found
+
+    def marked(self, name: str) -> "Disk":
+        """Take a snapshot that is kept."""
+        head = snapshot_of(self.data)
+        marks = self.marks | {(name, self.data)}
+        return evolve(self, head=head, marks=marks, synced=None)
+
+    def crashed(self) -> "Disk | None":
+        """Lose what is not on the disk."""
+        left = self.synced
+        if left is None:
+            return self
+        marks = frozenset(each for each in self.marks if each[1] & ~left == 0)
+        return None if left < 0 else Disk(left, snapshot_of(left), marks=marks)
 
 
 @frozen
@@ -102,7 +115,7 @@ class Machine:
         disk = self.disk
         if disk is None:
             return NoFilesystem()
-        written = disk.head is None or data_of(disk.head) != disk.data
+        written = disk.head is None or history_of(disk.head) != disk.data
         if self.mounted:
             return Served(disk.head, written)
         return Idle(disk.head, written, disk.writable)
@@ -115,6 +128,7 @@ class Machine:
 
     def here(self, node: NodeID) -> Here:
         """Give what its agent decides from."""
+        marks: Marks = frozenset() if self.disk is None else self.disk.marks
         return Here(
             node,
             self.record,
@@ -122,14 +136,13 @@ class Machine:
             self.told,
             self.confirmation,
             Fence(self.lease),
+            frozenset(snapshot_of(history) for _, history in marks),
+            frozenset(name for name, _ in marks),
         )
 
     def crashed(self) -> "Machine":
         """Lose what is not on the disk."""
-        disk = self.disk
-        if disk is not None and disk.synced is not None:
-            left = disk.synced
-            disk = None if left < 0 else Disk(left, snapshot_of(left))
+        disk = None if self.disk is None else self.disk.crashed()
         return evolve(self.agent_dead(), disk=disk, mounted=False, lease=None)
 
     def agent_dead(self) -> "Machine":
@@ -166,10 +179,19 @@ def perform(machine: Machine, step: Step) -> Machine:
         case Create(record):
             return evolve(machine, record=record, disk=Disk(writable=True))
         case SetAside() | Destroy():
-            kept = _data(machine) if isinstance(step, SetAside) else 0
-            aside = machine.aside | kept
+            disk = machine.disk if isinstance(step, SetAside) else None
+            aside = machine.aside | (0 if disk is None else disk.holds())
             return evolve(machine, record=step.record, disk=None, aside=aside)
-        case TakeSnapshot() | MakeWritable() | MakeReadOnly() | TakeStream() | Sync():
+        case (
+            TakeSnapshot()
+            | MakeWritable()
+            | MakeReadOnly()
+            | Seal()
+            | TakeStream()
+            | Sync()
+            | Save()
+            | Repeat()
+        ):
             return evolve(machine, disk=_changed(machine.disk, step))
         case Answer():
             return machine
@@ -177,34 +199,60 @@ def perform(machine: Machine, step: Step) -> Machine:
             return evolve(machine, record=step.record)
 
 
+def _kept(disk: Disk, step: Save | Repeat) -> Disk:
+    """Take a snapshot, or go back: that is a snapshot too."""
+    if isinstance(step, Repeat):
+        number = number_in(step.name)
+        disk = evolve(disk, data=gone_back(disk.data, number, step.snapshot))
+    return disk.marked(step.name)
+
+
 def _changed(
     disk: Disk | None,
-    step: TakeSnapshot | MakeWritable | MakeReadOnly | TakeStream | Sync,
+    step: (
+        TakeSnapshot
+        | MakeWritable
+        | MakeReadOnly
+        | TakeStream
+        | Sync
+        | Save
+        | Seal
+        | Repeat
+    ),
 ) -> Disk:
     match step, disk:
         case TakeStream(_, snapshot), None:
-            return Disk(data_of(snapshot), snapshot, synced=-1)
-        case TakeStream(_, snapshot), Disk(data, _, _, synced):
+            return Disk(history_of(snapshot), snapshot, synced=-1)
+        case TakeStream(_, snapshot), Disk(data, _, _, synced, marks):
             left = data if synced is None else synced
-            return Disk(data_of(snapshot), snapshot, synced=left)
+            return Disk(history_of(snapshot), snapshot, synced=left, marks=marks)
         case _, None:
             raise AssertionError(f"{step} without a filesystem")
+        case ((Save() | Repeat()), _):
+            return _kept(disk, step)
         case TakeSnapshot(), _:
             return evolve(disk, head=snapshot_of(disk.data), synced=None)
-        case ((MakeWritable() | MakeReadOnly()), _):
+        case ((MakeWritable() | MakeReadOnly() | Seal()), _):
             return evolve(disk, writable=isinstance(step, MakeWritable))
         case _:
             return evolve(disk, synced=None)
 
 
-def _data(machine: Machine) -> int:
-    return 0 if machine.disk is None else machine.disk.data
+def with_marks(mine: Machine, theirs: Machine) -> Machine:
+    """Let the snapshots that users have come with a stream."""
+    if mine.disk is None or theirs.disk is None:
+        return mine
+    came = {each for each in theirs.disk.marks if each[1] & ~mine.disk.data == 0}
+    return evolve(mine, disk=evolve(mine.disk, marks=mine.disk.marks | came))
 
 
 def a_world(
-    nodes: int = 2, *, empty: bool = False, pinned: bool = True
+    nodes: int = 2, *, empty: bool = False, pinned: bool = True, marked: bool = False
 ) -> tuple[Control, tuple[Machine, ...]]:
-    """Make a world: A owns the dataset and serves it, or is to create it."""
+    """Make a world: A owns the dataset and serves it, or is to create it.
+
+    If it is `marked` a user has a snapshot of what it is.
+    """
     base = snapshot_of(0)
     row = PoolOwnership(
         DATASET,
@@ -228,7 +276,7 @@ def a_world(
     serving = evolve(
         fresh,
         record=Record(DATASET, Owned(Epoch(1), base), pinned=pinned),
-        disk=Disk(0, base, writable=True),
+        disk=Disk(0, base, writable=True, marks=FIRST_MARK if marked else frozenset()),
         mounted=True,
         told=row,
     )

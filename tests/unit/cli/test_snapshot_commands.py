@@ -99,6 +99,7 @@ def test_deleted_meanwhile(run: Run, pools: MemoryPoolNodes, control) -> None:
 def test_holder_away(run: Run, pools: MemoryPoolNodes) -> None:
     """A node that is away and may have it keeps a deletion waiting, and is named."""
     create(run, "--wait")
+    pools.write(1, DATASET, 0)
     assert run("move", "-d", "1111", "-t", "b", "--wait").exit_code == 0
     pools.disconnect(1)
     result = delete(run, "--wait", "3")

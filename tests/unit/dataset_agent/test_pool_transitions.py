@@ -7,7 +7,7 @@ here stands what each alone refuses, also what no story without failover leads t
 import pytest
 from attrs import evolve
 
-from flocker.dataset_agent import pool_transitions
+from flocker.dataset_agent import pool_rollbacks, pool_transitions
 from flocker.dataset_agent.pool_states import (
     Confirmation,
     Fence,
@@ -366,4 +366,5 @@ def test_rules_have_names():
     """A rule is called by its name where its steps are told or explored."""
     names = [rule.__name__ for rule in RULES]
     assert len(set(names)) == len(names)
-    assert all(getattr(pool_transitions, name, None) for name in names)
+    modules = (pool_transitions, pool_rollbacks)
+    assert all(any(hasattr(each, name) for each in modules) for name in names)

@@ -16,7 +16,7 @@ from flocker.model.cluster import (
     Phase,
 )
 from flocker.model.datasets import DEFAULT_BACKEND, Mounting
-from flocker.model.ids import Epoch, MoveNumber, SnapshotID
+from flocker.model.ids import Epoch, MoveNumber, RollbackNumber, SnapshotID
 from flocker.model.pool_status import ALL_AT_THE_END, Known, pool_status
 from flocker.model.pool_status import DELETED as BEING_DELETED
 from flocker.model.pools import (
@@ -31,6 +31,7 @@ from flocker.model.pools import (
     Record,
     Released,
     Replica,
+    Rollback,
     Stage,
 )
 from flocker.model.status import NOT_IN_USE, NOT_LOOKED_YET, Moving
@@ -263,6 +264,42 @@ def test_cancelling():
         f"its move to node {THERE} (10.0.0.2) is cancelled, which node {HERE}"
         " (10.0.0.1) has not confirmed yet"
     )
+
+
+BACK = Rollback(
+    RollbackNumber(1), "monday", SnapshotID("s-1"), "before-monday-x.5a9e00000000"
+)
+
+
+@pytest.mark.parametrize(
+    ("fact", "code"),
+    [
+        (says(), "rolling-back"),
+        (says(cause=TROUBLE), "busy"),
+        (says(condition=Condition.DETACHED), "rolling-back"),
+    ],
+)
+def test_rolling_back(fact, code):
+    """Where it is in use still it says by whom; else where what is before is kept."""
+    found = happens(evolve(ROW, rollback=BACK), here=fact)
+    assert (found.phase, found.node, found.cause.code) == (
+        Phase.ROLLING_BACK,
+        HERE,
+        code,
+    )
+    if code == "rolling-back":
+        assert found.cause.words == (
+            "it is rolled back to its snapshot monday; what it is before is kept as its"
+            " snapshot before-monday-x"
+        )
+
+
+def test_rollback_cancelled():
+    """A cancelled rollback is over when its node has said so."""
+    row = evolve(ROW, rollback=evolve(BACK, cancelled=True))
+    found = happens(row, here=says(condition=Condition.DETACHED))
+    assert in_short(found) == (Phase.ROLLING_BACK, HERE, None, "cancelling")
+    assert "its rollback to its snapshot monday is cancelled" in found.cause.words
 
 
 def test_given_up():

@@ -29,13 +29,14 @@ SOURCES = {
     "flocker.control.persistence.interface",
     "flocker.control.pool_copies",
     "flocker.control.pool_moves",
+    "flocker.control.pool_rollbacks",
     "flocker.control.pool_snapshots",
     "flocker.control.snapshots",
     "flocker.control.volume_snapshots",
     "flocker.control.volumes",
     "flocker.restapi.errors",
 }
-KEPT = {"RevisionConflict", "InUse"}
+KEPT = {"RevisionConflict"}
 
 
 def subclasses(of: type) -> set[type]:

@@ -156,7 +156,7 @@ def test_missing(api, pools):
     """A snapshot that the owner does not have any more is missing, not taken."""
     take(api)
     pools.settle()
-    pools.kept.clear()
+    pools.lose_snapshots(1, DATASET)
     pools.settle()
     assert phases(api) == [("monday", "missing")]
     assert cause(api) == "snapshot-missing"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from flocker.model.ids import Epoch, MoveNumber, SnapshotID
+from flocker.model.ids import Epoch, MoveNumber, RollbackNumber, SnapshotID
 from flocker.model.pools import (
     Buried,
     NoCopy,
@@ -20,7 +20,8 @@ from flocker.testing.builders import dataset_id, node_id
 from flocker.wire.json_codec import Undecodable
 from flocker.wire.pool_records import FORMAT, decode, encode
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "pool-record" / str(FORMAT)
+EVERY = Path(__file__).parents[2] / "golden" / "pool-record"
+GOLDEN = EVERY / str(FORMAT)
 
 RELEASED = Released(Epoch(3), SnapshotID("8107439012345678901"), node_id(2))
 
@@ -39,7 +40,18 @@ RECORDS = {
     "promised": Record(dataset_id(), Promised(Epoch(5), RELEASED), Epoch(4)),
     "buried": Record(dataset_id(), Buried(), Epoch(6)),
 }
-"""A record of each kind, as the files have them."""
+"""A record of each kind, as the files of every format have them."""
+WENT_BACK = {
+    "went-back": Record(
+        dataset_id(),
+        Owned(Epoch(3), SnapshotID("8107439012345678900")),
+        Epoch(3),
+        MoveNumber(2),
+        settled=RollbackNumber(2),
+        rolled_back=RollbackNumber(1),
+    )
+}
+"""What those of format 2 have besides."""
 
 
 @given(strategies.records)
@@ -48,12 +60,19 @@ def test_read_back(record):
     assert decode(encode(record)) == record
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", [*RECORDS, *WENT_BACK])
 def test_golden(name):
     """What a released version has written is read, and written the same."""
     data = (GOLDEN / f"{name}.json").read_bytes()
-    assert decode(data) == RECORDS[name]
-    assert encode(RECORDS[name]) + b"\n" == data
+    record = {**RECORDS, **WENT_BACK}[name]
+    assert decode(data) == record
+    assert encode(record) + b"\n" == data
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_golden_of_format_1(name):
+    """What the first version has written is read as well."""
+    assert decode((EVERY / "1" / f"{name}.json").read_bytes()) == RECORDS[name]
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -71,7 +90,7 @@ def test_fits_a_property(name):
         (b"", "JSONDecodeError"),
         (b"{}", "it does not say in which format it is"),
         (b'{"format":"1"}', "it does not say in which format it is"),
-        (b'{"format":2,"record":{}}', "its format is 2, and 1 is known"),
+        (b'{"format":3,"record":{}}', "its format is 3, and 1 and 2 are known"),
         (b'{"format":1}', "KeyError"),
         (encode(RECORDS["owned"]).replace(b"owned", b"lent"), "lent"),
         (encode(RECORDS["owned"]).replace(b'"floor"', b'"ceiling"'), "ceiling"),

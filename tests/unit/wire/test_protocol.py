@@ -25,6 +25,7 @@ from flocker.model.ids import (
     Epoch,
     InstanceID,
     MoveNumber,
+    RollbackNumber,
     SnapshotID,
     UserSnapshotID,
 )
@@ -36,6 +37,7 @@ from flocker.model.pools import (
     Prune,
     Record,
     Released,
+    Rollback,
     Stage,
 )
 from flocker.model.snapshots import (
@@ -323,7 +325,7 @@ KEPT = VolumeSnapshots(
     (FoundSnapshot(WISHES.wanted[0].id, SnapshotID("snapshot-1_block-1")),), heard=4
 )
 
-RELEASED = {
+RELEASED_9 = {
     **RELEASED_8,
     "identity.json": evolve(
         RELEASED_8["identity.json"],
@@ -353,6 +355,50 @@ RELEASED = {
         ),
     ),
 }
+
+GOING_BACK = PoolOwnership(
+    dataset_id(16),
+    DEFAULT_BACKEND,
+    node_id(1),
+    create=False,
+    acquired=True,
+    rollback=Rollback(
+        RollbackNumber(2),
+        "nightly",
+        SnapshotID("8107439012345678902"),
+        "before-nightly.5a9e00000000",
+        cancelled=True,
+    ),
+    rollbacks=RollbackNumber(2),
+    rolled_back=RollbackNumber(1),
+)
+SETTLED = Record(
+    dataset_id(16), settled=RollbackNumber(2), rolled_back=RollbackNumber(1)
+)
+
+RELEASED = {
+    **RELEASED_9,
+    "slice.json": evolve(
+        RELEASED_9["slice.json"],
+        changed=(
+            *RELEASED_9["slice.json"].changed,
+            Assignment(dataset_id(16), a_dataset(16), pool=GOING_BACK),
+        ),
+    ),
+    "report.json": evolve(
+        RELEASED_9["report.json"],
+        changed=(
+            *RELEASED_9["report.json"].changed,
+            AgedFact(
+                evolve(
+                    a_fact(16, Condition.DETACHED, doing=Phase.ROLLING_BACK),
+                    pool=PoolFact(SETTLED, exists=True),
+                ),
+                5.0,
+            ),
+        ),
+    ),
+}
 """What each golden file of the present number holds; those of others have less."""
 
 BY_NUMBER = {
@@ -364,7 +410,8 @@ BY_NUMBER = {
     "6": RELEASED_6,
     "7": RELEASED_7,
     "8": RELEASED_8,
-    "9": RELEASED,
+    "9": RELEASED_9,
+    "10": RELEASED,
 }
 """Number 4 holds what 3 does, without the fields that have their defaults."""
 

@@ -308,6 +308,8 @@ def test_in_a_pool():
         "epoch": 3,
         "given_up": "é",
         "dropping": [str(node_id(2))],
+        "rollback": None,
+        "rolled_back": 0,
     }
     copies = [each["copy"] for each in full["nodes"].values()]
     assert copies == [

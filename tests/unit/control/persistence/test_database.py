@@ -25,13 +25,14 @@ from flocker.model.ids import (
     Life,
     MoveNumber,
     NodeID,
+    RollbackNumber,
     SnapshotID,
     UserSnapshotID,
     VolumeID,
 )
 from flocker.model.nodes import DeadMark, Evidence, Node
 from flocker.model.ownership import Ownership
-from flocker.model.pools import Move, PoolOwnership, Prune, Stage
+from flocker.model.pools import Move, PoolOwnership, Prune, Rollback, Stage
 from flocker.model.snapshots import Origin, Taken, UserSnapshot, UserSnapshots
 
 STORE = UUID(int=3)
@@ -292,6 +293,29 @@ OF_GOLDEN_8 = evolve(
 )
 """The file of format 7, upgraded: a clone of a volume; a node that takes snapshots."""
 
+OF_GOLDEN_9 = evolve(
+    OF_GOLDEN_8,
+    revision=14,
+    pools=OF_GOLDEN_8.pools.set(
+        NEW,
+        evolve(
+            OF_GOLDEN_8.pools[NEW],
+            move=None,
+            rollback=Rollback(
+                RollbackNumber(2),
+                "nightly",
+                SnapshotID("8107439012345678902"),
+                "before-nightly.5a9e00000000",
+                cancelled=True,
+            ),
+            rollbacks=RollbackNumber(2),
+            rolled_back=RollbackNumber(1),
+            revision=14,
+        ),
+    ),
+)
+"""The file of format 8, upgraded, with a rollback that is being cancelled."""
+
 GOLDENS = {
     "format-1": OF_GOLDEN,
     "format-2": OF_GOLDEN_2,
@@ -301,6 +325,7 @@ GOLDENS = {
     "format-6": OF_GOLDEN_6,
     "format-7": OF_GOLDEN_7,
     "format-8": OF_GOLDEN_8,
+    "format-9": OF_GOLDEN_9,
 }
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "store"

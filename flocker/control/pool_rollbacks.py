@@ -1,0 +1,95 @@
+"""Rollbacks of pool datasets: what may be asked, and when one is over; pure.
+
+More guards of the ownership protocol, C17 to C19. What a user names is found by
+`flocker.control.rollbacks`; what the owner does stands in
+`flocker.dataset_agent.pool_rollbacks`.
+"""
+
+from attrs import evolve, frozen
+
+from flocker.control.pool_moves import InUse, alive, edited, engagement, renewed
+from flocker.model.changes import Change
+from flocker.model.configuration import Configuration
+from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID, NodeID, RollbackNumber, SnapshotID
+from flocker.model.pools import Owned, PoolFact, PoolOwnership, Rollback
+
+
+@frozen
+class RollbackRefused(FlockerError):
+    """The dataset cannot be rolled back now; `why` says what is in the way."""
+
+    dataset: DatasetID
+    why: str
+
+    def words(self) -> str:
+        """Name the dataset and the obstacle."""
+        return f"dataset {self.dataset} cannot be rolled back: {self.why}"
+
+
+@frozen
+class NoRollback(FlockerError):
+    """There is no rollback of the dataset that could be cancelled."""
+
+    dataset: DatasetID
+
+    def words(self) -> str:
+        """Name the dataset."""
+        return f"dataset {self.dataset} is not being rolled back"
+
+
+def begin(
+    configuration: Configuration,
+    dataset: DatasetID,
+    name: str,
+    snapshot: SnapshotID,
+    safety: str,
+) -> Change:
+    """C17: let the owner make it what `snapshot`, of that name, was.
+
+    What it is now is kept as the snapshot called `safety` in the pool. That nobody
+    leases it is checked in the same commit, from which on nobody is given a lease.
+    Raises `NotInPool`, `RollbackRefused`, `InUse`.
+    """
+    row = alive(configuration, dataset)
+    why = _obstacle(row)
+    if why is not None:
+        raise RollbackRefused(dataset, why)
+    lease = configuration.leases.get(dataset)
+    if lease is not None:
+        raise InUse(lease)
+    number = RollbackNumber(row.rollbacks + 1)
+    wish = Rollback(number, name, snapshot, safety)
+    return edited(row, evolve(row, rollback=wish, rollbacks=number))
+
+
+def _obstacle(row: PoolOwnership) -> str | None:
+    if row.move is not None:
+        return f"it is on its way to node {row.move.target}; cancel that, or wait"
+    return engagement(row)
+
+
+def cancel(configuration: Configuration, dataset: DatasetID) -> Change:
+    """C18: it stays as it is, unless it went back already.
+
+    The wish stands until the owner has said which. Raises `NotInPool`, `NoRollback`.
+    """
+    row = alive(configuration, dataset)
+    if row.rollback is None:
+        raise NoRollback(dataset)
+    if row.rollback.cancelled:
+        return Change()
+    return edited(row, evolve(row, rollback=evolve(row.rollback, cancelled=True)))
+
+
+def settled(row: PoolOwnership, node: NodeID, fact: PoolFact) -> PoolOwnership | None:
+    """C19: the owner has put on record that the rollback is over, done or not."""
+    wish, record = row.rollback, fact.record
+    if wish is None or row.owner != node or record.settled < wish.number:
+        return None
+    if not isinstance(record.standing, Owned) or record.standing.epoch != row.epoch:
+        return None
+    over = evolve(row, rollback=None)
+    if record.rolled_back == wish.number:
+        over = evolve(over, rolled_back=wish.number)
+    return renewed(row, over)

@@ -77,15 +77,21 @@ async def plan(work: Work, going: Going, after: After) -> None:
         print_sentence(sentence, screen())
 
 
+def _limit(plan: PlanAnswer) -> str:
+    if plan.at_most is None:
+        return ""
+    return f": at most about {humanize(plan.at_most)}, and what snapshots hold besides"
+
+
 def describe(dataset: DatasetID, plan: PlanAnswer, nodes: Nodes) -> Iterable[str]:
     """Say a plan in sentences."""
     source, target = name_node(plan.source, nodes), name_node(plan.target, nodes)
     yield f"Dataset {dataset} would move from node {source} to node {target}."
-    most = "" if plan.at_most is None else f", {humanize(plan.at_most)} at most"
     if plan.continues:
-        yield f"Node {target} has a copy: what was written since is sent{most}."
+        yield f"Node {target} has a copy: what was written since is sent."
     else:
-        yield f"Node {target} has no copy to go on from: all of it is sent{most}."
+        yield f"Node {target} has no copy to go on from: all of it is sent."
+    yield f"How much that is was not counted{_limit(plan)}."
     if plan.downtime is None:
         yield (
             "For how long nobody will serve it is known when it is copied; with"

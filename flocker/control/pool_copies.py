@@ -45,8 +45,9 @@ class NoSuchCopy(FlockerError):
 class Plan:
     """What a move would do; nothing is changed by it.
 
-    `at_most` is how much may have to be sent first (bytes, None: nobody knows). Where
-    the target has a copy that `continues`, that is only what is newer. `downtime` is
+    `at_most` is the limit of the dataset (bytes, None: it has none), so about what may
+    have to be sent, but for what snapshots hold besides; nobody has counted. Where the
+    target has a copy that `continues`, only what is newer is sent. `downtime` is
     what the last step of a move under way is expected to take (seconds). It begins when
     the `blockers` are gone.
     """

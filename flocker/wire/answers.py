@@ -85,7 +85,7 @@ class MoveAnswer:
 
 @frozen
 class PlanAnswer:
-    """What a move would take; `at_most` in bytes, `downtime` in seconds if known."""
+    """What a move would take, about; bytes, and seconds of `downtime` if known."""
 
     source: NodeID
     target: NodeID

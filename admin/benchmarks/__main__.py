@@ -29,7 +29,7 @@ from admin.benchmarks.machine import commit, machine
 
 PARTS = [
     *("rest", "agents", "rounds", "convergence", "idle", "cli"),
-    *("pools", "moves", "docker"),
+    *("pools", "moves", "moves_zfs", "docker"),
 ]
 """The modules here that have a `PART`, in the order in which they are measured."""
 

@@ -87,9 +87,14 @@ class PoolParts:
         raise NoSuchFilesystem(dataset)
 
     def _look(self, dataset: DatasetID) -> tuple[Copy, Found]:
-        """Where properties do not tell whether it was written to, try."""
-        self._settle()
+        """Where properties do not tell whether it was written to, try.
+
+        What may be written to is on disk then, and counted in the properties.
+        """
         found, record = self._existing(dataset)
+        if not found.live.read_only:
+            self._settle()
+            found, record = self._existing(dataset)
         places = self.mounts.places().get(found.live.name, ())
         copy = reading.as_copy(dataset, found, record, places)
         if found.written is None and not places:

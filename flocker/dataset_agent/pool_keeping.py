@@ -335,12 +335,14 @@ class PoolKeeper:
             named(self._slice.get(dataset), self._rig.unique()),
         )
         outcome: Outcome | None = None
+        started = self._clock.seconds()
         try:
             with watched(self._clock, partial(self._slow_step, dataset, step)):
                 outcome = await self._pool.threads.run(perform, task)
         finally:
             move = move_of(self._slice.get(dataset))
-            ended(self._mind(dataset), step, outcome, move)
+            seconds = self._clock.seconds() - started
+            ended(self._mind(dataset), step, outcome, move, seconds)
         return in_a_moment(self._mind(dataset), outcome, self._clock.seconds())
 
     def _slow_step(self, dataset: DatasetID, step: Work, seconds: float) -> None:
@@ -377,7 +379,7 @@ class PoolKeeper:
             return TryAgain(Cause("target-differs", words))
         size = 0 if progress is None else progress.done
         seconds = self._clock.seconds() - started
-        mind.following = followed(mind.following, step, size, seconds)
+        mind.following = followed(mind, step, size, seconds)
         mind.followed_at = self._clock.seconds()
         mind.confirmation = Confirmation(step.move, step.target, got)
         return Done()

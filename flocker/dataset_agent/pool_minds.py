@@ -32,7 +32,7 @@ class Mind:
     `progress` is how far a stream is, `shown` what of that was told; `cancel` ends it.
     `hindered` says that the last snapshot for a user failed, `heard` under which row of
     users' snapshots the copy was seen and nothing is done that is not seen. After some
-    snapshots `in_vain` the rounds of a move are `skipped`.
+    snapshots `in_vain` the rounds of a move are `skipped`. The last one `took` so long.
     """
 
     following: Following | None = None
@@ -46,6 +46,7 @@ class Mind:
     busy_since: float | None = None
     slow: Cause | None = None
     begun: MoveNumber | None = None
+    took: float = 0.0
     hindered: bool = False
     heard: int = 0
     in_vain: int = 0
@@ -53,13 +54,18 @@ class Mind:
 
 
 def ended(
-    mind: Mind, step: Work, outcome: Outcome | None, move: MoveNumber | None
+    mind: Mind,
+    step: Work,
+    outcome: Outcome | None,
+    move: MoveNumber | None,
+    seconds: float,
 ) -> None:
     """Note how a step went while there was this move; None: it raised something."""
     mind.slow = None
     if isinstance(step, TakeUsers):
         mind.hindered = not isinstance(outcome, Done)
     if isinstance(step, TakeSnapshot):
+        mind.took = seconds
         _taken(mind, outcome, move)
 
 
@@ -73,12 +79,11 @@ def _taken(mind: Mind, outcome: Outcome | None, move: MoveNumber | None) -> None
         mind.skipped, mind.in_vain = move, 0
 
 
-def followed(
-    before: Following | None, step: Send, size: int, seconds: float
-) -> Following:
+def followed(mind: Mind, step: Send, size: int, seconds: float) -> Following:
     """Say how far the target is behind after another round."""
+    before = mind.following
     if before is None or before.move != step.move:
-        return Following(step.move, step.head, 1, size, seconds)
+        return Following(step.move, step.head, 1, size, seconds, step=mind.took)
     return evolve(
         before,
         head=step.head,
@@ -86,6 +91,7 @@ def followed(
         size=size,
         seconds=seconds,
         before=before.size,
+        step=mind.took,
     )
 
 

@@ -49,8 +49,10 @@ SHRINKING = 0.7
 """What a round has at most of the one before while they do."""
 PUT_UP_WITH = 8
 """How many more stay while a dataset moves; see Note [Tidied afterwards]."""
-HAND_OVER = 0.3
-"""Seconds that the rest of a hand-over takes, about, whatever is sent."""
+HAND_OVER = 0.1
+"""Seconds in which control and the nodes hear of each other, about, in a hand-over."""
+STEPS = 6
+"""What it takes besides, in steps that are as long as it is to take a snapshot."""
 
 
 @frozen
@@ -58,7 +60,7 @@ class Following:
     """How far the target of a move is behind; in the source's memory.
 
     It has confirmed `head` after `rounds` rounds; the last took `seconds` for `size`
-    bytes, the one before was of `before` bytes.
+    bytes, the one before was of `before` bytes. A snapshot takes `step` seconds here.
     """
 
     move: MoveNumber
@@ -67,6 +69,7 @@ class Following:
     size: int
     seconds: float
     before: int | None = None
+    step: float = 0.0
 
     @property
     def close(self) -> bool:
@@ -80,7 +83,12 @@ class Following:
     @property
     def downtime(self) -> float:
         """About how many seconds nobody would serve the dataset."""
-        return self.seconds + HAND_OVER
+        return self.seconds + self.hand_over
+
+    @property
+    def hand_over(self) -> float:
+        """How many of these it takes whatever is sent: more where all is slow."""
+        return HAND_OVER + STEPS * self.step
 
 
 @frozen
@@ -203,7 +211,8 @@ def expected_downtime(
         return None
     if isinstance(found, NoFilesystem) or found.written:
         return following.downtime
-    return HAND_OVER if found.head == following.head else following.downtime
+    nothing_left = found.head == following.head
+    return following.hand_over if nothing_left else following.downtime
 
 
 def _send(here: Here, asked: Asked) -> Send | None:

@@ -186,6 +186,8 @@ def down(name: SandboxName) -> bool:
     if not layout.state.exists() and not layout.data.exists():
         return False
     with locked(layout.state):
+        if enclosure.kept(layout) is not None:
+            enclosure.enter(layout)  # who is in its networks is found only from there
         take_down(layout)
     return True
 

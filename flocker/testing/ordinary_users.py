@@ -84,6 +84,7 @@ class OrdinaryUser:
         return subprocess.Popen(  # noqa: S603
             self.command(*arguments),
             stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             env=self.environment(),

@@ -206,9 +206,14 @@ def test_two_at_once(other: OrdinaryUser) -> None:
     both = [other.start(sys.executable, "-c", QUIETLY, name) for name in ("one", "two")]
     assert [(each.communicate(), each.returncode)[1] for each in both] == [0, 0]
     inside = ("exec", "node-1", "--", "ip", "-br", "addr", "show", "eth0")
-    for name in ("one", "two"):
-        assert "10.77.0.11/24" in sandbox(other, "--name", name, *inside)
-        sandbox(other, "--name", name, "down")
+    visit = 'eval "$(flocker-sandbox --name one env)"; in_sandbox sh -c "echo in; cat"'
+    with other.start("sh", "-c", visit) as visitor:
+        assert visitor.stdout is not None
+        assert visitor.stdout.readline() == "in\n"
+        for name in ("one", "two"):
+            assert "10.77.0.11/24" in sandbox(other, "--name", name, *inside)
+            sandbox(other, "--name", name, "down")
+        assert visitor.wait() != 0
     assert str(other.home) not in Path("/proc/self/mountinfo").read_text()
 
 
@@ -243,3 +248,12 @@ def test_killed_while_it_is_made(other: OrdinaryUser) -> None:
     assert run.returncode != 0
     assert "removing what a killed run left" in quietly(other, "half")
     sandbox(other, "--name", "half", "down")
+
+
+@pytest.mark.slow
+def test_the_demonstration(other: OrdinaryUser) -> None:
+    """It moves a dataset under a program that writes, as whoever calls it."""
+    program = (sys.executable, "-m", "flocker.sandbox.demo", "--backend", "directory")
+    done = other.run(*program)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "records were acknowledged on both nodes, and all are there" in done.stdout

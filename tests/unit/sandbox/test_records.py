@@ -8,11 +8,14 @@ import pytest
 
 from flocker.sandbox.processes import Process
 from flocker.sandbox.records import (
+    Enclosure,
     MachineRecord,
     SandboxRecord,
     Stage,
+    read_enclosure,
     read_machine,
     read_sandbox,
+    write_enclosure,
     write_machine,
     write_sandbox,
 )
@@ -23,9 +26,8 @@ MACHINE = MachineRecord(Process(12, 3456), "kernel", 4026531840, UUID(int=7))
 @pytest.mark.parametrize("stage", Stage)
 def test_sandbox_comes_back(tmp_path: Path, stage: Stage) -> None:
     """A sandbox's record is read as it was written."""
-    record = SandboxRecord(
-        stage, 3, tmp_path, docker=stage is Stage.UP, backend="btrfs"
-    )
+    up = stage is Stage.UP
+    record = SandboxRecord(stage, 3, tmp_path, docker=up, backend="btrfs", enclosed=up)
     write_sandbox(tmp_path / "r", record)
     assert read_sandbox(tmp_path / "r") == record
 
@@ -42,6 +44,15 @@ def test_machine_comes_back(tmp_path: Path) -> None:
     """A machine's record is read as it was written."""
     write_machine(tmp_path / "r", MACHINE)
     assert read_machine(tmp_path / "r") == MACHINE
+
+
+def test_enclosure_comes_back(tmp_path: Path) -> None:
+    """The record of a user's own namespaces is read as it was written."""
+    record = Enclosure(Process(12, 3456), Process(11, 3455), "kernel")
+    write_enclosure(tmp_path / "r", record)
+    assert read_enclosure(tmp_path / "r") == record
+    (tmp_path / "r").write_text('{"format": 1, "init": [1], "kernel": "k"}')
+    assert read_enclosure(tmp_path / "r") is None
 
 
 def test_nothing_else_is_left(tmp_path: Path) -> None:

@@ -35,3 +35,12 @@ def test_without_record() -> None:
 def test_made(machines: dict[MachineName, bool], *, left_over: bool) -> None:
     """It lives while one machine runs, or all were switched off by command."""
     assert is_left_over(SandboxRecord(Stage.UP, 1, Path("/")), machines) == left_over
+
+
+@pytest.mark.parametrize("machines", [{}, {CONTROL: ON}, {CONTROL: OFF}])
+def test_enclosed(machines: dict[MachineName, bool]) -> None:
+    """Without the namespaces it should be in, it is one, whatever runs of it."""
+    record = SandboxRecord(Stage.UP, 1, Path("/"), enclosed=True)
+    assert is_left_over(record, machines)
+    alive = machines in ({}, {CONTROL: ON})
+    assert is_left_over(record, machines, enclosed=True) != alive

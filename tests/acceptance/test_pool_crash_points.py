@@ -8,6 +8,7 @@ dataset arrives.
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from attrs import define
@@ -33,6 +34,8 @@ from flocker.sandbox.names import CONTROL, MachineName, node_name
 from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
 from flocker.testing.moving import await_more, seen, writing
+from flocker.testing.pool_disks import disk
+from tests.acceptance.both_pools import both, both_slowly
 
 ONE, TWO = node_name(1), node_name(2)
 WITHIN = 60.0
@@ -73,13 +76,24 @@ OF_SNAPSHOTS = tuple(
     for when in ("before", "after")
 )
 
+OF_THE_POOL = (
+    *(
+        f"after {step.__name__} of pool"
+        for step in (TakeSnapshot, Unmount, Release, RaiseFloor, MakeWritable, Mount)
+    ),
+    "snapshot came",
+    "snapshot confirmed",
+)
+"""Where the next thing that a backend does finds what the last one left."""
+OTHERS = tuple(each for each in (*OF_MOVES, *OF_CONTROL) if each not in OF_THE_POOL)
+
 
 @pytest.fixture(scope="module")
-def live() -> Iterator[LiveCluster]:
-    """Two nodes with a Btrfs each, whose daemons can be killed at their points."""
+def pools(request: pytest.FixtureRequest) -> Iterator[LiveCluster]:
+    """Two nodes with a pool each, whose daemons can be killed at their points."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLOCKER_SANDBOX_CRASHES", "yes")
-        with live_cluster(2, backend="btrfs") as made:
+        with live_cluster(2, backend=request.param) as made:
             yield made
 
 
@@ -114,13 +128,13 @@ def insist(live: LiveCluster, dataset: DatasetID, **wanted: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def story(live: LiveCluster) -> Iterator[Story]:
+def story(pools: LiveCluster) -> Iterator[Story]:
     """One dataset that all moves are of."""
-    dataset = live.create(ONE)
-    path = live.mounted(dataset, ONE)
-    with writing(live, path) as notes:
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    with writing(pools, path) as notes:
         await_more(notes[0])
-        yield Story(live, dataset, path, notes)
+        yield Story(pools, dataset, path, notes)
 
 
 def crash_files(live: LiveCluster, point: str) -> tuple[Path, ...]:
@@ -133,9 +147,22 @@ def is_reached(files: tuple[Path, ...]) -> bool:
     return not all(file.exists() for file in files)
 
 
-@pytest.mark.parametrize("point", [*OF_MOVES, *OF_CONTROL])
-def test_killed_in_a_move(story: Story, point: str) -> None:
+@both
+@pytest.mark.parametrize("point", OF_THE_POOL)
+def test_killed_beside_the_pool(story: Story, point: str) -> None:
     """The move ends where it was to, and nothing that was acknowledged is lost."""
+    die_in_a_move(story, point)
+
+
+@both_slowly
+@pytest.mark.parametrize("point", OTHERS)
+def test_killed_in_a_move(story: Story, point: str) -> None:
+    """The same wherever else one may die."""
+    die_in_a_move(story, point)
+
+
+def die_in_a_move(story: Story, point: str) -> None:
+    """Let agents or control die at a point, and look whether all is there."""
     files = crash_files(story.live, point)
     for file in files:
         file.write_text(point)
@@ -154,43 +181,46 @@ def test_killed_in_a_move(story: Story, point: str) -> None:
     writer.check(entries, acknowledged)
 
 
+@both_slowly
 @pytest.mark.parametrize("point", OF_LIVES)
-def test_killed_in_a_life(live: LiveCluster, point: str) -> None:
+def test_killed_in_a_life(pools: LiveCluster, point: str) -> None:
     """A dataset is made, limited and destroyed, whoever dies at this point."""
-    files = crash_files(live, point)
+    files = crash_files(pools, point)
     for file in files:
         file.write_text(point)
-    dataset = live.create(ONE)
-    live.mounted(dataset, ONE)
-    insist(live, dataset, maximum_size=GIBIBYTE)
-    until(lambda: live.status(dataset).size == GIBIBYTE, "the limit", WITHIN)
-    live.delete(dataset)
-    live.await_phase(dataset, "destroyed")
+    dataset = pools.create(ONE)
+    pools.mounted(dataset, ONE)
+    insist(pools, dataset, maximum_size=GIBIBYTE)
+    until(lambda: pools.status(dataset).size == GIBIBYTE, "the limit", WITHIN)
+    pools.delete(dataset)
+    pools.await_phase(dataset, "destroyed")
     assert is_reached(files), f"{point} was never reached"
     for file in files:
         file.unlink(missing_ok=True)
     for node in (ONE, TWO):
-        copies = seen(live, node, live.sandbox.layout.pool(node)) / ".flocker/copies"
-        assert list(copies.glob(f"{dataset}*")) == []
+        assert disk(pools, node).copies(dataset) == []
 
 
+@both_slowly
 @pytest.mark.parametrize("point", OF_SNAPSHOTS)
-def test_killed_with_a_snapshot(live: LiveCluster, point: str) -> None:
+def test_killed_with_a_snapshot(pools: LiveCluster, point: str) -> None:
     """A snapshot is taken once and cloned whole, if the agent dies at this point."""
-    dataset = live.create(ONE)
-    path = live.mounted(dataset, ONE)
-    live.write(ONE, path / "file", "kept")
-    files = crash_files(live, point)
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "file", "kept")
+    files = crash_files(pools, point)
     for file in files:
         file.write_text(point)
-    live.flockerctl("snapshot", "create", str(dataset), "one", "--wait")
-    live.write(ONE, path / "file", "later")
-    told = live.flockerctl("clone", str(dataset), "one", "--wait", "-o", "json").out
+    pools.flockerctl("snapshot", "create", str(dataset), "one", "--wait")
+    pools.write(ONE, path / "file", "later")
+    told = pools.flockerctl("clone", str(dataset), "one", "--wait", "-o", "json").out
     assert is_reached(files), f"{point} was never reached"
     for file in files:
         file.unlink(missing_ok=True)
     clone = Path(json.loads(told)["path"])
-    assert live.read(ONE, clone / "file") == "kept"
-    copies = seen(live, ONE, live.sandbox.layout.pool(ONE)) / ".flocker/copies"
-    assert len(list((copies / str(dataset) / "snapshots").glob("one.*"))) == 1
-    live.flockerctl("snapshot", "delete", str(dataset), "one", "--wait")
+    assert pools.read(ONE, clone / "file") == "kept"
+    names = disk(pools, ONE).snapshots(dataset)
+    assert len([name for name in names if name.startswith("one.")]) == 1
+    pools.delete(DatasetID(UUID(clone.name)))
+    pools.await_phase(DatasetID(UUID(clone.name)), "destroyed")
+    pools.flockerctl("snapshot", "delete", str(dataset), "one", "--wait")

@@ -1,37 +1,60 @@
-"""Snapshots of datasets on the nodes' own pools: real processes, Btrfs, and Docker."""
+"""Snapshots of datasets on the nodes' own pools: real processes, and Docker."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from json import loads
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from flocker.model.ids import DatasetID
+from flocker.model.sizes import MEBIBYTE
 from flocker.runtime.process import ProcessFailed
 from flocker.sandbox import writer
 from flocker.sandbox.names import MachineName, node_name
 from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
 from flocker.testing.moving import PATIENCE, await_more, count, seen, writing
+from flocker.testing.pool_disks import disk, of_users
+from tests.acceptance.both_pools import (
+    BTRFS,
+    ZFS,
+    both,
+    both_slowly,
+    only_btrfs,
+    only_zfs,
+)
 from tests.acceptance.engines import Engines
 
 ONE, TWO = node_name(1), node_name(2)
-BIG = 40
+BIG, HUGE = 40, 2048
 """Mebibytes."""
+REFUSED = 5
+"""What flockerctl exits with when the cluster says no."""
 
 
 @pytest.fixture(scope="module")
-def pools() -> Iterator[LiveCluster]:
-    """A cluster whose two nodes have a Btrfs and a Docker each."""
-    with live_cluster(2, backend="btrfs", docker=True) as live:
+def pools(request: pytest.FixtureRequest) -> Iterator[LiveCluster]:
+    """A cluster whose two nodes have a pool each; Docker comes with Btrfs."""
+    backend = request.param
+    with live_cluster(2, backend=backend, docker=backend == BTRFS) as live:
         yield live
 
 
-def kept(live: LiveCluster, node: MachineName, dataset: object) -> dict[str, Path]:
-    """Where a node has the snapshots that users want, by their names."""
-    top = seen(live, node, live.sandbox.layout.pool(node)) / ".flocker/copies"
-    found = sorted((top / str(dataset) / "snapshots").iterdir())
-    mine = [path for path in found if not path.name.startswith("flocker-")]
-    return {path.name.split(".")[0]: path / "data" for path in mine}
+def kept(live: LiveCluster, node: MachineName, dataset: DatasetID) -> dict[str, str]:
+    """The snapshots that users want which a node has, by what users call them."""
+    return of_users(disk(live, node).snapshots(dataset))
+
+
+@contextmanager
+def opened(
+    live: LiveCluster, node: MachineName, dataset: DatasetID, name: str
+) -> Iterator[Path]:
+    """Show what is in a user's snapshot."""
+    there = disk(live, node)
+    with there.content(dataset, kept(live, node, dataset)[name]) as path:
+        yield path
 
 
 def snapshot(live: LiveCluster, dataset: object, name: str, *more: str) -> None:
@@ -45,6 +68,7 @@ def phases(live: LiveCluster, dataset: object) -> list[tuple[str, str]]:
     return [(each["name"], each["phase"]) for each in loads(answer.body)]
 
 
+@both_slowly
 def test_keeps_what_was(pools: LiveCluster) -> None:
     """A snapshot holds what was there, also after a move, until it is deleted."""
     dataset = pools.create(ONE)
@@ -52,18 +76,19 @@ def test_keeps_what_was(pools: LiveCluster) -> None:
     pools.write(ONE, path / "file", "first")
     snapshot(pools, dataset, "before")
     pools.write(ONE, path / "file", "second")
-    there = kept(pools, ONE, dataset)["before"]
-    assert (there / "file").read_text() == "first"
+    with opened(pools, ONE, dataset, "before") as there:
+        assert (there / "file").read_text() == "first"
     pools.move(dataset, TWO)
     path = pools.mounted(dataset, TWO)
     assert pools.read(TWO, path / "file") == "second"
-    there = kept(pools, TWO, dataset)["before"]
-    assert (there / "file").read_text() == "first"
+    with opened(pools, TWO, dataset, "before") as there:
+        assert (there / "file").read_text() == "first"
     assert phases(pools, dataset) == [("before", "taken")]
     pools.flockerctl("snapshot", "delete", str(dataset), "before", "--wait")
     assert kept(pools, ONE, dataset) == kept(pools, TWO, dataset) == {}
 
 
+@both_slowly
 def test_under_a_writer_and_a_move(pools: LiveCluster) -> None:
     """What is kept while records are written is a beginning of them, without a hole."""
     dataset = pools.create(ONE)
@@ -76,13 +101,16 @@ def test_under_a_writer_and_a_move(pools: LiveCluster) -> None:
         snapshot(pools, dataset, "meanwhile")
         await_more(notes[1])
     pools.mounted(dataset, TWO)
-    there = kept(pools, TWO, dataset)
-    first, second = writer.read(there["before"]), writer.read(there["meanwhile"])
+    with opened(pools, TWO, dataset, "before") as there:
+        first = writer.read(there)
+    with opened(pools, TWO, dataset, "meanwhile") as there:
+        second = writer.read(there)
     assert len(first) >= acknowledged
     assert second[: len(first)] == first
     assert writer.read(seen(pools, TWO, path))[: len(second)] == second
 
 
+@both_slowly
 def test_agent_killed(pools: LiveCluster) -> None:
     """Asked for while the node is off, it is taken once, when the node is back."""
     dataset = pools.create(ONE)
@@ -98,8 +126,8 @@ def test_agent_killed(pools: LiveCluster) -> None:
         "the snapshot",
         PATIENCE,
     )
-    there = kept(pools, ONE, dataset)["gone"]
-    assert (there / "file").read_text() == "first"
+    with opened(pools, ONE, dataset, "gone") as there:
+        assert (there / "file").read_text() == "first"
 
 
 def rolled_back(live: LiveCluster, dataset: object, name: str) -> str:
@@ -108,6 +136,7 @@ def rolled_back(live: LiveCluster, dataset: object, name: str) -> str:
     return told.decode().partition(" kept as its snapshot ")[2].partition(".\n")[0]
 
 
+@both_slowly
 def test_rolled_back(pools: LiveCluster) -> None:
     """It is what it was; what came after comes back the same way, and all of it moves.
 
@@ -133,26 +162,29 @@ def test_rolled_back(pools: LiveCluster) -> None:
     assert phases(pools, dataset) == names
     again = rolled_back(pools, dataset, last)
     assert pools.read(TWO, path / "file") == "third"
-    there = kept(pools, TWO, dataset)
-    assert (there[again] / "file").read_text() == "second"
+    with opened(pools, TWO, dataset, again) as there:
+        assert (there / "file").read_text() == "second"
 
 
-def used(live: LiveCluster, node: MachineName) -> int:
-    """Count the bytes that a node's pool has allocated for data."""
-    pool = live.sandbox.layout.pool(node)
-    live.run(node, "btrfs", "filesystem", "sync", str(pool))
-    told = live.run(node, "btrfs", "filesystem", "df", "--raw", str(pool))
-    (line,) = [line for line in told.splitlines() if line.startswith("Data")]
-    return int(line.rpartition("used=")[2])
+def limit(live: LiveCluster, dataset: DatasetID, size: int) -> None:
+    """Let a dataset hold so many bytes."""
+    answer = live.ask(
+        "POST", f"/configuration/datasets/{dataset}", {"maximum_size": size}
+    )
+    assert answer.status == 200, answer.body
+    until(lambda: live.status(dataset).size == size, "the limit", PATIENCE)
 
 
-def test_clones_are_free(pools: LiveCluster) -> None:
+@both
+@pytest.mark.parametrize("big", [BIG, pytest.param(HUGE, marks=pytest.mark.slow)])
+def test_clones_are_free(pools: LiveCluster, big: int) -> None:
     """Five clones of a dataset use what one does, and each is written by itself."""
     dataset = pools.create(ONE)
     path = pools.mounted(dataset, ONE)
-    pools.run(ONE, "dd", "if=/dev/urandom", f"of={path}/big", "bs=1M", f"count={BIG}")
+    limit(pools, dataset, 2 * big * MEBIBYTE)
+    pools.run(ONE, "dd", "if=/dev/urandom", f"of={path}/big", "bs=1M", f"count={big}")
     pools.write(ONE, path / "file", "source")
-    before = used(pools, ONE)
+    before = disk(pools, ONE).used()
     snapshot(pools, dataset, "before")
     clones = []
     for _ in range(5):
@@ -165,14 +197,40 @@ def test_clones_are_free(pools: LiveCluster) -> None:
         assert pools.read(ONE, there / "file") == "source"
         pools.write(ONE, there / "file", f"clone {number}")
     assert pools.read(ONE, path / "file") == "source"
-    assert used(pools, ONE) - before < 2**20
+    assert disk(pools, ONE).used() - before < 2**20
     pools.run(ONE, "cmp", f"{path}/big", f"{clones[-1]['path']}/big")
+    if pools.sandbox.backend == ZFS:
+        return
     pools.flockerctl("snapshot", "delete", str(dataset), "before", "--wait")
     pools.delete(dataset)
     pools.await_phase(dataset, "destroyed")
     assert pools.read(ONE, Path(clones[0]["path"]) / "file") == "clone 0"
 
 
+@only_zfs
+def test_origin_stays_for_its_clones(pools: LiveCluster) -> None:
+    """What a clone consists of is not deleted before it: refused, naming the clone."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "file", "kept")
+    snapshot(pools, dataset, "before")
+    told = pools.flockerctl("clone", str(dataset), "before", "--wait", "-o", "json").out
+    clone = DatasetID(UUID(Path(loads(told)["path"]).name))
+    asked = ("snapshot", "delete", str(dataset), "before")
+    refused = pools.flockerctl(*asked, expected=REFUSED)
+    assert str(clone) in refused.err.decode()
+    answer = pools.ask("DELETE", f"/configuration/datasets/{dataset}")
+    assert (answer.status, str(clone) in str(answer.body)) == (409, True)
+    assert pools.read(ONE, path / "file") == "kept"
+    pools.delete(clone)
+    pools.await_phase(clone, "destroyed")
+    pools.flockerctl(*asked, "--wait")
+    pools.delete(dataset)
+    pools.await_phase(dataset, "destroyed")
+    assert disk(pools, ONE).copies(dataset) == []
+
+
+@both_slowly
 def test_clone_moves(pools: LiveCluster) -> None:
     """A clone for another node arrives there whole, and its source stays."""
     dataset = pools.create(ONE)
@@ -197,6 +255,7 @@ def made(live: LiveCluster, node: MachineName, name: str, *options: str) -> str:
     return ""
 
 
+@only_btrfs
 def test_docker_makes_copies(pools: LiveCluster) -> None:
     """A container on either node has a volume that began as another's snapshot."""
     engines = Engines(pools)
@@ -219,6 +278,7 @@ def test_docker_makes_copies(pools: LiveCluster) -> None:
     assert (taken, "taken") not in phases(pools, dataset)
 
 
+@only_btrfs
 def test_docker_is_told_why(pools: LiveCluster) -> None:
     """What no volume can be made from is said in the output of Docker."""
     engines = Engines(pools)

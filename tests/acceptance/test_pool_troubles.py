@@ -10,10 +10,13 @@ import pytest
 from flocker.model.ids import DatasetID
 from flocker.runtime.process import ProcessFailed
 from flocker.sandbox.names import CONTROL, MachineName, node_name
+from flocker.sandbox.pools import zpool_name
 from flocker.sandbox.reaching import NotReached
 from flocker.sandbox.waiting import Waited, until
 from flocker.testing.clusters import LiveCluster, live_cluster
 from flocker.testing.moving import await_more, seen, writing
+from flocker.testing.pool_disks import THEIRS, disk
+from tests.acceptance.both_pools import both, both_slowly, only_zfs, zfs_slowly
 
 ONE, TWO = node_name(1), node_name(2)
 PATIENCE = 90.0
@@ -26,20 +29,20 @@ DETACHED = ("sh", "-c", 'exec setsid --fork "$@" >/dev/null 2>&1 </dev/null', "s
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[LiveCluster]:
-    """Two nodes with a Btrfs each, whose daemons can be killed at their points."""
+def pools(request: pytest.FixtureRequest) -> Iterator[LiveCluster]:
+    """Two nodes with a pool each, whose daemons can be killed at their points."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FLOCKER_SANDBOX_CRASHES", "yes")
-        with live_cluster(2, backend="btrfs") as made:
+        with live_cluster(2, backend=request.param) as made:
             yield made
 
 
 @pytest.fixture
-def live(cluster: LiveCluster) -> Iterator[LiveCluster]:
+def live(pools: LiveCluster) -> Iterator[LiveCluster]:
     """The cluster, whole again afterwards."""
-    yield cluster
-    cluster.restore()
-    cluster.await_connected()
+    yield pools
+    pools.restore()
+    pools.await_connected()
 
 
 def filled(live: LiveCluster, megabytes: int = LARGE) -> tuple[DatasetID, Path]:
@@ -102,42 +105,32 @@ def cancel(live: LiveCluster, dataset: DatasetID) -> None:
     assert answer.status == 200, answer.body
 
 
-def pool_of(live: LiveCluster, node: MachineName) -> Path:
-    """Where a node has its pool, seen from outside."""
-    return seen(live, node, live.sandbox.layout.pool(node))
-
-
 def copies(live: LiveCluster, node: MachineName, dataset: DatasetID) -> list[str]:
     """The copies of a dataset in a node's pool, with those set aside."""
-    kept = pool_of(live, node) / ".flocker"
-    found = [*kept.glob(f"copies/{dataset}*"), *kept.glob(f"asides/{dataset}*")]
-    return [each.parent.name for each in found]
+    return disk(live, node).copies(dataset)
 
 
-FILL = """
-mkdir "$1"; size=8192; i=0
-while [ $size -ge 4 ]; do
-    i=$((i+1))
-    fallocate -l ${size}M "$1/$i" 2>/dev/null || { rm -f "$1/$i"; size=$((size/2)); }
-done
-"""
-"""Reserves all there is, in ever smaller pieces."""
-
-
+@both_slowly
 def test_target_full(live: LiveCluster) -> None:
     """A full target refuses, and says why; the source serves until there is room."""
     dataset, path = filled(live)
-    ballast = str(live.sandbox.layout.pool(TWO) / "ballast")
-    live.run(TWO, "sh", "-c", FILL, "sh", ballast)
-    try:
+    with disk(live, TWO).full():
         live.move(dataset, TWO)
         await_cause(live, dataset, "target-refused", "full")
         assert live.read(ONE, path / "file") == "content"
-    finally:
-        live.run(TWO, "rm", "-r", ballast)
     arrived(live, dataset, path, TWO)
 
 
+@both_slowly
+def test_source_full(live: LiveCluster) -> None:
+    """From a full node a dataset can still be moved away."""
+    dataset, path = filled(live, 1)
+    with disk(live, ONE).full():
+        live.move(dataset, TWO)
+        arrived(live, dataset, path, TWO)
+
+
+@both_slowly
 @pytest.mark.parametrize("victim", [ONE, TWO])
 def test_power_cut_in_the_middle(live: LiveCluster, victim: MachineName) -> None:
     """Whoever loses power in mid-stream: it is served where it was, then arrives."""
@@ -150,6 +143,7 @@ def test_power_cut_in_the_middle(live: LiveCluster, victim: MachineName) -> None
     assert copies(live, TWO, dataset) == ["copies"]
 
 
+@both_slowly
 @pytest.mark.parametrize("victim", [ONE, TWO, CONTROL])
 def test_killed_in_the_middle(live: LiveCluster, victim: MachineName) -> None:
     """A daemon that dies in mid-stream starts again, and the move goes on."""
@@ -160,6 +154,7 @@ def test_killed_in_the_middle(live: LiveCluster, victim: MachineName) -> None:
     arrived(live, dataset, path, TWO)
 
 
+@both_slowly
 def test_cable_cut_in_the_middle(live: LiveCluster) -> None:
     """While the target is cut off the source serves; afterwards it goes on."""
     dataset, path = filled(live)
@@ -171,6 +166,7 @@ def test_cable_cut_in_the_middle(live: LiveCluster) -> None:
     arrived(live, dataset, path, TWO)
 
 
+@both_slowly
 def test_target_dies_before_it_owns(live: LiveCluster) -> None:
     """The source has let go, the target loses power: it goes on where it was."""
     dataset, path = filled(live, 1)
@@ -184,6 +180,7 @@ def test_target_dies_before_it_owns(live: LiveCluster) -> None:
     arrived(live, dataset, path, TWO)
 
 
+@both_slowly
 def test_deleted_in_the_middle(live: LiveCluster) -> None:
     """What is deleted while it moves is destroyed, on both nodes."""
     dataset, _ = filled(live)
@@ -193,6 +190,7 @@ def test_deleted_in_the_middle(live: LiveCluster) -> None:
     assert copies(live, ONE, dataset) == copies(live, TWO, dataset) == []
 
 
+@both_slowly
 def test_cancelled_in_the_middle(live: LiveCluster) -> None:
     """A move that is cancelled ends at once, and the dataset is where it was."""
     dataset, path = filled(live)
@@ -205,6 +203,7 @@ def test_cancelled_in_the_middle(live: LiveCluster) -> None:
     arrived(live, dataset, path, TWO)
 
 
+@both_slowly
 def test_in_use(live: LiveCluster) -> None:
     """What a process has open is not taken; the words name it; it can be cancelled."""
     dataset, path = filled(live, 1)
@@ -228,6 +227,7 @@ while not os.path.exists("end"):
 """
 
 
+@both_slowly
 def test_too_long(live: LiveCluster) -> None:
     """A move that cannot be as short as it must is given up, and says so."""
     dataset, path = filled(live, 10)
@@ -246,26 +246,36 @@ def test_too_long(live: LiveCluster) -> None:
     assert found["primary"] == str(live.id_of(ONE))
 
 
+@both
 def test_diverged(live: LiveCluster) -> None:
     """A copy that somebody wrote to is set aside, named and kept; not overwritten."""
     dataset, path = filled(live, 1)
     live.move(dataset, TWO)
     arrived(live, dataset, path, TWO)
     until(lambda: copies(live, ONE, dataset) == ["copies"], "the copy", PATIENCE)
-    kept = live.sandbox.layout.pool(ONE) / ".flocker" / "copies" / str(dataset)
-    script = (
-        f"cd {kept}/snapshots && for s in */data; do"
-        " btrfs property set -f $s ro false && echo theirs > $s/theirs; done"
-    )
-    live.run(ONE, "sh", "-c", script)
+    disk(live, ONE).spoil(dataset)
     live.move(dataset, ONE)
     arrived(live, dataset, path, ONE)
     assert sorted(copies(live, ONE, dataset)) == ["asides", "copies"]
-    (aside,) = (pool_of(live, ONE) / ".flocker/asides").glob(f"{dataset}*")
-    (theirs,) = aside.glob("snapshots/*/data/theirs")
-    assert theirs.read_text() == "theirs\n"
+    with disk(live, ONE).aside(dataset) as there:
+        assert (there / "theirs").read_text() == THEIRS
 
 
+@both_slowly
+@pytest.mark.parametrize("side", [ONE, TWO])
+def test_base_is_gone(live: LiveCluster, side: MachineName) -> None:
+    """Where one side lost what both had, all is sent, and the old copy set aside."""
+    dataset, path = filled(live, 1)
+    live.move(dataset, TWO)
+    arrived(live, dataset, path, TWO)
+    until(lambda: copies(live, ONE, dataset) == ["copies"], "the copy", PATIENCE)
+    disk(live, side).forget_snapshots(dataset)
+    live.move(dataset, ONE)
+    arrived(live, dataset, path, ONE)
+    assert copies(live, ONE, dataset) == ["asides", "copies"]
+
+
+@both_slowly
 def test_throttled_writer(live: LiveCluster) -> None:
     """Under a writer that is faster than the cable allows it arrives all the same."""
     dataset, path = filled(live, 20)
@@ -274,3 +284,109 @@ def test_throttled_writer(live: LiveCluster) -> None:
         with slowly(live, dataset):
             await_more(notes[1], within=PATIENCE)
     arrived(live, dataset, path, TWO)
+
+
+# ZFS alone: it is a program here, and its pools are imported and exported.
+
+
+@contextmanager
+def without_zfs(live: LiveCluster, node: MachineName) -> Iterator[None]:
+    """Kill the zfs-fuse of a node, and let it not come back before the end."""
+    covered = ("-t", "tmpfs", "-o", "ro", "none", "/run/zfs")
+    live.run(node, "mount", *covered)
+    live.kill_program(node, "zfs-fuse")
+    try:
+        yield
+    finally:
+        live.run(node, "umount", "/run/zfs")
+
+
+@only_zfs
+def test_zfs_dies(live: LiveCluster) -> None:
+    """What ZFS served is not called mounted, and why; when it is back, all is there."""
+    dataset, path = filled(live, 1)
+    with without_zfs(live, ONE):
+        await_cause(live, dataset, "zfs-fuse does not run")
+        assert live.status(dataset).phase == "unknown"
+        assert (
+            "zfs-fuse does not run" in live.flockerctl("why", str(dataset)).out.decode()
+        )
+    arrived(live, dataset, path, ONE)
+    live.move(dataset, TWO)
+    arrived(live, dataset, path, TWO)
+
+
+@only_zfs
+def test_zfs_dies_under_a_process(live: LiveCluster) -> None:
+    """Who still has open what is dead is named; it is served again when he lets go."""
+    dataset, path = filled(live, 1)
+    argv = (sys.executable, "-c", KEEP_OPEN, str(path / "file"), "/run/let-go")
+    live.run(ONE, *DETACHED, *argv)
+    until(lambda: seen(live, ONE, Path("/run/let-go.ready")).exists(), "it", PATIENCE)
+    live.kill_program(ONE, "zfs-fuse")
+    await_cause(live, dataset, "stays", "process", "python")
+    seen(live, ONE, Path("/run/let-go")).touch()
+    arrived(live, dataset, path, ONE)
+
+
+KEEP_OPEN = """
+import os, sys, time
+with open(sys.argv[1]):
+    open(sys.argv[2] + ".ready", "w").close()
+    while not os.path.exists(sys.argv[2]):
+        time.sleep(0.05)
+"""
+
+
+@zfs_slowly
+@pytest.mark.parametrize("victim", [ONE, TWO])
+def test_zfs_dies_in_the_middle(live: LiveCluster, victim: MachineName) -> None:
+    """The zfs-fuse of either side dies in mid-stream: the move goes on."""
+    dataset, path = filled(live)
+    with slowly(live, dataset):
+        live.kill_program(victim, "zfs-fuse")
+    arrived(live, dataset, path, TWO)
+    assert copies(live, TWO, dataset) == ["copies"]
+
+
+@only_zfs
+def test_exported(live: LiveCluster) -> None:
+    """A target whose pool is exported says so; when it is imported the move goes on."""
+    dataset, path = filled(live, 1)
+    pool, image = zpool_name(live.sandbox.layout, TWO), image_of(live, TWO)
+    live.run(TWO, "zpool", "export", pool)
+    live.move(dataset, TWO)
+    await_cause(live, dataset, "no imported pool")
+    assert live.read(ONE, path / "file") == "content"
+    live.run(TWO, "zpool", "import", "-d", str(image.parent), pool)
+    arrived(live, dataset, path, TWO)
+
+
+def image_of(live: LiveCluster, node: MachineName) -> Path:
+    return live.sandbox.layout.pool_image(node)
+
+
+def mirror(live: LiveCluster, node: MachineName) -> Path:
+    return image_of(live, node).with_suffix(".mirror")
+
+
+@zfs_slowly
+def test_degraded(live: LiveCluster) -> None:
+    """Between pools that lack a disk of a mirror datasets move as between others."""
+    for node in (ONE, TWO):
+        image = image_of(live, node)
+        other = mirror(live, node)
+        with other.open("wb") as file:
+            file.truncate(image.stat().st_size)
+        pool = zpool_name(live.sandbox.layout, node)
+        live.run(node, "zpool", "attach", pool, str(image), str(other))
+        live.run(node, "zpool", "offline", pool, str(other))
+        health = live.run(node, "zpool", "list", "-Ho", "health", pool)
+        assert health.strip() == "DEGRADED"
+    dataset, path = filled(live, 1)
+    for node in (TWO, ONE):
+        live.move(dataset, node)
+        arrived(live, dataset, path, node)
+    for node in (ONE, TWO):
+        pool = zpool_name(live.sandbox.layout, node)
+        live.run(node, "zpool", "detach", pool, str(mirror(live, node)))

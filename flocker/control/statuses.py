@@ -10,7 +10,6 @@ from flocker.control.observations import Observations
 from flocker.control.pool_rows import belongs_in_pool, row_of
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
-from flocker.model.ids import DatasetID
 from flocker.model.pool_status import Known, pool_status
 from flocker.model.pools import PoolOwnership
 from flocker.model.snapshot_status import SnapshotStatus, snapshot_status
@@ -60,13 +59,10 @@ def snapshot_status_of(
     """Say what is happening to a snapshot that a user wants, or wanted."""
     facts = observations.facts(row.dataset)
     known = Known(facts, observations.nodes, configuration.nodes)
-    owned = configuration.pools.get(row.dataset)
-    if owned is None and not _in_pool(configuration, row.dataset):
+    dataset = configuration.datasets.get(row.dataset)
+    owned = None if dataset is None else row_of(configuration, dataset)
+    in_pool = dataset is not None and belongs_in_pool(configuration, dataset)
+    if owned is None and not in_pool:
         volume = configuration.ownership.get(row.dataset)
         return volume_snapshot_status(snapshot, row, volume, known)
     return snapshot_status(snapshot, row, owned, known)
-
-
-def _in_pool(configuration: Configuration, dataset_id: DatasetID) -> bool:
-    dataset = configuration.datasets.get(dataset_id)
-    return dataset is not None and belongs_in_pool(configuration, dataset)

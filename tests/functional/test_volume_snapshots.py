@@ -125,6 +125,16 @@ def test_killed_cloning(machine: Machine) -> None:
     assert not [name for name in machine.files() if name.startswith(".")]
 
 
+def test_killed_checking(machine: Machine) -> None:
+    """Who dies while it looks whether it can take any leaves nothing in the way."""
+    number = 1
+    while killed_at(number, machine.top, machine.api.check_snapshots):
+        number += 1
+    assert number > 3
+    machine.api.check_snapshots()
+    assert machine.files() == []
+
+
 def test_killed_destroying(machine: Machine) -> None:
     """A snapshot whose destroyer dies is there or not; again it is gone."""
     volume = machine.volume()

@@ -75,6 +75,7 @@ class SnapshotFiles:
         with explained(self.directory.top, "try to share blocks between files"):
             own = self.directory.own(me)
             source, target = own / f"{_TEMPORARY}from", own / f"{_TEMPORARY}to"
+            _sweep(own)
             with _gone_after(source), _gone_after(target):
                 source.write_bytes(b"\0" * 4096)
                 self._clone(source, target)
@@ -146,8 +147,7 @@ class SnapshotFiles:
     def _put(self, source: Path, target: Path, me: InstanceID, size: int = 0) -> int:
         """Clone a file to its name; see Note [Whole or not there]."""
         own = self.directory.own(me)
-        for left in own.glob(f"{_TEMPORARY}*"):
-            left.unlink(missing_ok=True)
+        _sweep(own)
         temporary = own / f"{_TEMPORARY}{target.name}"
         with _gone_after(temporary):
             self._clone(source, temporary)
@@ -172,6 +172,12 @@ class SnapshotFiles:
                     f" between files ({error.strerror}); XFS and Btrfs can"
                 )
                 raise NoSnapshots(why) from error
+
+
+def _sweep(own: Path) -> None:
+    """Remove what a kill of this instance left; hold the lock."""
+    for left in own.glob(f"{_TEMPORARY}*"):
+        left.unlink(missing_ok=True)
 
 
 @contextmanager

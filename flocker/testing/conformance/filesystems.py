@@ -236,6 +236,23 @@ class FilesystemConformance:
         api.mount(made, other)
         assert self.read(other, "name") == b"content"
 
+    def test_mounted_as_a_copy(self, api: IFilesystems, made: Path, path: Path) -> None:
+        """What is said to be a copy is mounted like any other."""
+        api.mount(made, path, copy=True)
+        self.write(path, "name", b"content")
+        api.mount(made, path, copy=True)
+        assert self.read(path, "name") == b"content"
+
+    def test_flushed(self, api: IFilesystems, made: Path, path: Path) -> None:
+        """What is mounted can be flushed while it is used, what is not cannot."""
+        with pytest.raises(BadMountPoint):
+            api.flush(path)
+        api.mount(made, path)
+        self.write(path, "name", b"content")
+        api.flush(path)
+        assert self.read(path, "name") == b"content"
+        assert self.mounted_at(api, made) == (path,)
+
     # Unmount
 
     def test_unmounted(self, api: IFilesystems, made: Path, path: Path) -> None:

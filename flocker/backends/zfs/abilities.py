@@ -17,10 +17,6 @@ _REST = (
     re.compile(r"^\s*receive \[-[A-Za-z]*s[A-Za-z]*\]", re.MULTILINE),
     re.compile(r"^\s*receive -A ", re.MULTILINE),
 )
-_BOOKMARKS = (
-    re.compile(r"^\s*bookmark ", re.MULTILINE),
-    re.compile(r"^\s*send \[-[A-Za-z]+\] \[-i [a-z|]*bookmark", re.MULTILINE),
-)
 _AS_THEY_ARE: Final = "Lc"
 """Large and compressed blocks are sent so, always or never: see decision 195."""
 
@@ -36,8 +32,6 @@ class Abilities:
     """Whether it says how much a stream will be."""
     resumes: bool
     """Whether streams that were cut are gone on with."""
-    bookmarks: bool
-    """Whether a stream may follow a snapshot that was destroyed."""
 
 
 def parse_abilities(usage: str, properties: str) -> Abilities:
@@ -50,7 +44,6 @@ def parse_abilities(usage: str, properties: str) -> Abilities:
         send_options=tuple(f"-{each}" for each in _AS_THEY_ARE if each in letters),
         estimates="n" in letters,
         resumes=rest and _has(properties, RESUMES),
-        bookmarks=all(each.search(usage) for each in _BOOKMARKS),
     )
 
 

@@ -10,14 +10,13 @@ RECORDED = Path(__file__).parent / "recorded"
 
 CAN = {
     "zfs-fuse-0.7": Abilities(
-        written=False, send_options=(), estimates=False, resumes=False, bookmarks=False
+        written=False, send_options=(), estimates=False, resumes=False
     ),
     "openzfs-2.1.11": Abilities(
         written=True,
         send_options=("-L", "-c"),
         estimates=True,
         resumes=True,
-        bookmarks=True,
     ),
 }
 
@@ -56,5 +55,3 @@ def test_one_by_one():
     small = commands.replace("send [-DnPpRVvLecwhb]", "send [-DnPpRVvc]")
     assert parse_abilities(small, properties).send_options == ("-c",)
     assert parse_abilities(small, properties).estimates is True
-    none = commands.replace("bookmark <snapshot|bookmark>", "-")
-    assert parse_abilities(none, properties).bookmarks is False

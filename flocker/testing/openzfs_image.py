@@ -87,7 +87,7 @@ def _make(target: Path) -> None:
     quiet = ("env", "DEBIAN_FRONTEND=noninteractive")
     with _proc(root):
         _ = run_sync(
-            ["chroot", str(root), *quiet, *install, *MODULE], timeout=40 * _MINUTES
+            ["chroot", str(root), *quiet, *install, *MODULE], timeout=120 * _MINUTES
         )
     shutil.rmtree(root / "var/cache/apt/archives")
     start = root / INIT.lstrip("/")

@@ -199,9 +199,21 @@ def _freezing(
     phase = Phase.FREEZING
     if isinstance(let_go, Released) and let_go.epoch == row.epoch:
         phase = Phase.HANDING_OVER
-    cause = observed.fact.cause or _trouble(move.target, known)
+    trouble = observed.fact.cause or _trouble(move.target, known)
+    cause = trouble or _last_step(row, move, known, let_go=phase is Phase.HANDING_OVER)
     found = _at(row, observed, phase, cause)
     return found if move.frozen_at is None else evolve(found, since=move.frozen_at)
+
+
+def _last_step(row: PoolOwnership, move: Move, known: Known, *, let_go: bool) -> Cause:
+    """Say what is waited for while nobody serves it and nothing is in the way."""
+    owner, target = known.name(row.owner), known.name(move.target)
+    if let_go:
+        words = f"{owner} has let go of it, and {target} is about to be given it"
+        return Cause("handing-over", words)
+    copying = _copying_of(move, known.fact(row.owner))
+    how = "it is let go of" if copying is None else progress(copying)
+    return Cause("copying", f"what {owner} wrote last goes to {target}: {how}")
 
 
 def _cancelling(
@@ -275,7 +287,8 @@ def _at_rest(
     if row.acquired and dataset.primary != row.owner:
         return _at(row, observed, Phase.WAITING, _hindrance(dataset, row, known))
     if mounted:
-        return _at(row, observed, Phase.MOUNTED, fact.cause or _given_up(row))
+        cause = fact.cause or _given_up(row) or _copy_kept(row, known)
+        return _at(row, observed, Phase.MOUNTED, cause)
     lease = known.lease
     used = lease is not None and lease.node == row.owner
     if dataset.mount is Mounting.ON_USE and not used and fact.cause is None:
@@ -305,13 +318,24 @@ def _hindrance(dataset: Dataset, row: PoolOwnership, known: Known) -> Cause:
         return Cause("cannot-move", f"{name}, where it is wanted, is {how}", release)
     if row.prune_on(dataset.primary) is not None:
         words = f"an old copy of it is being destroyed on {name}, where it is wanted"
-        return Cause("cannot-move", words)
+        kept = _copy_kept(row, known)
+        return Cause("cannot-move", f"{words}; {kept.words}" if kept else words)
     here = known.registry.get(row.owner)
     there, has = target.backend(row.backend), here and here.backend(row.backend)
     if there is None or (has and (has.driver, has.kind) != (there.driver, there.kind)):
         words = f"{name}, where it is wanted, has no such pool as backend {row.backend}"
         return Cause("cannot-move", words, release)
     return LATER
+
+
+def _copy_kept(row: PoolOwnership, known: Known) -> Cause | None:
+    """Say why an old copy that is to be destroyed is there still."""
+    for prune in row.prunes:
+        fact = known.fact(prune.node)
+        if fact is not None and fact.cause is not None:
+            why = f"{known.name(prune.node)} keeps its old copy: {fact.cause.words}"
+            return Cause("copy-kept", why, fact.cause.release)
+    return None
 
 
 def _given_up(row: PoolOwnership) -> Cause | None:

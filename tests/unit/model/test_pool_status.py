@@ -249,11 +249,18 @@ def test_frozen():
     busy = happens(row, here=says(cause=TROUBLE))
     assert in_short(busy) == (Phase.FREEZING, HERE, PATH, "busy")
     frozen = happens(row, here=says(OWNED, Condition.DETACHED))
-    assert in_short(frozen) == (Phase.FREEZING, HERE, None, None)
+    assert in_short(frozen) == (Phase.FREEZING, HERE, None, "copying")
+    assert frozen.cause.words == (
+        f"what node {HERE} (10.0.0.1) wrote last goes to node {THERE} (10.0.0.2):"
+        " it is let go of"
+    )
+    far = says(OWNED, Condition.DETACHED, copying=Copying(MoveNumber(1), 2, 2**20))
+    assert "1M is copied (round 2)" in happens(row, here=far).cause.words
     since = evolve(row, move=evolve(row.move, frozen_at=1234.5))
     assert happens(since, here=says(OWNED, Condition.DETACHED)).since == 1234.5
     let_go = says(Released(EPOCH, HEAD, THERE), Condition.DETACHED)
-    assert happens(row, here=let_go).phase is Phase.HANDING_OVER
+    handed = happens(row, here=let_go)
+    assert in_short(handed) == (Phase.HANDING_OVER, HERE, None, "handing-over")
 
 
 def test_cancelling():
@@ -307,6 +314,22 @@ def test_given_up():
     found = happens(evolve(ROW, given_up="it takes too long"), here=says())
     assert in_short(found) == (Phase.MOUNTED, HERE, PATH, "move-given-up")
     assert found.cause.words == "its move was given up: it takes too long"
+
+
+def test_old_copy_is_kept():
+    """Why a copy that is to be dropped is there still is said; also where it blocks."""
+    row = evolve(ROW, prunes=(Prune(THERE, HEAD),))
+    assert happens(row, here=says()).cause is None
+    needed = Cause("needed", "clones are made of it", "delete what needs it first")
+    there = says(Replica(EPOCH), Condition.DETACHED, cause=needed)
+    kept = happens(row, here=says(), there=there)
+    assert in_short(kept) == (Phase.MOUNTED, HERE, PATH, "copy-kept")
+    assert kept.cause.words == (
+        f"node {THERE} (10.0.0.2) keeps its old copy: clones are made of it"
+    )
+    assert kept.cause.release == "delete what needs it first"
+    blocked = happens(row, a_dataset(on=2), here=says(), there=there)
+    assert blocked.cause.words.endswith(kept.cause.words)
 
 
 @pytest.mark.parametrize(

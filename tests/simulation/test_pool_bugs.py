@@ -11,12 +11,17 @@ import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from flocker.control import pool_moves, pool_tending, pool_upkeep
+from flocker.control import (
+    pool_moves,
+    pool_tending,
+    pool_upkeep,
+)
 from flocker.dataset_agent import (
     pool_carrying,
     pool_keeping,
     pool_performing,
     pool_planning,
+    pool_receiving,
 )
 from flocker.dataset_agent.pool_keeping import PoolKeeper
 from flocker.dataset_agent.pool_marks import OURS
@@ -27,6 +32,7 @@ from flocker.dataset_agent.pool_steps import (
     MakeWritable,
     Mount,
     Release,
+    SetAside,
 )
 from flocker.dataset_agent.pool_transitions import bury, deletion, destroy_buried
 from flocker.model.changes import Change
@@ -40,6 +46,8 @@ from flocker.wire import pool_records
 from tests.simulation.test_pool_stories import (
     MEANWHILE,
     cancelled_on_the_way_back,
+    deleted_and_told_old,
+    diverged_by_hand,
     meanwhile,
 )
 
@@ -224,7 +232,7 @@ def streams_of_cancelled_moves_go_on(patch: Patch) -> None:
     patch.setattr(PoolKeeper, "_stop_sending", lambda self, dataset: None)
 
 
-@bug(first_seed=1)
+@bug(first_seed=7)
 def serves_what_it_let_go_of(patch: Patch) -> None:
     """Before control is heard, what this node served last is served again."""
     decide = pool_keeping.decide
@@ -238,7 +246,7 @@ def serves_what_it_let_go_of(patch: Patch) -> None:
     patch.setattr(pool_keeping, "decide", trusting)
 
 
-@bug(first_seed=156)
+@bug_of(deleted_and_told_old)
 def deletion_is_not_remembered(patch: Patch) -> None:
     """What was deleted is destroyed, and nothing is on record that says so."""
 
@@ -263,7 +271,7 @@ def tidies_what_others_continue(patch: Patch) -> None:
     patch.setattr(pool_planning, "disposable", all_but_one)
 
 
-@bug(first_seed=33)
+@bug(first_seed=12)
 def limit_is_not_kept_up(patch: Patch) -> None:
     """A dataset that is made larger stays as it is."""
     keep_up = pool_planning._keep_up
@@ -281,6 +289,21 @@ def visits_never_end(patch: Patch) -> None:
     patch.setattr(PoolKeeper, "_left", lambda self, dataset: None)
 
 
+@bug_of(diverged_by_hand)
+def receives_by_force(patch: Patch) -> None:
+    """What a stream does not continue makes room for it, and is not kept."""
+    write = pool_performing.write
+
+    def forceful(pool, dataset, step, node):
+        if isinstance(step, SetAside):
+            pool.api.destroy(dataset, pool_records.encode(step.record))
+        else:
+            write(pool, dataset, step, node)
+
+    patch.setattr(pool_performing, "write", forceful)
+    patch.setattr(pool_receiving, "write", forceful)
+
+
 @bug_of(cancelled_at_each_moment)
 def streams_stay_open(patch: Patch) -> None:
     """A stream that is opened while it is cancelled is nobody's."""
@@ -291,7 +314,7 @@ def streams_stay_open(patch: Patch) -> None:
     patch.setattr(pool_carrying, "_open", careless)
 
 
-@bug(first_seed=6)
+@bug(first_seed=2)
 def freezes_what_is_leased(patch: Patch) -> None:
     """Control freezes without asking who uses it."""
 

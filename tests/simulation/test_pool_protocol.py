@@ -389,6 +389,63 @@ def test_owned_before_mounted():
     assert {each for each in after(script) if each.startswith("B: ")} == {"B: acquire"}
 
 
+def test_floor_is_compared():
+    """Hole of *no floor*: a row of epoch 1 comes late to A, which follows B again."""
+    script = (
+        "user: move to B",
+        "control: freezing",
+        "A: is told",
+        "net: keeps a row for A",
+        *CONFIRMED,
+        "A: release",
+        "control: A hand_over",
+        "B: is told",
+        "B: acquire",
+        "control: B acquired",
+        "user: move to A",
+        "A: make_read_only",
+        "A: is told",
+        "B: is told",
+        "A: receives from B",
+        "FAULT agent A dies",
+        "A: agent starts",
+        "A: is told LATE",
+    )
+    possible = after(script)
+    assert not {"A: acquire", "A: mount", "A: make_writable"} & possible
+
+
+def test_handed_over_when_released():
+    """Control gives it away on a release that is on record, and on nothing before."""
+    script = (*FREEZE, *CONFIRMED)
+    assert "control: A hand_over" not in after(script)
+    assert "control: A hand_over" in after((*script, "A: release"))
+
+
+def test_epochs_are_given_out_once():
+    """Each hand-over is of a new epoch, and the way back of another one."""
+    back = (
+        "user: move to A",
+        "control: freezing",
+        "A: make_read_only",
+        "A: is told",
+        "B: is told",
+        "A: receives from B",
+        "A: confirms to B",
+        "B: release",
+        "control: B hand_over",
+    )
+    space, state = told((*AT_B, *back))
+    assert space.control(state).row.epoch == space.control(state).row.top == 3
+
+
+def test_ownership_does_not_travel():
+    """What comes with a stream is data: the record of who receives it is its own."""
+    space, state = told((*FREEZE, *CONFIRMED))
+    assert not space.machine(state, 1).record.owns
+    assert not {"B: mount", "B: make_writable"} & after((*FREEZE, *CONFIRMED))
+
+
 def test_deleted_is_not_made_again():
     """Hole 22: the row that said *create* comes late, after the deletion."""
     script = (

@@ -30,6 +30,7 @@ from flocker.testing.simulation.happenings import (
     UseCopies,
     Write,
 )
+from flocker.testing.simulation.invariants import Violated
 from flocker.testing.simulation.pool_doing import do
 from flocker.testing.simulation.pool_world import PoolWorld
 
@@ -42,7 +43,7 @@ class Story:
 
     def __init__(self, machines: int = 2, seed: int = 1, **times: float) -> None:
         self.world = PoolWorld(machines, seed, **times)
-        self.scene = Scene(self.world, (dataset_id(),))
+        self.scene = Scene(self.world, (dataset_id(), dataset_id(2)))
         self.dataset = self.scene.ids[0]
         self.world.advance(1.0)
         self.happens(Create(0, 0))
@@ -157,13 +158,40 @@ def test_given_up_and_gone_elsewhere() -> None:
     assert story.world.oracle.asides == 0
 
 
+def diverged_by_hand() -> Story:
+    """Somebody writes into the old copy that a node kept; then the dataset comes back.
+
+    Nobody can say which is right, so that what stood there must be kept aside.
+    """
+    story = Story(2, 5)
+    story.happens(Move(0, 1))
+    story.settle()
+    machine = story.world.pool_machines[0]
+    copy = machine.copies[story.dataset]
+    copy.files = {**copy.snapshots[-1].files, "theirs": b"by hand"}
+    story.happens(Write(), Move(0, 0))
+    story.settle()
+    kept = [copy.files for _, copy in machine.disk.asides.values()]
+    if not any(files is not None and "theirs" in files for files in kept):
+        raise Violated("W3: what was written by hand was overwritten")
+    return story
+
+
+def test_diverged_is_set_aside() -> None:
+    """What no stream continues is never overwritten: it is set aside, and listed."""
+    story = diverged_by_hand()
+    assert story.serving == [0]
+    assert "theirs" not in story.world.pool_machines[0].disk.files(story.dataset)
+
+
 def deleted_and_told_old() -> Story:
     """A dataset is destroyed everywhere; then its node is told what was so before."""
     story = Story(2, 4)
     story.happens(Delete(0))
     story.settle()
-    for ago in range(1, 8):
-        story.happens(TellOld(0, ago, 2.0))
+    for back in range(5):
+        # After each of them its control service tells the node one time more.
+        story.happens(TellOld(0, 2 * back + 1, 2.0))
         story.world.advance(5.0)
     story.settle()
     return story
@@ -172,7 +200,8 @@ def deleted_and_told_old() -> Story:
 def test_deleted_stays_deleted() -> None:
     """Whoever tells late that it is to be made: nothing is made of it any more (D1)."""
     story = deleted_and_told_old()
-    assert story.world.pool_machines[0].history
+    rows = [told.get(story.dataset) for told in story.world.pool_machines[0].history]
+    assert any(row is not None and row.pool and row.pool.create for row in rows)
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["agent", "machine"])

@@ -16,13 +16,14 @@ from flocker.model.ids import DatasetID
 from flocker.model.leases import USER
 from flocker.model.leases import Holder as LeaseHolder
 from flocker.model.nodes import Evidence
-from flocker.model.sizes import MEBIBYTE
+from flocker.model.sizes import KIBIBYTE, MEBIBYTE
 from flocker.runtime.holders import Holder
 from flocker.testing.simulation import happenings as h
 from flocker.testing.simulation.invariants import Violated
-from flocker.testing.simulation.machines import Machine
+from flocker.testing.simulation.machines import ControlProcess, Machine
 from flocker.testing.simulation.world import World
 
+SMALL = 8 * KIBIBYTE
 OPERATOR = (Evidence.OPERATOR, "alice", "it is off")
 
 
@@ -43,6 +44,11 @@ class Scene:
         control = self.world.control
         if control is None:
             self.say("nobody answers")
+            return
+        control.clock.when_awake(self._ask, control, decide)
+
+    def _ask(self, control: ControlProcess, decide: Decide) -> None:
+        if control.clock.killed:
             return
         answer = Deferred.fromCoroutine(control.operations.change(decide))
         _ = answer.addCallbacks(self._stored, self._refused)
@@ -89,7 +95,7 @@ def _create(what: h.Create, scene: Scene) -> None:
         new = datasets.NewDataset(
             scene.ids[what.dataset],
             node,
-            MEBIBYTE,
+            SMALL if what.dataset == scene.world.small else MEBIBYTE,
             mount=mount,
             life=scene.world.a_life(),
             backend=scene.world.backend_of(what.dataset),

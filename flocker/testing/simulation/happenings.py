@@ -338,6 +338,51 @@ class TellOld:
     lasts: float
 
 
+@frozen
+class TakeSnapshot:
+    """Ask for a snapshot of a dataset."""
+
+    dataset: int
+    name: str
+
+
+@frozen
+class DeleteSnapshot:
+    """Delete a snapshot of a dataset."""
+
+    dataset: int
+    name: str
+
+
+@frozen
+class Clone:
+    """Ask for a dataset that begins as a snapshot of another, wanted on a machine."""
+
+    dataset: int
+    source: int
+    name: str
+    machine: int
+
+
+@frozen
+class Limit:
+    """Ask for another limit of a dataset's size."""
+
+    dataset: int
+    kibibytes: int
+
+
+@frozen
+class Suspend:
+    """A machine's agent, or control if it is None, stands still for a while.
+
+    For it time jumps; what was sent to it arrives when it goes on.
+    """
+
+    machine: int | None
+    lasts: float
+
+
 Happening = (
     Create
     | Write
@@ -377,4 +422,9 @@ Happening = (
     | FillPool
     | UseCopies
     | TellOld
+    | TakeSnapshot
+    | DeleteSnapshot
+    | Clone
+    | Limit
+    | Suspend
 )

@@ -73,21 +73,30 @@ class Invariants:
         _ = self.written.pop(dataset, None)
         _ = self.protected.pop(dataset, None)
 
-    def check(self) -> None:
-        """Raise `Violated` if anything is as it must never be."""
+    def check(self, *, volumes: bool = True) -> None:
+        """Raise `Violated` if anything is as it must never be.
+
+        Where there is no block storage nothing needs to be said of `volumes`.
+        """
         stored = self.disk.stored
         wrong = list(self.watch.violations)
         if stored is not self._before:
             wrong.extend(self._stored(self._before, stored))
             self._before = stored
-        wrong.extend(self._mounts())
+        if volumes:
+            wrong.extend(self._volumes())
+        if wrong:
+            raise Violated("; ".join(wrong))
+        if volumes:
+            self._protect()
+
+    def _volumes(self) -> Iterable[str]:
+        wrong = list(self._mounts())
         wrong.extend(self._lost())
         wrong.extend(self._taken())
         wrong.extend(self._unasked())
         wrong.extend(self._touched())
-        if wrong:
-            raise Violated("; ".join(wrong))
-        self._protect()
+        return wrong
 
     # W2, and what was answered: nothing goes back.
 

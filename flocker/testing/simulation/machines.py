@@ -57,7 +57,9 @@ class ControlProcess:
     """One life of the control service, on the configuration that was stored."""
 
     def __init__(self, around: "Surroundings", disk: Disk) -> None:
-        self.clock = ProcessClock(around.clock, around.control_ahead)
+        self.clock = ProcessClock(
+            around.clock, around.control_ahead, around.rate("control")
+        )
         self.observations = Observations()
         store = ProcessStore(disk, self.clock, around.random.random)
         self.operations = Operations(
@@ -73,6 +75,10 @@ class ControlProcess:
         )
         self.ends: list[End] = []
 
+    def suspend(self, seconds: float) -> None:
+        """Let it stand still for a while."""
+        self.clock.suspend(seconds)
+
     def kill(self) -> None:
         """End it, as ``kill -9`` does."""
         self.clock.kill()
@@ -87,7 +93,9 @@ class Surroundings:
     `steps_take` is how long a driver's or kernel's call takes at most, `latency` how
     long a message does, both in seconds. `control_ahead` are the seconds by which the
     wall clock of control's machine is ahead when it starts. `marks` says whether the
-    driver can mark volumes, as those of the first Flocker cannot.
+    driver can mark volumes, as those of the first Flocker cannot. The clocks of
+    processes go wrong by up to `drift`, a part of 1. In pools that are `zfs` a snapshot
+    stays while there are clones of it.
     """
 
     random: Random
@@ -99,6 +107,12 @@ class Surroundings:
     control_ahead: float = 0.0
     marks: bool = True
     control: ControlProcess | None = None
+    drift: float = 0.0
+    zfs: bool = False
+
+    def rate(self, who: str) -> float:
+        """Give the seconds on somebody's clock that go by in one of the world's."""
+        return 1.0 + self.drift * Random(f"the clock of {who}").uniform(-1.0, 1.0)
 
     def unique(self) -> UUID:
         """Make an id."""
@@ -186,7 +200,8 @@ class Machine:
         self.kill_agent()
         if not self.on:
             return
-        self._process = process = ProcessClock(self._around.clock)
+        rate = self._around.rate(self.instance)
+        self._process = process = ProcessClock(self._around.clock, rate=rate)
         chance = self._around.random.random
         longest = self._around.steps_take
         self.threads = SimulatedThreads(process, chance, longest)
@@ -246,6 +261,10 @@ class Machine:
             self.era = Era(self._around.unique())
             self._around.service.live.add(self.instance)
             self.start_agent()
+
+    def suspend(self, seconds: float) -> None:
+        """Let the agent stand still for a while; mounts and disks stay as they are."""
+        self._process.suspend(seconds)
 
     def tell(self, said: Callable[[str], None]) -> None:
         """Tell somebody what is done to its storage."""
@@ -317,6 +336,7 @@ class Machine:
         self._wires = [each for each in self._wires if not each.over]
         self._wires.append(wire)
         control.ends.append(wire.server)
+        wire.client.process, wire.server.process = process, control.clock
         link = Link(hearer, process)
         wire.connect(link, control.factory.buildProtocol(None))
         return link

@@ -16,6 +16,9 @@ from flocker.testing.simulation.faults import Fault
 DATASETS = 3
 """So many datasets a plan speaks of."""
 
+CLONES = 2
+"""So many clones of them it may speak of besides: these have the next numbers."""
+
 DRIVER_CALLS = (
     "create_volume",
     "attach_volume",
@@ -46,7 +49,10 @@ class Storage(Enum):
 
 @frozen
 class Shape:
-    """A world: how many machines, and the longest times as `World` has them."""
+    """A world: how many machines, and the longest times as `World` has them.
+
+    Clocks go wrong by up to `drift`. Where pools are `zfs`, clones need their source.
+    """
 
     machines: int
     steps_take: float
@@ -54,6 +60,8 @@ class Shape:
     latency: float
     commits_take: float
     storage: Storage = Storage.BLOCK
+    drift: float = 0.0
+    zfs: bool = False
 
 
 @frozen

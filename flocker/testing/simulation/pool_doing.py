@@ -5,8 +5,9 @@ Faults end by themselves.
 
 from functools import partial
 
-from flocker.control import datasets
+from flocker.control import clones, datasets, snapshots
 from flocker.control.pool_wishes import Terms
+from flocker.model.sizes import KIBIBYTE
 from flocker.runtime.holders import Holder
 from flocker.testing.simulation import happenings as h
 from flocker.testing.simulation.doing import Scene, do
@@ -111,6 +112,57 @@ def _use(what: h.UseCopies, scene: Scene) -> None:
         if copy.mounted_at and not copy.users:
             copy.users.append(USER)
             scene.later(what.lasts, copy.users.clear)
+
+
+@do.register
+def _take_snapshot(what: h.TakeSnapshot, scene: Scene) -> None:
+    scene.ask(
+        partial(
+            snapshots.create,
+            dataset=scene.ids[what.dataset],
+            name=what.name,
+            snapshot=_world(scene).a_snapshot(),
+            now=scene.now(),
+        )
+    )
+
+
+@do.register
+def _delete_snapshot(what: h.DeleteSnapshot, scene: Scene) -> None:
+    dataset = scene.ids[what.dataset]
+    scene.ask(partial(snapshots.delete, dataset=dataset, name=what.name))
+
+
+@do.register
+def _clone(what: h.Clone, scene: Scene) -> None:
+    new = datasets.NewDataset(
+        scene.ids[what.dataset],
+        scene.machine(what.machine).node,
+        life=scene.world.a_life(),
+    )
+    source = scene.ids[what.source]
+    scene.ask(
+        partial(
+            clones.clone, new=new, source=source, snapshot=what.name, now=scene.now()
+        )
+    )
+
+
+@do.register
+def _limit(what: h.Limit, scene: Scene) -> None:
+    wishes = datasets.Wishes(maximum_size=what.kibibytes * KIBIBYTE)
+    dataset = scene.ids[what.dataset]
+    scene.ask(partial(datasets.change, dataset=dataset, wishes=wishes, now=scene.now()))
+
+
+@do.register
+def _suspend(what: h.Suspend, scene: Scene) -> None:
+    if what.machine is None:
+        control = scene.world.control
+        if control is not None:
+            control.suspend(what.lasts)
+    else:
+        _machine(scene, what.machine).suspend(what.lasts)
 
 
 @do.register

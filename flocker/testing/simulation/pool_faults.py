@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 POOL_CHANGES = (
     "create",
+    "clone",
     "destroy",
     "set_aside",
     "snapshot",
@@ -59,6 +60,11 @@ class Witness(Protocol):
 
     def creating(self, dataset: DatasetID) -> None:
         """An empty copy is about to be made."""
+
+    def cloned(
+        self, dataset: DatasetID, origin: DatasetID, snapshot: SnapshotID
+    ) -> None:
+        """A copy was made that begins as a snapshot of another dataset."""
 
 
 @implementer(IFilesystemPool)
@@ -113,7 +119,12 @@ class FaultyPool:
         record: bytes,
     ) -> None:
         """Make one that starts with the files of another."""
-        self._call("clone", dataset, self.pool.clone, dataset, origin, snapshot, record)
+
+        def clone() -> None:
+            self.pool.clone(dataset, origin, snapshot, record)
+            self.witness.cloned(dataset, origin, snapshot)
+
+        self._call("clone", dataset, clone)
 
     def destroy(self, dataset: DatasetID, record: bytes) -> None:
         """Destroy."""

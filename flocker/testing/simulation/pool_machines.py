@@ -60,7 +60,10 @@ class PoolMachine(Machine):
         *,
         has_block: bool,
     ) -> None:
-        self.disk = MemoryDisk(SIZE, unique=around.unique, before=self._before)
+        self.disk = MemoryDisk(
+            SIZE, clones_depend=around.zfs, unique=around.unique, before=self._before
+        )
+        self._driver_name = "zfs" if around.zfs else "memory"
         self.pool_faults = Faults(changing=frozenset(POOL_CHANGES))
         self.changed = True
         self.dying: Dying | None = None
@@ -104,7 +107,8 @@ class PoolMachine(Machine):
         Its connection ends `lasts` seconds later.
         """
         listened = self.agent
-        if listened is None or not listened.informed or len(self.history) < ago:
+        deaf = listened is None or not listened.informed or self._process.suspended
+        if listened is None or deaf or len(self.history) < ago:
             return
         told = self.history[-ago]
         old = Slice(full=True, changed=tuple(told[each] for each in sorted(told)))
@@ -119,7 +123,7 @@ class PoolMachine(Machine):
         self.stream_threads = SimulatedThreads(self._process, chance, shorter)
         self._station = Station(self.node, self._process, self.stream_threads)
         api = FaultyPool(MemoryPool(self.disk), self.pool_faults, self._witness)
-        pool = Pool(POOL, "memory", api, self.pool_threads)
+        pool = Pool(POOL, self._driver_name, api, self.pool_threads)
         rig = super()._rig()
         carrier = Carrier(Roads(self._paths, self._station).dial)
         peers = PoolRig(
@@ -129,7 +133,7 @@ class PoolMachine(Machine):
         return evolve(rig, backends=backends, pools={POOL: pool}, peers=peers)
 
     def _reports(self) -> tuple[BackendReport, ...]:
-        pool = BackendReport(POOL, "memory", "pool", None, PORT)
+        pool = BackendReport(POOL, self._driver_name, "pool", None, PORT)
         return (pool, *super()._reports()) if self._has_block else (pool,)
 
     def _started(self, agent: DatasetAgent) -> None:

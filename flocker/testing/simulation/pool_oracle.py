@@ -7,12 +7,11 @@ names of the rules are those of docs/contributing/ownership.rst.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 from attrs import define, field, frozen
 
 from flocker.model.configuration import Configuration
-from flocker.model.ids import DatasetID, Epoch, Life, NodeID
+from flocker.model.ids import DatasetID, Epoch, Life, NodeID, SnapshotID
 from flocker.model.pools import (
     FIRST_EPOCH,
     Owned,
@@ -25,10 +24,9 @@ from flocker.model.pools import (
 from flocker.testing.fakes.memory_disk import MemoryCopy
 from flocker.testing.simulation.invariants import is_wanted
 from flocker.testing.simulation.pool_machines import PoolMachine
+from flocker.testing.simulation.pool_records import decoded, record_of
+from flocker.testing.simulation.pool_snapshots import SnapshotOracle
 from flocker.testing.simulation.stores import Disk
-from flocker.wire import pool_records
-
-decoded = lru_cache(maxsize=4096)(pool_records.decode)
 
 
 @frozen
@@ -51,7 +49,8 @@ class Oracle:
     violations: list[str] = field(factory=list)
     written: dict[DatasetID, set[str]] = field(factory=dict)
     asides: int = 0
-    _lives: dict[str, Life | None] = field(factory=dict)
+    snapshots: SnapshotOracle = field(factory=SnapshotOracle)
+    _lives: dict[tuple[DatasetID, str], Life | None] = field(factory=dict)
     _owners: dict[tuple[DatasetID, Epoch], NodeID] = field(factory=dict)
     _records: dict[tuple[NodeID, DatasetID], bytes] = field(factory=dict)
     _checked: Configuration | None = None
@@ -61,15 +60,20 @@ class Oracle:
     def wrote(self, dataset: DatasetID, name: str) -> None:
         """A user's write was acknowledged; what is deleted nobody asks for."""
         row = self.store.stored.datasets.get(dataset)
-        self._lives[name] = None if row is None else row.life
+        self._lives[dataset, name] = None if row is None else row.life
         if is_wanted(self.store.stored, dataset):
             self.written.setdefault(dataset, set()).add(name)
+
+    def knows(self, dataset: DatasetID, name: str) -> bool:
+        """Whether it is something that a user wrote."""
+        return (dataset, name) in self._lives
 
     def committed(self, before: Configuration, now: Configuration) -> None:
         """Look at each row that has changed."""
         for dataset in list(self.written):
             if not is_wanted(now, dataset):
                 del self.written[dataset]
+        self.violations.extend(self.snapshots.committed(before, now, self.written))
         if now.pools is before.pools:
             return
         for dataset, row in now.pools.items():
@@ -120,6 +124,7 @@ class Oracle:
                 if dataset in machine.copies:
                     yield f"D1: {machine.node} has {dataset}, which is destroyed"
         yield from self._data(dataset, serving, stored)
+        yield from self.snapshots.look(dataset, stored)
 
     def _data(
         self,
@@ -164,7 +169,7 @@ class Oracle:
         row = stored.datasets.get(dataset)
         if row is not None and not row.deleted:
             for name in names:
-                if name in self._lives and self._lives[name] != row.life:
+                if self._lives.get((dataset, name), row.life) != row.life:
                     yield f"D1: {name} of an earlier life of {dataset} is served"
 
     def _owns(self, dataset: DatasetID, epoch: Epoch, node: NodeID) -> None:
@@ -267,6 +272,9 @@ class Moments:
         row = self.oracle.store.stored.pools.get(dataset)
         if record is None or row is None:
             return
+        names = newest(machine.copies[dataset])
+        if any(not self.oracle.knows(dataset, name) for name in names):
+            return  # somebody wrote into it by hand
         if isinstance(record.standing, Released) and row.epoch == after(record.epoch):
             self._wrong(f"W3: {self.node} set {dataset} aside, and nothing diverged")
 
@@ -275,15 +283,19 @@ class Moments:
         if self.oracle.written.get(dataset):
             self._wrong(f"D2: {self.node} makes {dataset} anew, which holds data")
 
+    def cloned(
+        self, dataset: DatasetID, origin: DatasetID, snapshot: SnapshotID
+    ) -> None:
+        """U4: a clone is its snapshot; what it begins with is the user's from then."""
+        del origin
+        self.creating(dataset)
+        copy = self.oracle.machine(self.node).copies[dataset]
+        self.oracle.violations.extend(self.oracle.snapshots.cloned(copy, snapshot))
+        for name in copy.files or ():
+            self.oracle.wrote(dataset, name)
+
     def _wrong(self, words: str) -> None:
         self.oracle.violations.append(words)
-
-
-def record_of(machine: PoolMachine, dataset: DatasetID) -> Record | None:
-    """Give what a machine has on record of a dataset."""
-    copy = machine.copies.get(dataset)
-    found = machine.disk.ledger.get(dataset) if copy is None else copy.record
-    return None if found is None else decoded(found)
 
 
 def _is_gone(dataset: DatasetID, stored: Configuration) -> bool:

@@ -2,11 +2,15 @@
 
 from random import Random
 
+from attrs import define, field
+
 from flocker.model.pools import Stage
 from flocker.testing.simulation import happenings as h
 from flocker.testing.simulation import plans
 from flocker.testing.simulation.faults import Fault
 from flocker.testing.simulation.plans import (
+    CLONES,
+    DATASETS,
     LONG,
     SHORT,
     Dice,
@@ -20,8 +24,43 @@ from flocker.testing.simulation.pool_faults import POOL_CALLS
 
 BOTH = 4
 """One seed of so many has block storage besides."""
+ZFS = 5
+"""In one seed of so many clones need the snapshot that they are made of."""
+NAMES = ("a", "b", "c")
+"""What users call snapshots: few names, so that they are used again."""
+WAITS = (0.3, 5.0, 20.0)
+"""Seconds after which a snapshot or a move is done, or is not."""
 BETWEEN = 12
 """Before the next of so many durable steps an agent may die."""
+
+
+@define
+class PoolDice(Dice):
+    """Speaks of what was asked for: of clones too, and seldom of what is not there."""
+
+    asked: set[int] = field(factory=set)
+    clones: list[int] = field(factory=list)
+
+    def dataset(self) -> int:
+        """Choose one of the first, or now and then a clone."""
+        if self.clones and self.one_in(4):
+            return self.random.choice(self.clones)
+        chosen = super().dataset()
+        return chosen if chosen in self.asked or self.one_in(6) else 0
+
+    def create(self) -> h.Create:
+        """Ask for a dataset, perhaps twice."""
+        dataset = self.random.choice((0, 1, 1, 2, 2))
+        self.asked.add(dataset)
+        place = self.places[dataset]
+        return h.Create(dataset, place, self.one_in(5), self.one_in(8))
+
+    def clone(self, machine: int) -> int:
+        """Choose which clone is asked for, and note where."""
+        made = DATASETS + self.random.randrange(CLONES)
+        self.clones.append(made)
+        self.places[made] = machine
+        return made
 
 
 def pool_plan(seed: int) -> Plan:
@@ -34,9 +73,16 @@ def pool_plan(seed: int) -> Plan:
         latency=random.choice((0.001, 0.001, 0.02, 0.3)),
         commits_take=random.choice((0.0, 0.01, 0.5)),
         storage=Storage.BOTH if seed % BOTH == BOTH - 1 else Storage.POOL,
+        drift=random.choice((0.0, 0.0, 0.001, 0.1)),
+        zfs=seed % ZFS == ZFS - 1,
     )
-    steps = plans.story(Dice(random, shape.machines), _USERS, _FAULTS)
+    steps = plans.story(PoolDice(random, shape.machines), _USERS, _FAULTS)
     return Plan(seed, shape, tuple(steps))
+
+
+def _create(dice: Dice) -> h.Happening:
+    assert isinstance(dice, PoolDice)
+    return dice.create()
 
 
 def _move(dice: Dice) -> tuple[Then, ...]:
@@ -81,6 +127,10 @@ def _in_the_middle(dice: Dice, dataset: int, here: int, there: int) -> h.Happeni
             h.Partition(other, dice.long()),
             h.Lease(dataset, other),
             h.Delete(dataset) if dice.one_in(3) else h.CancelMove(dataset),
+            h.TakeSnapshot(dataset, _name(dice)),
+            h.TakeSnapshot(dataset, _name(dice)),
+            h.DeleteSnapshot(dataset, _name(dice)),
+            h.Suspend(other, dice.long()),
         )
     )
 
@@ -111,6 +161,66 @@ def _again(dice: Dice) -> tuple[Then, ...]:
         dice.soon(h.Create(dataset, dice.machine())),
         dice.soon(h.Write()),
     )
+
+
+def _name(dice: Dice) -> str:
+    return dice.random.choice(NAMES)
+
+
+def _snapshot(dice: Dice) -> tuple[Then, ...]:
+    """Write, ask for a snapshot, and write on."""
+    taken = dice.soon(h.TakeSnapshot(dice.dataset(), _name(dice)))
+    return (dice.soon(h.Write()), taken, dice.soon(h.Write()))
+
+
+def _delete_snapshot(dice: Dice) -> h.Happening:
+    return h.DeleteSnapshot(dice.dataset(), _name(dice))
+
+
+def _unwritten(dice: Dice) -> tuple[Then, ...]:
+    """Move what was not written to since a snapshot: that is what is handed over.
+
+    It is deleted then, and the dataset moved on or back.
+    """
+    dataset, name = dice.dataset(), _name(dice)
+    return (
+        dice.soon(h.Write()),
+        dice.soon(h.TakeSnapshot(dataset, name)),
+        Then(dice.random.choice(WAITS), 0, dice.move(dataset, dice.machine())),
+        Then(dice.random.choice(WAITS), 0, h.DeleteSnapshot(dataset, name)),
+        dice.soon(h.Write()),
+        Then(dice.random.choice(WAITS), 0, dice.move(dataset, dice.machine())),
+    )
+
+
+def _clone(dice: Dice) -> tuple[Then, ...]:
+    """Ask for a clone of a snapshot, soon after it; the source goes on, or goes."""
+    assert isinstance(dice, PoolDice)
+    source, name = dice.dataset(), _name(dice)
+    taken = (dice.soon(h.Write()), dice.soon(h.TakeSnapshot(source, name)))
+    machine = dice.place(source)
+    clone = h.Clone(dice.clone(machine), source, name, machine)
+    asked = Then(dice.random.choice((1.0, 5.0, 20.0)), dice.random.randrange(6), clone)
+    then = dice.random.choice(
+        (
+            h.Write(),
+            h.Write(),
+            h.Delete(source),
+            h.DeleteSnapshot(source, name),
+            dice.move(source, dice.machine()),
+            dice.move(clone.dataset, dice.machine()),
+        )
+    )
+    return (*taken, dice.soon(h.Write()), asked, dice.soon(then), dice.soon(h.Write()))
+
+
+def _limit(dice: Dice) -> h.Happening:
+    return h.Limit(dice.dataset(), dice.random.choice((4, 8, 64, 1024, 2048)))
+
+
+def _suspend(dice: Dice) -> h.Happening:
+    machine = None if dice.one_in(4) else dice.machine()
+    return h.Suspend(machine, dice.random.choice((3.0, *LONG)))
 
 
 def _dies(dice: Dice) -> h.Happening:
@@ -160,14 +270,18 @@ def _tell_old(dice: Dice) -> h.Happening:
 
 
 _USERS: tuple[Kind, ...] = (
-    (plans.create, 4),
+    (_create, 4),
     (plans.write, 5),
     (_move, 6),
     (plans.there_and_back, 3),
     (_interfered, 10),
     (_on_terms, 2),
     (_cancel, 2),
-    (plans.grow, 1),
+    (_limit, 2),
+    (_snapshot, 5),
+    (_delete_snapshot, 2),
+    (_unwritten, 2),
+    (_clone, 4),
     (plans.lease, 3),
     (plans.release, 4),
     (_again, 2),
@@ -192,6 +306,7 @@ _FAULTS: tuple[Kind, ...] = (
     (_hangs, 2),
     (_fill, 1),
     (_use, 2),
+    (_suspend, 2),
     (_tell_old, 3),
     (plans.cordon, 1),
     (plans.mark_dead, 2),

@@ -166,9 +166,13 @@ class PipeEnd:
             self._wake()
             self._arrives(self.other.over, why)
 
+    def hear(self, take: Callable[[T], None], what: T) -> None:
+        """Let the process at this end know something, when it can."""
+        self.station.process.when_awake(take, what)
+
     def over_in(self, seconds: float, why: str) -> None:
         """It is over for this end after a while."""
-        _ = self.paths.clock.callLater(seconds, self.over, why)
+        _ = self.paths.clock.callLater(seconds, self.hear, self.over, why)
 
     def lose(self) -> None:
         """Let nothing more arrive of what this end sends."""
@@ -182,7 +186,7 @@ class PipeEnd:
             if way in self.paths.mute:
                 self.lose()
             if not self._lost:
-                take(what)
+                self.other.hear(take, what)
 
         now = self.paths.clock.seconds()
         self._held_until = max(self._held_until, now + self.paths.pace())

@@ -1,19 +1,30 @@
 """A simulated cluster whose nodes have pools, and perhaps block storage besides."""
 
 from functools import partial
+from random import Random
 
 from twisted.internet.defer import Deferred
 
-from flocker.control import leases, nodes, pool_moves
+from flocker.control import datasets, leases, nodes, pool_moves
 from flocker.control.operations import Decide
+from flocker.control.statuses import snapshot_status_of
 from flocker.model.cluster import Phase
 from flocker.model.datasets import DEFAULT_BACKEND, Dataset, Mounting
 from flocker.model.errors import FlockerError
-from flocker.model.ids import BackendName, DatasetID, InstanceID, NodeID, SnapshotID
+from flocker.model.ids import (
+    BackendName,
+    DatasetID,
+    InstanceID,
+    NodeID,
+    SnapshotID,
+    UserSnapshotID,
+)
 from flocker.model.leases import wanted_on
 from flocker.model.pools import PoolOwnership, Prune
+from flocker.model.sizes import MEBIBYTE
+from flocker.model.snapshot_status import SnapshotPhase
 from flocker.testing.simulation.invariants import Violated, is_wanted
-from flocker.testing.simulation.machines import Machine
+from flocker.testing.simulation.machines import Machine, a_uuid
 from flocker.testing.simulation.plans import DATASETS
 from flocker.testing.simulation.pool_machines import POOL, SIZE, PoolMachine
 from flocker.testing.simulation.pool_oracle import Oracle, newest
@@ -24,14 +35,20 @@ from flocker.testing.simulation.world import World
 BALLAST = 3000
 """Bytes that a write of a user has at most."""
 
+REST = frozenset({"kept-as-base", "needed"})
+"""Why a deleted snapshot may stay where nothing else happens any more."""
+
 
 class PoolWorld(World):
     """A cluster of machines with pools.
 
-    Times are those of `World`; with `has_block` the machines have block storage too.
+    Times are those of `World`; with `has_block` the machines have block storage too,
+    and with `zfs` what is a clone in their pools needs its source.
     """
 
-    def __init__(
+    small: int | None = 1
+
+    def __init__(  # noqa: PLR0913  (each differs in one or two of them)
         self,
         size: int = 2,
         seed: int = 0,
@@ -40,19 +57,25 @@ class PoolWorld(World):
         commits_take: float = 0.0,
         *,
         has_block: bool = False,
+        drift: float = 0.0,
+        zfs: bool = False,
     ) -> None:
+        self._zfs, self.drift = zfs, drift
         self._has_block = has_block
         self._pool_writes = 0
+        self._snapshot_ids = Random(f"snapshots of {seed}")
         self.paths: Paths
         self.oracle: Oracle
         self.pool_machines: list[PoolMachine] = []
         super().__init__(size, seed, steps_take, 0.0, latency, commits_take)
         self.oracle.machines = self.pool_machines
+        self.oracle.snapshots.machines = self.pool_machines
         self.store.noted = self.oracle.committed
 
     def make_machine(self, node: NodeID, instance: InstanceID) -> Machine:
         """Make one with a pool."""
         if not self.pool_machines:
+            self._around.zfs = self._zfs
             self.paths = Paths(self.clock, self._around.pace)
             self.oracle = Oracle(self.store)
         made = PoolMachine(
@@ -71,13 +94,21 @@ class PoolWorld(World):
         in_block = self._has_block and dataset == DATASETS - 1
         return DEFAULT_BACKEND if in_block else POOL
 
+    def rate(self, who: str) -> float:
+        """Give how fast somebody's clock goes: an instance's, or ``"control"``'s."""
+        return self._around.rate(who)
+
     # What users do
+
+    def a_snapshot(self) -> UserSnapshotID:
+        """Give the id of a snapshot that is new."""
+        return UserSnapshotID(a_uuid(self._snapshot_ids))
 
     def write(self) -> None:
         """Write wherever something is served, also where it should not be."""
         super().write()
         for machine in self.pool_machines:
-            for dataset, copy in machine.copies.items():
+            for dataset, copy in list(machine.copies.items()):
                 if copy.holders():
                     self._write(machine, dataset)
 
@@ -96,6 +127,14 @@ class PoolWorld(World):
     def obey(self) -> None:
         """Do what statuses ask a person to do: end the use, and let nodes take more."""
         super().obey()
+        for dataset in self.known.datasets:
+            cause = self.status(dataset).cause
+            if cause is not None and cause.code == "quota-too-small":
+                wishes = datasets.Wishes(maximum_size=MEBIBYTE)
+                now = self.clock.seconds()
+                self._ask(
+                    partial(datasets.change, dataset=dataset, wishes=wishes, now=now)
+                )
         for dataset in self.known.leases:
             if self.is_in_pool(dataset):
                 self._ask(partial(leases.release, dataset=dataset))
@@ -148,11 +187,42 @@ class PoolWorld(World):
             kept = [m for m in self.pool_machines if dataset.id in m.copies]
             return dataset.destroyed and not kept
         row = self.known.pools[dataset.id]
-        pending = row.deleted or row.move is not None or bool(row.prunes)
+        needed = all(self._is_needed(dataset.id, prune.node) for prune in row.prunes)
+        pending = row.deleted or row.move is not None or not needed
         wanted = wanted_on(dataset, self.known.leases.get(dataset.id))
         if pending or not row.acquired or wanted not in (None, row.owner):
             return False
         return self._is_served(dataset, row)
+
+    def _open_snapshots(self, dataset: DatasetID) -> list[str]:
+        """Name the snapshots that are not taken, or not gone for no good reason."""
+        row, control = self.known.snapshots.get(dataset), self.control
+        if row is None or control is None:
+            return []
+        found = []
+        for each in row.wanted:
+            seen = control.observations
+            status = snapshot_status_of(self.known, seen, row, each)
+            kept = status.cause is not None and status.cause.code in REST
+            if status.phase is SnapshotPhase.TAKEN or kept:
+                continue
+            found.append(f"{each.name} of {dataset}: {status}")
+        return found
+
+    def open_ends(self) -> list[str]:
+        """Name the snapshots of all datasets that are not as wanted."""
+        known = self.known.snapshots
+        return [words for each in known for words in self._open_snapshots(each)]
+
+    def _is_needed(self, dataset: DatasetID, node: NodeID) -> bool:
+        """Whether a node says that clones need its copy, and it has such."""
+        control, copies = self.control, self.oracle.machine(node).copies
+        seen = None if control is None else control.observations.facts(dataset)
+        fact = None if seen is None or node not in seen else seen[node].fact
+        if fact is None or fact.cause is None or fact.cause.code != "needed":
+            return False
+        origins = (copy.origin for copy in copies.values())
+        return any(origin is not None and origin[0] == dataset for origin in origins)
 
     def _is_sent(self, dataset: DatasetID) -> bool:
         """Whether a stream is open that leaves somewhere."""
@@ -197,7 +267,7 @@ class PoolWorld(World):
 
     def check(self) -> None:
         """Raise `Violated` if anything is as it must never be."""
-        super().check()
+        self.invariants.check(volumes=self._has_block)
         if wrong := self.oracle.check():
             raise Violated("; ".join(dict.fromkeys(wrong)))
 

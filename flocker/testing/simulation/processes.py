@@ -1,4 +1,7 @@
-"""Processes that can be killed: their clock and their threads die with them."""
+"""Processes that can be killed: their clock and their threads die with them.
+
+They can stand still too, as those of a machine that sleeps, or is short of memory.
+"""
 
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -14,17 +17,26 @@ T = TypeVar("T")
 
 Chance = Callable[[], float]
 
+LATE = 1e-6
+"""Seconds by which a clock that goes wrong calls later, so that it is never too early:
+a loop that is would be called again at once, for ever."""
+
 
 @implementer(IReactorTime)
 class ProcessClock:
     """The world's clock as one process uses it; after `kill` it never calls again.
 
-    `ahead` are the seconds by which it differs from the world's.
+    `ahead` are the seconds by which it differs from the world's when that begins; in
+    each of those `rate` seconds go by.
     """
 
-    def __init__(self, clock: IReactorTime, ahead: float = 0.0) -> None:
+    def __init__(
+        self, clock: IReactorTime, ahead: float = 0.0, rate: float = 1.0
+    ) -> None:
         self._clock = clock
         self._ahead = ahead
+        self._rate = rate
+        self._still_until = 0.0
         self._calls: list[IDelayedCall] = []
         self._look_again = 16
         self.killed = False
@@ -32,7 +44,7 @@ class ProcessClock:
     def seconds(self) -> float:
         """Give the time."""
         now: float = self._clock.seconds()
-        return now + self._ahead
+        return now * self._rate + self._ahead
 
     def callLater(
         self,
@@ -42,7 +54,10 @@ class ProcessClock:
         **kwargs: object,
     ) -> IDelayedCall:
         """Call later, if the process lives then."""
-        made: IDelayedCall = self._clock.callLater(delay, callable, *args, **kwargs)
+        wait = delay if self._rate == 1.0 else delay / self._rate + LATE
+        if self._still_until:
+            wait = max(wait, self._left())
+        made: IDelayedCall = self._clock.callLater(wait, callable, *args, **kwargs)
         if self.killed:
             _end(made)
             return made
@@ -55,6 +70,33 @@ class ProcessClock:
     def getDelayedCalls(self) -> list[IDelayedCall]:
         """Give what the process has yet to do."""
         return [call for call in self._calls if call.active()]
+
+    @property
+    def suspended(self) -> bool:
+        """Whether the process stands still."""
+        return self._left() > 0
+
+    def suspend(self, seconds: float) -> None:
+        """Let the process do nothing for a while; then all that is due at once."""
+        if self.suspended:
+            return
+        self._still_until = self._clock.seconds() + seconds
+        for call in self.getDelayedCalls():
+            if call.getTime() < self._still_until:
+                call.reset(seconds)
+
+    def when_awake(
+        self, call: Callable[P, object], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Let the process hear of something, now or when it goes on."""
+        if self._still_until and self.suspended:
+            _ = self._clock.callLater(self._left(), call, *args, **kwargs)
+        else:
+            _ = call(*args, **kwargs)
+
+    def _left(self) -> float:
+        """Give the seconds for which it stands still yet."""
+        return max(0.0, self._still_until - self._clock.seconds())
 
     def kill(self) -> None:
         """End the process."""
@@ -97,7 +139,7 @@ class SimulatedThreads(Threads):
         """Let the calls that hang do what they should, and end."""
         hung, self._hung = self._hung, None
         if hung is not None:
-            hung.callback(None)
+            self._time.when_awake(hung.callback, None)
 
     def start(self) -> None:
         """Do nothing."""

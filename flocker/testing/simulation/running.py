@@ -14,7 +14,14 @@ from flocker.model.status import NOT_LOOKED_YET
 from flocker.testing.simulation.doing import Scene
 from flocker.testing.simulation.invariants import Violated
 from flocker.testing.simulation.machines import a_uuid
-from flocker.testing.simulation.plans import DATASETS, Plan, Shape, Storage, plan
+from flocker.testing.simulation.plans import (
+    CLONES,
+    DATASETS,
+    Plan,
+    Shape,
+    Storage,
+    plan,
+)
 from flocker.testing.simulation.pool_doing import do
 from flocker.testing.simulation.pool_world import PoolWorld
 from flocker.testing.simulation.trace import Trace
@@ -48,7 +55,9 @@ def make_world(seed: int, shape: Shape) -> World:
         steps, latency, commits = times
         return World(shape.machines, seed, steps, shape.lag, latency, commits)
     both = shape.storage is Storage.BOTH
-    return PoolWorld(shape.machines, seed, *times, has_block=both)
+    return PoolWorld(
+        shape.machines, seed, *times, has_block=both, drift=shape.drift, zfs=shape.zfs
+    )
 
 
 class Run:
@@ -58,7 +67,7 @@ class Run:
         self.world = make_world(what.seed, what.shape)
         self.plan = what
         random = Random(what.seed + 1)
-        ids = tuple(DatasetID(a_uuid(random)) for _ in range(DATASETS))
+        ids = tuple(DatasetID(a_uuid(random)) for _ in range(DATASETS + CLONES))
         names = {str(each): f"d{number}" for number, each in enumerate(ids)}
         names |= {
             str(machine.node): f"n{number}"
@@ -105,7 +114,7 @@ class Run:
             if not self._is_seen(dataset.id)
             or not (world.is_well(dataset) or dataset.id in forgiven)
         ]
-        return ill + world.invariants.unrecorded()
+        return ill + world.invariants.unrecorded() + world.open_ends()
 
     def _is_seen(self, dataset: DatasetID) -> bool:
         """Say whether its status says how it is, or why not."""
@@ -128,7 +137,8 @@ class Run:
 
     def _explained(self) -> None:
         """What is under way for long must say why (W5)."""
-        if self.world.control is None:
+        control = self.world.control
+        if control is None or control.clock.suspended:
             self._wordless.clear()
             return
         now = self.world.clock.seconds()

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from flocker.model.ids import NodeID
+from flocker.testing.simulation.processes import ProcessClock
 
 T = TypeVar("T")
 
@@ -62,7 +63,7 @@ class Wire:
     def cut(self) -> None:
         """End it for both sides."""
         for end in (self.client, self.server):
-            _ = self.clock.callLater(0, end.ended, ConnectionLost())
+            _ = self.clock.callLater(0, end.hear, end.ended, ConnectionLost())
 
     def connect(self, client: IProtocol, server: IProtocol) -> None:
         """Connect both ends."""
@@ -81,6 +82,8 @@ class End:
 
     other: "End"
     protocol: IProtocol
+    process: ProcessClock | None = None
+    """Whose end it is, if that may stand still."""
 
     def __init__(self, wire: Wire, node: NodeID, address: IPv4Address) -> None:
         self.wire = wire
@@ -122,6 +125,13 @@ class End:
         if not self.over:
             self.protocol.dataReceived(data)
 
+    def hear(self, what: Callable[[T], None], argument: T) -> None:
+        """Let the process at this end know something, when it can."""
+        if self.process is None:
+            what(argument)
+        else:
+            self.process.when_awake(what, argument)
+
     def ended(self, why: Exception) -> None:
         """The connection is over for this end."""
         if not self.over:
@@ -137,7 +147,7 @@ class End:
     def _arrives(self, what: Callable[[T], None], argument: T) -> None:
         def deliver() -> None:
             if not self.mute:
-                what(argument)
+                self.other.hear(what, argument)
 
         clock = self.wire.clock
         now: float = clock.seconds()

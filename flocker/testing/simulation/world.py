@@ -49,7 +49,6 @@ from flocker.testing.simulation.wires import LATENCY
 QUIET_WITHIN = 400.0
 """Seconds after the last fault within which all must be as wanted."""
 
-
 MARKLESS = 3
 """One seed of so many has a driver that cannot mark volumes: 2, 5, 8..."""
 
@@ -70,6 +69,11 @@ class World:
     the store.
     """
 
+    drift = 0.0
+    """How wrong clocks go at most, a part of 1."""
+    small: int | None = None
+    """The number of a dataset that is wanted small at first."""
+
     def __init__(
         self,
         size: int = 2,
@@ -89,6 +93,7 @@ class World:
             steps_take,
             latency,
             marks=seed % MARKLESS != MARKLESS - 1,
+            drift=self.drift,
         )
         self.store = Disk(commits_take)
         self.events = 0
@@ -379,7 +384,11 @@ class World:
             f"{dataset.id}: {self.status(dataset.id)}"
             for dataset in self.configuration.datasets.values()
             if not self.is_well(dataset)
-        ]
+        ] + self.open_ends()
+
+    def open_ends(self) -> list[str]:
+        """Name what else is not as wanted, besides datasets."""
+        return []
 
     # Time.
 

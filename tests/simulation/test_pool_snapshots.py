@@ -1,0 +1,353 @@
+"""Users' snapshots and clones in a simulated cluster: stories, and bugs they find.
+
+Each bug is a small patch of the real code, or of the fake pool, that its story finds;
+the stories pass without. Where a number stands with it, that seed finds it too.
+"""
+
+from collections.abc import Callable
+
+import pytest
+from attrs import evolve
+
+from flocker.control import datasets, pool_snapshots, snapshots
+from flocker.dataset_agent import pool_planning, pool_rig
+from flocker.testing.fakes.memory_pool import MemoryPool
+from flocker.testing.simulation.happenings import (
+    Clone,
+    Delete,
+    DeleteSnapshot,
+    FillPool,
+    Happening,
+    KillAgent,
+    KillControl,
+    Move,
+    PoolHangs,
+    PowerOff,
+    Suspend,
+    TakeSnapshot,
+    Write,
+)
+from flocker.testing.simulation.invariants import Violated
+from flocker.testing.simulation.pool_plans import pool_plan
+from flocker.testing.simulation.running import run
+from tests.simulation.test_pool_stories import Story
+
+Patch = pytest.MonkeyPatch
+PutIn = Callable[[Patch], None]
+
+
+def with_a_snapshot(machines: int = 2, seed: int = 1, **times: float) -> Story:
+    """A dataset has a snapshot, `a`, and was written to afterwards."""
+    story = Story(machines, seed, **times)
+    story.happens(TakeSnapshot(0, "a"))
+    story.until(lambda: is_taken(story, "a"))
+    story.happens(Write())
+    return story
+
+
+def is_taken(story: Story, name: str) -> bool:
+    """Whether control has it on record that a snapshot was taken."""
+    row = story.world.known.snapshots.get(story.dataset)
+    found = None if row is None else row.named(name)
+    return found is not None and found.taken is not None
+
+
+def names(story: Story) -> list[str]:
+    """Name the snapshots that users want, or wanted and that are there still."""
+    row = story.world.known.snapshots.get(story.dataset)
+    return [] if row is None else [each.name for each in row.wanted]
+
+
+def cloned() -> Story:
+    """A clone is made of what the snapshot held, and both go on, and move."""
+    story = with_a_snapshot()
+    story.happens(Clone(1, 0, "a", 0))
+    clone = story.scene.ids[1]
+    story.until(lambda: story.world.known.pools[clone].acquired)
+    story.happens(Write(), Move(1, 1), Write(), Move(0, 1))
+    story.settle()
+    return story
+
+
+def test_clone_is_its_snapshot() -> None:
+    """It has what was written before the snapshot, and what is written to itself."""
+    story = cloned()
+    written = story.world.oracle.written
+    assert len(written[story.scene.ids[1]] & written[story.dataset]) == 1
+    assert len(written[story.scene.ids[1]] - written[story.dataset]) >= 1
+    story.happens(Delete(0))
+    story.settle()
+    assert story.world.missing(story.scene.ids[1]) == set()
+
+
+def base_is_deleted() -> Story:
+    """What was handed over is a snapshot of the user's; it is deleted afterwards."""
+    story = Story()
+    story.happens(TakeSnapshot(0, "a"))
+    story.until(lambda: is_taken(story, "a"))
+    story.happens(Move(0, 1))
+    story.settle()
+    story.happens(DeleteSnapshot(0, "a"))
+    story.settle()
+    story.happens(Write(), Move(0, 0))
+    story.settle()
+    return story
+
+
+def test_deleted_base_waits_for_a_move() -> None:
+    """What an epoch began from stays, deleted or not, until another one has begun."""
+    story = base_is_deleted()
+    assert story.world.oracle.asides == 0
+    assert names(story) == []
+
+
+def taken_by_who_dies() -> None:
+    """The agent dies at any moment about when a snapshot is taken."""
+    for moment in range(0, 24, 2):
+        story = Story(latency=0.3)
+        story.happens(TakeSnapshot(0, "a"))
+        for _ in range(moment):
+            story.world.step()
+        story.happens(KillAgent(0, 0.5), Write())
+        story.settle()
+        assert is_taken(story, "a"), moment
+
+
+def test_taken_once() -> None:
+    """Whenever the agent dies, a snapshot is taken, and once."""
+    taken_by_who_dies()
+
+
+def several_travel() -> Story:
+    """A dataset with several snapshots goes to a node that has nothing, and back."""
+    story = with_a_snapshot()
+    story.happens(TakeSnapshot(0, "b"))
+    story.until(lambda: is_taken(story, "b"))
+    story.happens(Write(), Move(0, 1))
+    story.settle()
+    story.happens(TakeSnapshot(0, "c"))
+    story.until(lambda: is_taken(story, "c"))
+    story.happens(Write(), Move(0, 0))
+    story.settle()
+    return story
+
+
+def test_snapshots_travel() -> None:
+    """All that was taken is where the dataset is, whichever way it went."""
+    assert names(several_travel()) == ["a", "b", "c"]
+
+
+def source_goes_before_its_clone_is_made() -> None:
+    """A clone is asked for while its node is away, and so is the end of its source."""
+    for end in (Delete(0), DeleteSnapshot(0, "a")):
+        story = with_a_snapshot()
+        story.happens(PowerOff(0, 20.0), Clone(1, 0, "a", 0), end)
+        story.world.advance(30.0)
+        story.settle()
+        clone = story.world.known.pools[story.scene.ids[1]]
+        assert clone.acquired
+
+
+def test_source_stays_until_its_clone_is_made() -> None:
+    """Neither the snapshot nor its dataset can be deleted before."""
+    source_goes_before_its_clone_is_made()
+
+
+def deleted_while_a_holder_is_away() -> Story:
+    """A snapshot is deleted while the node that has an old copy with it is off."""
+    story = with_a_snapshot()
+    story.happens(Move(0, 1))
+    story.settle()
+    story.happens(PowerOff(0, 30.0), DeleteSnapshot(0, "a"))
+    story.world.advance(10.0)
+    story.settle()
+    return story
+
+
+def test_deleted_everywhere() -> None:
+    """It is forgotten when no node has it any more, and not before."""
+    assert names(deleted_while_a_holder_is_away()) == []
+
+
+MEANWHILE: dict[str, tuple[Happening, ...]] = {
+    "taken": (TakeSnapshot(0, "b"),),
+    "taken-by-who-dies": (TakeSnapshot(0, "b"), KillAgent(0, 0.0)),
+    "taken-and-target-dies": (TakeSnapshot(0, "b"), KillAgent(1, 0.0)),
+    "taken-and-control-dies": (TakeSnapshot(0, "b"), KillControl(0.0)),
+    "taken-where-it-is-full": (FillPool(0, 10.0), TakeSnapshot(0, "b")),
+    "taken-at-once-deleted": (TakeSnapshot(0, "b"), DeleteSnapshot(0, "b")),
+    "deleted": (DeleteSnapshot(0, "a"),),
+    "deleted-and-taken": (DeleteSnapshot(0, "a"), TakeSnapshot(0, "a")),
+    "cloned": (Clone(1, 0, "a", 0),),
+    "cloned-there": (Clone(1, 0, "a", 1), KillAgent(0, 0.0)),
+    "cloned-and-deleted": (Clone(1, 0, "a", 0), DeleteSnapshot(0, "a")),
+    "cloned-where-it-hangs": (PoolHangs(0, 10.0), Clone(1, 0, "a", 0), Delete(0)),
+    "source-stands-still": (Suspend(0, 25.0), TakeSnapshot(0, "b")),
+    "target-stands-still": (Suspend(1, 25.0), TakeSnapshot(0, "b")),
+    "control-stands-still": (Suspend(None, 25.0), TakeSnapshot(0, "b")),
+}
+MOMENTS = 120
+"""More than the events in which a move is done, in the worlds of these stories."""
+
+
+def meanwhile(what: tuple[Happening, ...], moment: int) -> Story:
+    """Let something happen so many events after a move was asked for."""
+    story = with_a_snapshot(2, moment, steps_take=0.3, latency=0.02, commits_take=0.01)
+    story.happens(Move(0, 1), Write())
+    for _ in range(moment):
+        story.world.step()
+    story.happens(Write(), *what)
+    story.world.advance(1.0)
+    story.happens(Write())
+    story.settle()
+    return story
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_meanwhile(what: str) -> None:
+    """Whatever is asked of snapshots at whatever moment of a move, it ends well."""
+    for moment in range(0, MOMENTS, 15):
+        meanwhile(MEANWHILE[what], moment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_at_every_moment(what: str) -> None:
+    """The same, at every single moment."""
+    for moment in range(MOMENTS):
+        meanwhile(MEANWHILE[what], moment)
+
+
+# Bugs.
+
+
+def clones_what_is_there_now(patch: Patch) -> None:
+    """A clone begins as its source is now, and not as its snapshot."""
+    clone = MemoryPool.clone
+
+    def live(self, dataset, origin, snapshot, record):
+        clone(self, dataset, origin, snapshot, record)
+        made, source = self.disk.copies[dataset], self.disk.copies[origin]
+        made.files = dict(source.files or source.snapshots[-1].files)
+
+    patch.setattr(MemoryPool, "clone", live)
+
+
+def destroys_what_the_next_move_needs(patch: Patch) -> None:
+    """A deleted snapshot goes at once, though an epoch began from it."""
+
+    def eager(here, copy, wanted):
+        if wanted is None or here.told is None or here.told.deleted:
+            return ()
+        deleted = {each.in_pool for each in wanted.wanted if each.deleted is not None}
+        return tuple(s.identity for s in copy.snapshots if s.name in deleted)
+
+    patch.setattr(pool_planning, "to_destroy", eager)
+
+
+def takes_a_snapshot_twice(patch: Patch) -> None:
+    """What was taken, and control has not heard of, is taken anew."""
+    take = pool_planning.to_take
+
+    def forgetful(here, copy, wanted):
+        if copy is not None:
+            copy = evolve(copy, snapshots=())
+        return take(here, copy, wanted)
+
+    snapshot = MemoryPool.snapshot
+
+    def again(self, dataset, name):
+        copy = self.disk.copies[dataset]
+        copy.snapshots = [each for each in copy.snapshots if each.name != name]
+        return snapshot(self, dataset, name)
+
+    patch.setattr(pool_planning, "to_take", forgetful)
+    patch.setattr(MemoryPool, "snapshot", again)
+
+
+def takes_a_snapshot_while_it_is_handed_over(patch: Patch) -> None:
+    """A snapshot is taken between the freeze and the hand-over."""
+    take = pool_planning.to_take
+
+    def careless(here, copy, wanted):
+        told = here.told and evolve(here.told, move=None)
+        return take(evolve(here, told=told), copy, wanted)
+
+    patch.setattr(pool_planning, "to_take", careless)
+
+
+def snapshots_stay_behind(patch: Patch) -> None:
+    """Only the newest snapshot is sent."""
+    after = pool_rig.Shipment.after
+
+    def newest(self, since):
+        return after(self, since)[-1:]
+
+    patch.setattr(pool_rig.Shipment, "after", newest)
+
+
+def tidies_what_users_took(patch: Patch) -> None:
+    """Snapshots of users go like those that were taken for streams."""
+    patch.setattr(pool_planning, "OURS", "")
+
+
+def deletes_what_a_clone_is_made_of(patch: Patch) -> None:
+    """Control does not ask who needs a source before it deletes it."""
+    for module in (datasets, snapshots):
+        patch.setattr(module, "check_not_needed", lambda *_: None)
+
+
+def a_snapshot_is_forgotten_too_early(patch: Patch) -> None:
+    """Control forgets a deleted snapshot as soon as its owner has none."""
+
+    def careless(snapshot, holders, facts):
+        return is_gone(snapshot, holders[-1:], facts)
+
+    is_gone = pool_snapshots._is_gone
+    patch.setattr(pool_snapshots, "_is_gone", careless)
+
+
+BY_STORY: dict[PutIn, Callable[[], object]] = {
+    clones_what_is_there_now: cloned,
+    destroys_what_the_next_move_needs: base_is_deleted,
+    takes_a_snapshot_twice: taken_by_who_dies,
+    snapshots_stay_behind: several_travel,
+    tidies_what_users_took: several_travel,
+    deletes_what_a_clone_is_made_of: source_goes_before_its_clone_is_made,
+    a_snapshot_is_forgotten_too_early: deleted_while_a_holder_is_away,
+}
+BY_SEED: dict[PutIn, int] = {
+    clones_what_is_there_now: 0,
+    destroys_what_the_next_move_needs: 2,
+    takes_a_snapshot_twice: 2,
+    snapshots_stay_behind: 2,
+    tidies_what_users_took: 2,
+}
+"""With the first seed that finds each; any of the first hundred will do."""
+
+SECOND: tuple[PutIn, ...] = (takes_a_snapshot_while_it_is_handed_over,)
+"""Second barriers: what is let go of must be what the target has confirmed."""
+
+
+@pytest.mark.parametrize("put_in", BY_STORY, ids=lambda each: each.__name__)
+def test_found_by_its_story(put_in: PutIn, monkeypatch: Patch) -> None:
+    """A bug that is put in is found by its story."""
+    put_in(monkeypatch)
+    with pytest.raises(Violated):
+        _ = BY_STORY[put_in]()
+
+
+@pytest.mark.parametrize("put_in", BY_SEED, ids=lambda each: each.__name__)
+def test_found_by_a_seed(put_in: PutIn, monkeypatch: Patch) -> None:
+    """A bug that is put in is found by a seed, too."""
+    put_in(monkeypatch)
+    seeds = (BY_SEED[put_in], *range(100))
+    assert any(run(seed, plan=pool_plan).violation for seed in seeds)
+
+
+@pytest.mark.parametrize("put_in", SECOND, ids=lambda each: each.__name__)
+def test_second_barrier(put_in: PutIn, monkeypatch: Patch) -> None:
+    """What something else stands behind is not missed; who finds it moves it up."""
+    put_in(monkeypatch)
+    for moment in range(0, MOMENTS, 10):
+        meanwhile(MEANWHILE["taken"], moment)

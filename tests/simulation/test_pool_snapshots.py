@@ -206,7 +206,7 @@ def meanwhile(what: tuple[Happening, ...], moment: int) -> Story:
 @pytest.mark.parametrize("what", MEANWHILE)
 def test_meanwhile(what: str) -> None:
     """Whatever is asked of snapshots at whatever moment of a move, it ends well."""
-    for moment in range(0, MOMENTS, 15):
+    for moment in range(0, MOMENTS, 24):
         meanwhile(MEANWHILE[what], moment)
 
 

@@ -286,7 +286,7 @@ def meanwhile(what: tuple[Happening, ...], moment: int) -> Story:
 @pytest.mark.parametrize("what", MEANWHILE)
 def test_meanwhile(what: str) -> None:
     """Whatever happens at whatever moment of a move, it ends well."""
-    for moment in range(0, MOMENTS, 5):
+    for moment in range(0, MOMENTS, 8):
         meanwhile(MEANWHILE[what], moment)
 
 

@@ -150,14 +150,23 @@ def plan(seed: int) -> Plan:
     return Plan(seed, shape, tuple(steps))
 
 
-def story(dice: Dice, always: Sequence[Kind], often: Sequence[Kind]) -> list[Then]:
+LENGTH = range(12, 34)
+"""So many things happen, with what each brings."""
+
+
+def story(
+    dice: Dice,
+    always: Sequence[Kind],
+    often: Sequence[Kind],
+    length: range = LENGTH,
+) -> list[Then]:
     """Give what happens: of what happens `often`, two kinds of three."""
     random = dice.random
     weighted = [*always, *(each for each in often if random.randrange(3))]
     kinds = [kind for kind, weight in weighted for _ in range(weight)]
     dice.places = {number: dice.machine() for number in range(DATASETS)}
     steps = [dice.soon(h.Create(0, dice.places[0]))]
-    for _ in range(random.randrange(12, 34)):
+    for _ in range(random.choice(length)):
         what = random.choice(kinds)(dice)
         steps.extend(what if isinstance(what, tuple) else (timed(random, what),))
     return steps

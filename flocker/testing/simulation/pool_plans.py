@@ -28,6 +28,8 @@ ZFS = 5
 """In one seed of so many clones need the snapshot that they are made of."""
 NAMES = ("a", "b", "c")
 """What users call snapshots: few names, so that they are used again."""
+LENGTH = range(8, 24)
+"""So many things happen: fewer than with block storage, as each brings others."""
 WAITS = (0.3, 5.0, 20.0)
 """Seconds after which a snapshot or a move is done, or is not."""
 BETWEEN = 12
@@ -76,7 +78,8 @@ def pool_plan(seed: int) -> Plan:
         drift=random.choice((0.0, 0.0, 0.001, 0.1)),
         zfs=seed % ZFS == ZFS - 1,
     )
-    steps = plans.story(PoolDice(random, shape.machines), _USERS, _FAULTS)
+    dice = PoolDice(random, shape.machines)
+    steps = plans.story(dice, _USERS, _FAULTS, LENGTH)
     return Plan(seed, shape, tuple(steps))
 
 

@@ -308,8 +308,8 @@ def receives_by_force(patch: Patch) -> None:
 def streams_stay_open(patch: Patch) -> None:
     """A stream that is opened while it is cancelled is nobody's."""
 
-    async def careless(pool, dataset, snapshot, since):
-        return await pool.threads.run(pool.api.send, dataset, snapshot, since)
+    async def careless(pool, send, *arguments):
+        return await pool.threads.run(send, *arguments)
 
     patch.setattr(pool_carrying, "_open", careless)
 

@@ -138,10 +138,7 @@ def rolled_back(live: LiveCluster, dataset: object, name: str) -> str:
 
 @both_slowly
 def test_rolled_back(pools: LiveCluster) -> None:
-    """It is what it was; what came after comes back the same way, and all of it moves.
-
-    A process that uses it is named, and waited for.
-    """
+    """It is what it was; what came after comes back so as well; and all of it moves."""
     dataset = pools.create(ONE)
     path = pools.mounted(dataset, ONE)
     pools.write(ONE, path / "file", "first")

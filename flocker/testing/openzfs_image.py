@@ -67,7 +67,7 @@ class GuestImage:
 
 
 def image() -> GuestImage:
-    """Give the image, made now if there is none of this recipe: ten minutes.
+    """Give the image, made now if there is none of this recipe: twenty minutes.
 
     Raises `ProcessFailed`, `ProcessTimedOut`, `ProgramMissing`.
     """
@@ -78,7 +78,7 @@ def image() -> GuestImage:
 
 
 def _make(target: Path) -> None:
-    sys.stdout.write("making a Debian with OpenZFS (once, some ten minutes)\n")
+    sys.stdout.write("making a Debian with OpenZFS (once, some twenty minutes)\n")
     root = target / "root"
     components = ("--variant=minbase", "--components=main,contrib")
     command = ["debootstrap", *components, f"--include={','.join(BASE)}"]

@@ -142,3 +142,34 @@ def test_other_filesystem(tmp_path):
     """A directory that is on no Btrfs is no pool."""
     with pytest.raises(PoolUnavailable, match="not on a Btrfs"):
         make_btrfs(tmp_path)
+
+
+def test_limits_of_many(bench):
+    """Limits are read in several answers of the kernel, as btrfs-progs reads them."""
+    root = bench.disks[1]
+    trees = [root / f"tree-{number}" for number in range(30)]
+    for number, tree in enumerate(trees):
+        subvolumes.create(tree)
+        if number == 0:
+            subvolumes.enable_quotas(root)
+        subvolumes.limit(tree, 10_000_000 + number if number % 3 else None)
+    subvolumes.await_counted(root)
+    argv = ["btrfs", "qgroup", "show", "-re", "--raw", "--sync", root]
+    shown = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    expected = {}
+    for line in shown.splitlines():
+        group, used, _, most, *_ = [*line.split(), "", "", ""]
+        if group.startswith("0/"):
+            limit = None if most == "none" else int(most)
+            expected[int(group[2:])] = subvolumes.Group(int(used), limit)
+    assert subvolumes.groups(root) == expected
+    numbers = [subvolumes.info(tree).number for tree in trees]
+    assert [expected[number].most for number in numbers[:3]] == [
+        None,
+        10_000_001,
+        10_000_002,
+    ]
+    assert len(subvolumes.nested(root)) >= len(trees)
+    assert subvolumes.nested(trees[0]) == ()
+    for tree in trees:
+        subprocess.run(["btrfs", "-q", "subvolume", "delete", tree], check=True)

@@ -12,13 +12,13 @@ from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
 from flocker.testing.moving import PATIENCE, await_more, seen, writing
 
-ONE, TWO = node_name(1), node_name(2)
+ONE, TWO, THREE = node_name(1), node_name(2), node_name(3)
 
 
 @pytest.fixture(scope="module", params=["btrfs", "zfs"])
 def pools(request: pytest.FixtureRequest) -> Iterator[LiveCluster]:
-    """A cluster whose two nodes have a pool each."""
-    with live_cluster(2, backend=request.param) as live:
+    """A cluster whose three nodes have a pool each."""
+    with live_cluster(3, backend=request.param) as live:
         yield live
 
 
@@ -51,6 +51,22 @@ def test_follows(pools: LiveCluster) -> None:
     path = pools.mounted(dataset, ONE)
     assert pools.read(ONE, path / "one") == "first"
     assert pools.read(ONE, path / "two") == "second"
+
+
+def test_round_trip(pools: LiveCluster) -> None:
+    """Each node that had it before is brought what is new: its copy goes on."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "at-0", "kept")
+    for stop, node in enumerate((TWO, THREE, ONE, TWO), start=1):
+        pools.move(dataset, node)
+        pools.write(node, pools.mounted(dataset, node) / f"at-{stop}", "kept")
+    for stop in range(5):
+        assert pools.read(TWO, path / f"at-{stop}") == "kept"
+    found = pools.ask("GET", f"/status/datasets/{dataset}").json["nodes"]
+    copies = [found[str(pools.id_of(node))]["copy"] for node in (ONE, TWO, THREE)]
+    assert [copy["asides"] for copy in copies] == [[], [], []]
+    assert all(copy["exists"] for copy in copies)
 
 
 def test_under_a_writer(pools: LiveCluster) -> None:

@@ -10,8 +10,7 @@ One that is not is passed over, and keeps its situation and its fact, until its 
 the listing or what is mounted in its place changes, or the look is a thorough one.
 """
 
-from collections.abc import Callable, Iterable, Sequence, Set
-from typing import Protocol
+from collections.abc import Set
 
 from attrs import evolve
 from twisted.internet.interfaces import IReactorTime
@@ -24,6 +23,7 @@ from flocker.dataset_agent.desire import want
 from flocker.dataset_agent.discovery import BackendSeen, Unseen, discover
 from flocker.dataset_agent.facts import fact
 from flocker.dataset_agent.growing import maintain
+from flocker.dataset_agent.known import IDLE, Known, Said
 from flocker.dataset_agent.observing import Looking, Observer, Sight
 from flocker.dataset_agent.performing import perform
 from flocker.dataset_agent.planning import AtRest, Decision, Waiting, decide
@@ -38,34 +38,14 @@ from flocker.model.ids import DatasetID
 from flocker.model.snapshots import VolumeSnapshots
 from flocker.runtime.backoff import JITTER, Chance, delay, jittered
 
-IDLE = 60.0
-"""Seconds, spread by 20 %, after which a node at rest looks again, thoroughly."""
-
 THOROUGH_AFTER = IDLE * (1 - JITTER)
 """Seconds after a thorough look from which the next one is due."""
 
 ELSEWHERE_AT_WORK = 1.0
 """Seconds after which to look whether another backend has left a dataset alone."""
 
-Said = Callable[[Set[DatasetID]], None]
-"""Is told after a look, and when a backend is slow: whose facts have changed."""
 
-
-class Neighbour(Protocol):
-    """The keeper of another backend of this node."""
-
-    @property
-    def assigned(self) -> Set[DatasetID]:
-        """What is told of there."""
-
-    def has(self, dataset: DatasetID) -> bool:
-        """Say whether it knows more of a dataset than that it may be somewhere."""
-
-    def doing(self, dataset: DatasetID) -> bool:
-        """Say whether it is at work on a dataset."""
-
-
-class Keeper:
+class Keeper(Known):
     """What is known of one backend: its part of the slice, what was found, and why."""
 
     def __init__(
@@ -76,28 +56,20 @@ class Keeper:
         chance: Chance,
         said: Said,
     ) -> None:
-        self.facts: dict[DatasetID, Fact] = {}
-        self.others: Sequence[Neighbour] = ()
-        self.looked = False
+        super().__init__()
         self._name = backend.name
         self._rig = rig
         self._clock = clock
         self._chance = chance
         self._said = said
         self._observer = Observer(backend, rig)
-        self._slice: dict[DatasetID, Assignment] = {}
         self._found: dict[DatasetID, Discovered] = {}
         self._kept: dict[DatasetID, VolumeSnapshots] = {}
         self._snapped: set[DatasetID] = set()
         self._waits: dict[DatasetID, Cause] = {}
         self._slow_steps: dict[DatasetID, Cause] = {}
-        self._unsettled: set[DatasetID] = set()
-        self._hidden: Cause | None = None
-        self._failures = 0
         self._thorough_at = 0.0
         self._working = False
-        self.standing_down = False
-        self._surveyed = False
         self._loop = make_loop(self._round, clock)
         self._running: Running[DatasetID, Step] = Running(
             self._perform, clock, chance, self._loop.wake
@@ -115,21 +87,12 @@ class Keeper:
         self._working = False
         self._loop.stop()
 
-    @property
-    def assigned(self) -> Set[DatasetID]:
-        """What is told of here."""
-        return self._slice.keys()
-
     def tell(self, dataset: DatasetID, assignment: Assignment | None) -> None:
         """Take in what is wanted of a dataset; None: control speaks of it no more."""
-        if assignment is None:
-            _ = self._slice.pop(dataset, None)
-        else:
-            self._slice[dataset] = assignment
+        self._take(dataset, assignment)
         self._snapped.discard(dataset)
         if assignment is not None and assignment.snapshots is not None:
             self._snapped.add(dataset)
-        self._unsettled.add(dataset)
         self._waits.pop(dataset, None)
         self._running.hurry(dataset)
 
@@ -141,11 +104,6 @@ class Keeper:
             self._thorough_at = self._clock.seconds()
             self._unsettled.update(self._found, self._slice)
 
-    @property
-    def engaged(self) -> bool:
-        """Say whether anything is held or under way here, or was not looked for."""
-        return not self._surveyed or any(fact.engaged for fact in self.facts.values())
-
     def has(self, dataset: DatasetID) -> bool:
         """Say whether it knows more of a dataset than that it may be somewhere."""
         return dataset in self._slice or dataset in self._found
@@ -153,10 +111,6 @@ class Keeper:
     def doing(self, dataset: DatasetID) -> bool:
         """Say whether it is at work on a dataset."""
         return self._running.doing(dataset) is not None
-
-    def state(self) -> Set[DatasetID]:
-        """Bring the facts of what is unsettled up to date; give whose have changed."""
-        return self._state(self._unsettled)
 
     async def _perform(self, _dataset: DatasetID, step: Step) -> Outcome:
         """Do a step, and say so when it takes long."""
@@ -347,20 +301,6 @@ class Keeper:
 
     def _want(self, assignment: Assignment | None, found: Discovered) -> Want:
         return want(assignment, self._rig.node, found, standing_down=self.standing_down)
-
-    def _state(self, datasets: Iterable[DatasetID]) -> set[DatasetID]:
-        """Bring facts up to date; give those that have changed."""
-        changed = set()
-        for dataset in datasets:
-            now, before = self._fact(dataset), self.facts.get(dataset)
-            if now == before:
-                continue
-            changed.add(dataset)
-            if now is None:
-                del self.facts[dataset]
-            else:
-                self.facts[dataset] = now
-        return changed
 
     def _fact(self, dataset: DatasetID) -> Fact | None:
         """Say what is known of it, if it is wanted, held or worked on here."""

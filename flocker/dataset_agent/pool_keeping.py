@@ -9,7 +9,7 @@ for: what was told anew, is being moved, has a step under way or waits for somet
 what the listing shows to be another than before.
 """
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Set
 from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
@@ -19,7 +19,7 @@ from flocker.convergence.loop import make_loop
 from flocker.convergence.outcome import Done, Outcome, TryAgain
 from flocker.convergence.running import Running
 from flocker.dataset_agent.causes import failed, unanswered, under_way
-from flocker.dataset_agent.keeping import Neighbour
+from flocker.dataset_agent.known import IDLE, Known, Said
 from flocker.dataset_agent.pool_facts import Noted, fact, wanted_at_all
 from flocker.dataset_agent.pool_looking import PoolSeen, Seen, gist, look, look_at
 from flocker.dataset_agent.pool_minds import (
@@ -60,8 +60,6 @@ from flocker.model.snapshots import UserSnapshots
 from flocker.runtime import logging
 from flocker.runtime.backoff import Chance, delay, jittered
 
-IDLE = 60.0
-"""Seconds, spread by 20 %, after which a node at rest looks again."""
 REFRESH = 5.0
 """Seconds after which a target that is close behind is brought up to date again."""
 SOON = 0.2
@@ -69,33 +67,24 @@ SOON = 0.2
 TOLD_EVERY = 1.0
 """Seconds between two facts about how far a stream is."""
 
-Said = Callable[[Set[DatasetID]], None]
 
-
-class PoolKeeper:
+class PoolKeeper(Known):
     """What is known of one pool: its part of the slice, what was found, and why."""
 
     def __init__(
         self, pool: Pool, rig: PoolRig, clock: IReactorTime, chance: Chance, said: Said
     ) -> None:
-        self.facts: dict[DatasetID, Fact] = {}
-        self.others: Sequence[Neighbour] = ()
-        self.looked = self.standing_down = False
+        super().__init__()
         self._pool = pool
         self._rig = rig
         self._clock = clock
         self._chance = chance
         self._said = said
         self._informed = False
-        self._slice: dict[DatasetID, Assignment] = {}
         self._seen: dict[DatasetID, Seen] = {}
         self._minds: dict[DatasetID, Mind] = {}
-        self._unsettled: set[DatasetID] = set()
         self._visits: set[DatasetID] = set()
         self._visited: set[DatasetID] = set()
-        self._hidden: Cause | None = None
-        self._failures = 0
-        self._surveyed = False
         self._loop = make_loop(self._round, clock)
         self._watch = MountWatch(pool, clock, self._died)
         self._running: Running[DatasetID, Work] = Running(
@@ -123,18 +112,9 @@ class PoolKeeper:
         self._loop.stop()
         self._watch.stop()
 
-    @property
-    def assigned(self) -> Set[DatasetID]:
-        """What is told of here."""
-        return self._slice.keys()
-
     def tell(self, dataset: DatasetID, assignment: Assignment | None) -> None:
         """Take in what is wanted of a dataset; None: control speaks of it no more."""
-        if assignment is None:
-            _ = self._slice.pop(dataset, None)
-        else:
-            self._slice[dataset] = assignment
-        self._unsettled.add(dataset)
+        self._take(dataset, assignment)
         self._mind(dataset).waits = None
         self._running.hurry(dataset)
         self._stop_sending(dataset)
@@ -146,11 +126,6 @@ class PoolKeeper:
             self._surveyed = False
             self._unsettled.update(self._seen, self._slice)
 
-    @property
-    def engaged(self) -> bool:
-        """Say whether anything is held or under way here, or was not looked for."""
-        return not self._surveyed or any(fact.engaged for fact in self.facts.values())
-
     def has(self, dataset: DatasetID) -> bool:
         """Say whether it knows more of a dataset than that it may be somewhere."""
         if dataset in self._slice:
@@ -161,10 +136,6 @@ class PoolKeeper:
     def doing(self, dataset: DatasetID) -> bool:
         """Say whether it is at work on a dataset."""
         return self._running.doing(dataset) is not None or dataset in self._visits
-
-    def state(self) -> Set[DatasetID]:
-        """Bring the facts of what is unsettled up to date; give whose have changed."""
-        return self._state(self._unsettled)
 
     async def visit(self, source: NodeID, dataset: DatasetID, offer: Offer) -> Visit:
         """Let another node bring a snapshot. Raises `Denied` and what pools raise."""
@@ -407,20 +378,6 @@ class PoolKeeper:
         return self._minds.setdefault(dataset, Mind())
 
     # Facts
-
-    def _state(self, datasets: Iterable[DatasetID]) -> set[DatasetID]:
-        """Bring facts up to date; give those that have changed."""
-        changed = set()
-        for dataset in datasets:
-            now, before = self._fact(dataset), self.facts.get(dataset)
-            if now == before:
-                continue
-            changed.add(dataset)
-            if now is None:
-                del self.facts[dataset]
-            else:
-                self.facts[dataset] = now
-        return changed
 
     def _fact(self, dataset: DatasetID) -> Fact | None:
         """Say what is known of it, if there is something to say."""

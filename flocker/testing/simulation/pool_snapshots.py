@@ -79,7 +79,8 @@ class SnapshotOracle:
         for machine in self.machines:
             copy = machine.copies.get(dataset)
             there = () if copy is None else copy.snapshots
-            if any(snapshot.name == gone.in_pool for snapshot in there):
+            first = self._identities.get(gone.id)
+            if any(snapshot.identity == first for snapshot in there):
                 yield f"U5: {machine.node} has {gone.name}, which nobody knows of"
 
     # After each change of a disk
@@ -102,7 +103,7 @@ class SnapshotOracle:
             if wanted is None:
                 continue
             first = self._identities.setdefault(wanted.id, snapshot.identity)
-            if first != snapshot.identity:
+            if first != snapshot.identity and wanted.deleted is None:
                 yield f"U2: snapshot {wanted.name} was taken twice"
             held = self._held.get(snapshot.identity)
             if held is None:

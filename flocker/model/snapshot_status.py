@@ -131,7 +131,8 @@ def _deleting(
             continue
         copy = _copy(known.fact(node))
         found = _found(known.fact(node), snapshot)
-        if copy is not None and copy.heard >= since and found is None:
+        gone = copy is not None and copy.heard >= since and found is None
+        if gone and known.connected(node):
             continue
         cause = _kept(node, found, owned, known)
         return SnapshotStatus(SnapshotPhase.DELETING, node, cause)

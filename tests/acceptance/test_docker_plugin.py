@@ -1,5 +1,9 @@
-"""The Docker plugin of three nodes, asked as dockerd asks it."""
+"""The Docker plugin of three nodes, asked as dockerd asks it.
 
+Their volumes are on an XFS, where files can share blocks: so they have snapshots.
+"""
+
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -12,9 +16,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from flocker.model.ids import DatasetID
+from flocker.model.sizes import GIBIBYTE
+from flocker.sandbox import writer
 from flocker.sandbox.names import CONTROL, MachineName, address, node_name
 from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
+from flocker.testing.loop_devices import filesystem, scratch_directory
+from flocker.testing.moving import await_more, count, seen, writing
 from tests.acceptance.plugin_socket import PluginSocket, socket_of, with_plugins
 
 MOUNTS = "/proc/self/mounts"
@@ -25,8 +33,10 @@ ONE, TWO, THREE = node_name(1), node_name(2), node_name(3)
 def _docker_cluster() -> Iterator[LiveCluster]:
     if os.geteuid() != 0:
         pytest.skip("a sandbox needs root")
-    with live_cluster(3, with_plugins) as made:
-        yield made
+    with scratch_directory() as scratch:
+        disk = filesystem(scratch, "xfs", 20 * GIBIBYTE)
+        with live_cluster(3, with_plugins, data=disk / "sandbox") as made:
+            yield made
 
 
 @pytest.fixture
@@ -316,3 +326,92 @@ def test_datasets_of_flockerctl(cluster: LiveCluster) -> None:
     path = one.mount("old", mount)
     assert cluster.read(ONE, path / "kept") == "yes"
     one.unmount("old", mount)
+
+
+def files_of(cluster: LiveCluster) -> list[str]:
+    """Name the files that hold snapshots of volumes."""
+    found = cluster.sandbox.layout.volumes.glob("*/snapshots/*")
+    return [path.name for path in found]
+
+
+def phases(cluster: LiveCluster, name: str) -> dict[str, str]:
+    """Give the phases of a volume's snapshots by their names."""
+    dataset = dataset_of(cluster, name)
+    answer = cluster.ask("GET", f"/status/snapshots?dataset_id={dataset}")
+    return {each["name"]: each["phase"] for each in answer.json}
+
+
+def dataset_of(cluster: LiveCluster, name: str) -> DatasetID:
+    """Give the dataset that is a volume."""
+    listed = cluster.ask("GET", "/configuration/datasets").json
+    (found,) = [
+        each["dataset_id"]
+        for each in listed
+        if each["metadata"].get("name") == name and not each["deleted"]
+    ]
+    return DatasetID(UUID(found))
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_made_from_another(cluster: LiveCluster, kind: str) -> None:
+    """A volume begins as a snapshot of another, beside it and on another node."""
+    one, two, (mine, here, there) = (
+        plugin(cluster, ONE),
+        plugin(cluster, TWO),
+        (an_id(), an_id(), an_id()),
+    )
+    source, old, now = f"source-{kind}", f"old-{kind}", f"now-{kind}"
+    one.create(source, size="400M", filesystem=kind)
+    path = one.mount(source, mine)
+    cluster.write(ONE, path / "file", "first")
+    cluster.flockerctl("snapshot", "create", source, "monday", "--wait")
+    cluster.run(ONE, "sh", "-c", f"echo second >{path}/file")
+    one.create(old, size="400M", **{"from": f"{source}@monday"})
+    two.create(now, size="400M", **{"from": source, "on_remove": "delete"})
+    copy = one.mount(old, here)
+    assert cluster.read(ONE, copy / "file") == "first"
+    cluster.write(ONE, copy / "file", "mine")
+    copy = two.mount(now, there)
+    assert cluster.read(TWO, copy / "file").strip() == "second"
+    assert cluster.read(ONE, path / "file").strip() == "second"
+    (taken,) = phases(cluster, source).keys() - {"monday"}
+    told = two.call("Get", Name=now)["Volume"]["Status"]
+    assert told["made from"] == f"{source}@{taken}"
+    for node, name, mount in ((one, source, mine), (one, old, here), (two, now, there)):
+        node.unmount(name, mount)
+    two.call("Remove", Name=now)
+    assert phases(cluster, source) == {"monday": "taken", taken: "deleting"}
+    until(lambda: len(phases(cluster, source)) == 1, f"the end of {taken}", 30.0)
+
+
+def test_snapshot_of_what_is_written(cluster: LiveCluster) -> None:
+    """What was acknowledged is in a snapshot, whoever is killed, and it is a beginning.
+
+    It stays with its dataset wherever that goes, and ends with it.
+    """
+    one, two, mounts = plugin(cluster, ONE), plugin(cluster, TWO), (an_id(), an_id())
+    one.create("written", size="400M")
+    path = one.mount("written", mounts[0])
+    dataset = dataset_of(cluster, "written")
+    with writing(cluster, path) as notes:
+        await_more(notes[0])
+        acknowledged = count(notes[0])
+        cluster.flockerctl("snapshot", "create", "written", "now")
+        cluster.kill_daemon(ONE)
+        until(lambda: phases(cluster, "written") == {"now": "taken"}, "it", 60.0)
+        await_more(notes[0])
+    one.unmount("written", mounts[0])
+    two.mount("written", mounts[1])
+    assert phases(cluster, "written") == {"now": "taken"}
+    told = json.loads(
+        cluster.flockerctl("clone", "written", "now", "--wait", "-o", "json").out
+    )
+    before = writer.read(seen(cluster, ONE, Path(told["path"])))
+    assert len(before) >= acknowledged
+    assert writer.read(seen(cluster, TWO, path))[: len(before)] == before
+    two.unmount("written", mounts[1])
+    volume = cluster.status(dataset).volume
+    assert any(str(volume) in name for name in files_of(cluster))
+    cluster.delete(dataset)
+    cluster.await_phase(dataset, "destroyed")
+    assert not any(str(volume) in name for name in files_of(cluster))

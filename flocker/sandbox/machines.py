@@ -46,7 +46,7 @@ from flocker.sandbox.waiting import until
 Programs = Callable[[Layout, MachineName], Sequence[Program]]
 """Says what a machine runs."""
 
-LONGEST_BOOT = 20.0
+LONGEST_BOOT = 60.0
 LONGEST_DEATH = 15.0
 """Seconds; a process in uninterruptible sleep dies when its input or output ends."""
 

@@ -97,19 +97,25 @@ class ResumingZfsPool(ZfsPool):
         where = self._kept.get(dataset)
         if where is None:
             return None
+        token = self._token_of(where)
+        if token is None:
+            del self._kept[dataset]
+        return token
+
+    def _token_of(self, where: str) -> str | None:
+        """Ask for the token of a filesystem; None where there is none of either."""
         try:
             token = self.zfs.ask("get", "-Hp", "-o", "value", RESUMES, where).strip()
         except Missing:
-            token = _NONE
-        if token == _NONE:
-            del self._kept[dataset]
             return None
-        return token
+        return None if token == _NONE else token
 
     def _forget_rest(self, where: str) -> None:
         """Throw away what came in part, of a whole copy or below one."""
         if where.startswith(f"{self.names.staging}/"):
             self._destroy_staged(where)
+            return
+        if self._token_of(where) is None:
             return
         try:
             self.zfs.change("receive", "-A", where)

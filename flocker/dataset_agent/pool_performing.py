@@ -56,7 +56,12 @@ _HINDRANCES: Mapping[type[Exception], Cause] = {
     PoolFull: Cause("pool-full", "", "make room in the pool"),
     QuotaTooSmall: Cause("quota-too-small", "", "ask for more"),
     Held: Cause("needed", "", "delete what needs it first"),
-    HasClones: Cause("needed", "", "delete what needs it first"),
+    HasClones: Cause(
+        "needed",
+        "",
+        "delete the clones first; of one that moved away drop what is left on this"
+        " node: flockerctl drop-copy",
+    ),
 }
 """What may be in the way of a step, but for the words, which the error has."""
 BUSY, WRITTEN = _HINDRANCES[Busy].code, _HINDRANCES[BeingWritten].code

@@ -163,7 +163,7 @@ class Cloning:
             new,
             primary=of.primary if of.pool is None else of.pool.owner,
             maximum_size=options.size,
-            filesystem=of.filesystem,
+            filesystem=of.filesystem if of.pool is None else None,
             metadata={**new.metadata, **marks(origin, source, of.metadata)},
             source=source,
         )

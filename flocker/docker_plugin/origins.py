@@ -130,7 +130,7 @@ def check_agrees(options: VolumeOptions, source: DatasetAnswer) -> None:
     kind = source.filesystem
     if options.filesystem is not None and options.filesystem.value != kind:
         why = f"{called} has {kind}, and so has what is made from it"
-        raise BadOption("filesystem", why, f"filesystem={kind}")
+        raise BadOption("filesystem", why, f"from={called}, without a filesystem")
 
 
 def pick(origin: Origin, found: Iterable[SnapshotAnswer]) -> SnapshotAnswer:

@@ -178,14 +178,18 @@ class PoolWorld(World):
         return dataset in self.known.pools
 
     def is_well(self, dataset: Dataset) -> bool:
-        """Whether it is served by its one home, with nothing pending; or is gone."""
+        """Whether it is served by its one home, with nothing pending; or is gone.
+
+        A deleted one may wait for what is left of clones of it, and say so.
+        """
         if not self.is_in_pool(dataset.id):
             return super().is_well(dataset)
         if self._is_sent(dataset.id):
             return False
         if dataset.deleted:
             kept = [m for m in self.pool_machines if dataset.id in m.copies]
-            return dataset.destroyed and not kept
+            waits = all(self._is_needed(dataset.id, each.node) for each in kept)
+            return waits if kept else dataset.destroyed
         row = self.known.pools[dataset.id]
         needed = all(self._is_needed(dataset.id, prune.node) for prune in row.prunes)
         pending = row.deleted or row.move is not None or not needed

@@ -31,6 +31,7 @@ from flocker.restapi.about import About
 from flocker.restapi.channel import Channel
 from flocker.restapi.datasets import Datasets
 from flocker.restapi.endpoint import (
+    Route,
     Routes,
     Service,
     answer_failure,
@@ -151,7 +152,7 @@ class _Front(KleinResource):
     def render(self, request: IRequest) -> KleinRenderable:
         route = self._exact.get((request.method, request.path))
         if route is not None:
-            _send(route(request), cast(Request, request))
+            _send(route, cast(Request, request))
             return cast(KleinRenderable, NOT_DONE_YET)
         error = _unroutable(request)
         if error is not None:
@@ -161,10 +162,14 @@ class _Front(KleinResource):
         return super().render(request)
 
 
-def _send(answering: Deferred[bytes], request: Request) -> None:
-    """Send the answer to `request` when it comes, unless the client is gone by then."""
+def _send(route: Route, request: Request) -> None:
+    """Send the answer to `request` when it comes, unless the client is gone by then.
+
+    What answers may end because the client goes, so we are the first to hear of that.
+    """
     gone: list[Failure] = []
     _ = request.notifyFinish().addErrback(gone.append)
+    answering = route(request)
 
     def finish(body: bytes) -> None:
         if not gone:

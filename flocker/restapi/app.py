@@ -15,7 +15,6 @@ from uuid import UUID, uuid4
 from attrs import frozen
 from klein import Klein, KleinRenderable
 from klein.resource import KleinResource
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest

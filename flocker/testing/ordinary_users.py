@@ -33,12 +33,16 @@ _LONGEST = 10.0
 _SHOW = """
 set -eu
 while [ "$1" != -- ]; do
-    closed=$1 open=$2
+    closed=$1 number=$2
     shift 2
     mount --rbind "$closed" "$STASH"
     mount -t tmpfs -o mode=755 shown "$closed"
-    mkdir -p "$closed/$open"
-    mount --rbind "$STASH/$open" "$closed/$open"
+    while [ "$number" -gt 0 ]; do
+        mkdir -p "$closed/$1"
+        mount --rbind "$STASH/$1" "$closed/$1"
+        shift
+        number=$((number - 1))
+    done
     umount --lazy "$STASH"
 done
 grep ' - [^ ]* /dev/loop' /proc/self/mountinfo | cut -d' ' -f5 | tac |
@@ -144,17 +148,22 @@ def ordinary_user(world: int) -> Iterator[OrdinaryUser]:
 
 
 def _shown() -> Sequence[str]:
-    """Give the directories that only root may see, each with what is needed in it."""
+    """Give the directories that only root may see, each with what is needed in it.
+
+    Each is followed by how much that is.
+    """
     needed = (Path(sys.base_prefix), programs().parent, Path(flocker.__file__).parent)
-    pairs: dict[Path, list[str]] = {}
+    found: dict[Path, list[str]] = {}
     for path in needed:
         above = [*reversed(path.parents), path]
         closed = next((each for each in above if not _is_open(each)), None)
         if closed is not None:
-            pairs.setdefault(closed, []).append(str(path.relative_to(closed)))
-    if any(len(below) > 1 for below in pairs.values()):
-        pairs = {closed: [os.path.commonpath(below)] for closed, below in pairs.items()}
-    return [str(text) for closed, (below,) in pairs.items() for text in (closed, below)]
+            found.setdefault(closed, []).append(str(path.relative_to(closed)))
+    return [
+        word
+        for closed, below in found.items()
+        for word in (str(closed), str(len(below)), *below)
+    ]
 
 
 def _is_open(directory: Path) -> bool:

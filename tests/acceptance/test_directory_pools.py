@@ -44,6 +44,9 @@ def test_never_longer_than_allowed(pools: LiveCluster) -> None:
     """Under a writer nobody can say how long it takes: with a limit it stays."""
     dataset = pools.create(ONE)
     path = pools.mounted(dataset, ONE)
+    # So large that each copy of it takes longer than a pause of the writer.
+    argv = ("dd", "if=/dev/zero", f"of={path}/filled", "bs=1M", "count=200")
+    _ = pools.run(ONE, *argv, "conv=fsync", "status=none")
     limit = ("--max-downtime", "30s")
     with writing(pools, path) as notes:
         await_more(notes[0])

@@ -380,7 +380,7 @@ def test_made_from_another(cluster: LiveCluster, kind: str) -> None:
     for node, name, mount in ((one, source, mine), (one, old, here), (two, now, there)):
         node.unmount(name, mount)
     two.call("Remove", Name=now)
-    assert phases(cluster, source) == {"monday": "taken", taken: "deleting"}
+    assert phases(cluster, source).get(taken) in {"deleting", None}
     until(lambda: len(phases(cluster, source)) == 1, f"the end of {taken}", 30.0)
 
 

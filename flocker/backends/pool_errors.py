@@ -85,13 +85,14 @@ class SnapshotExists(FlockerError):
 
 @frozen
 class CannotRepeat(FlockerError):
-    """The pool has no way to add what an older snapshot holds."""
+    """What an older snapshot holds could not be added; all is as before."""
 
     dataset: DatasetID
+    why: str
 
     def words(self) -> str:
-        """Name the dataset."""
-        return f"dataset {self.dataset} is in a pool that cannot go back to a snapshot"
+        """Give the reason."""
+        return f"dataset {self.dataset} cannot go back to a snapshot: {self.why}"
 
 
 @frozen

@@ -231,8 +231,9 @@ class IFilesystemPool(Interface):
         """Add a snapshot to a copy that is read-only, with what an older one holds.
 
         It is the newest, and has an identity of its own: see Note [Only forward].
-        Raises `NoSuchSnapshot`, `SnapshotExists`, `StillWritable`, `PoolFull`, and
-        `CannotRepeat` where the pool has no way to do it.
+        A pool may have to copy all, and says `CannotRepeat` where that fails; then all
+        is as before. Raises `NoSuchSnapshot`, `SnapshotExists`, `StillWritable`,
+        `PoolFull`, `Unsaved`, `Busy`.
         """
 
     def destroy_snapshot(dataset: DatasetID, snapshot: SnapshotID) -> None:

@@ -25,9 +25,6 @@ from flocker.model.snapshots import LONGEST_NAME, UserSnapshot, UserSnapshots
 
 Facts = Mapping[NodeID, Observed]
 
-NO_WAY_BACK: Final = frozenset({"zfs"})
-"""Drivers of pools that cannot repeat a snapshot."""
-
 _BEFORE: Final = "before-"
 _STAMP: Final = "-%Y%m%dT%H%M%SZ"
 _SPARE: Final = len("-250")
@@ -85,11 +82,6 @@ def _snapshot(
     configuration: Configuration, row: PoolOwnership, facts: Facts, name: str
 ) -> SnapshotID:
     """Give what is to be gone back to, if its owner has that."""
-    node = configuration.nodes.get(row.owner)
-    backend = None if node is None else node.backend(row.backend)
-    if backend is not None and backend.driver in NO_WAY_BACK:
-        why = f"pools of {backend.driver} have no way back to a snapshot; clone it"
-        raise RollbackRefused(row.dataset, why)
     known = configuration.snapshots.get(row.dataset)
     found = None if known is None else known.named(name)
     if found is None:

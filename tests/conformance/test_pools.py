@@ -222,7 +222,7 @@ def machines():
 
 
 @needs_root
-class TestZfs(AllPromises):
+class TestZfs(RepeatCrashes, RepeatConformance, AllPromises):
     """Filesystems of ZFS pools, with a zfs-fuse for each."""
 
     @pytest.fixture(autouse=True)
@@ -231,6 +231,11 @@ class TestZfs(AllPromises):
         yield
         for number, machine in machines.items():
             machine.empty(zfs_name(number))
+
+    @pytest.mark.slow
+    def test_killed_anywhere_in_repeat(self, one: Node, two: Node) -> None:
+        """Two dozen times killed, each after two snapshots, this takes minutes."""
+        super().test_killed_anywhere_in_repeat(one, two)
 
     def pool(self, number: int) -> IFilesystemPool:
         return open_zfs(self.machines[number].zfs(zfs_name(number)))

@@ -26,6 +26,7 @@ from flocker.backends.pool_errors import (
     PoolFull,
     PoolUnavailable,
     SnapshotExists,
+    StillWritable,
     Unsaved,
 )
 from flocker.backends.pool_interface import (
@@ -43,15 +44,26 @@ from flocker.backends.pool_interface import (
 )
 from flocker.backends.zfs import names as called
 from flocker.backends.zfs import reading
+from flocker.backends.zfs.copying import PROGRAM, StillDifferent, make_equal
 from flocker.backends.zfs.parts import PoolParts
 from flocker.backends.zfs.receiving import PatientReceive
 from flocker.backends.zfs.streams import IncomingStream
+from flocker.backends.zfs.translate import Filesystem, says_full
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID, SnapshotID
 from flocker.runtime import durable
-from flocker.runtime.process import ProcessFailed
+from flocker.runtime.holders import Holder
+from flocker.runtime.process import ProcessFailed, ProgramMissing, find_program
 
 _WRITABLE = ("-o", "canmount=noauto", "-o", "readonly=off")
+
+
+def _check_programs(dataset: DatasetID) -> None:
+    try:
+        find_program(PROGRAM)
+    except ProgramMissing as error:
+        why = f"{error.words()}; its package is {PROGRAM}"
+        raise CannotRepeat(dataset, why) from error
 
 
 @implementer(IFilesystemPool, IMortalMounts)
@@ -197,10 +209,61 @@ class ZfsPool(PoolParts):
     def repeat(
         self, dataset: DatasetID, snapshot: SnapshotID, name: str
     ) -> PoolSnapshot:
-        """Refuse: ZFS goes back only by destroying what is newer."""
+        """Copy files over those there are: see Note [Copied back] in `repeating`."""
         check_name(name)
-        _ = self._existing(dataset)
-        raise CannotRepeat(dataset)
+        _check_programs(dataset)
+        with self._lock:
+            source = self._check_repeats(dataset, snapshot, name)
+            self._going_back.add(dataset)
+        try:
+            return self._copy_back(dataset, source, name)
+        except ProcessFailed as error:
+            if says_full(error.stderr):
+                raise PoolFull(self.zfs.pool, error.stderr) from error
+            raise CannotRepeat(dataset, error.words()) from error
+        except StillDifferent as error:
+            raise CannotRepeat(dataset, error.words()) from error
+        finally:
+            with self._lock:
+                self._going_back.discard(dataset)
+                found, _ = self._existing(dataset)
+                self._check_settled(dataset, found)
+
+    def _check_repeats(
+        self, dataset: DatasetID, snapshot: SnapshotID, name: str
+    ) -> Filesystem:
+        copy, found = self._look(dataset)
+        self._check_settled(dataset, found)
+        source = self._snapshot(dataset, snapshot)
+        if copy.writable:
+            raise StillWritable(dataset)
+        if found.named(name) is not None:
+            raise SnapshotExists(dataset, name)
+        if copy.head is None:
+            raise Unsaved(dataset)
+        if found.live.name in self._entering.values():
+            raise Busy(dataset, (Holder(0, "flocker", "a stream enters it"),))
+        self._limit(dataset, found, None)  # as before a stream
+        return source
+
+    def _copy_back(
+        self, dataset: DatasetID, source: Filesystem, name: str
+    ) -> PoolSnapshot:
+        """Copy without the lock, as that takes time by size."""
+        live = self.names.copy(dataset)
+        with self._staged() as stage:
+            with self._lock:
+                self._change("clone", "-o", "canmount=noauto", source.name, stage)
+                found, _ = self._existing(dataset)
+                self.repeats.begin(found, name)
+            with self.mounts.shown(stage) as there, self.mounts.shown(live) as here:
+                make_equal(self.zfs, there, here)
+            with self._lock:
+                made = f"{live}@{name}"
+                self._change("snapshot", made)
+                (row,) = self.zfs.read(made)
+            self._destroy_staged(stage)
+        return reading.describe(row)
 
     def destroy_snapshot(self, dataset: DatasetID, snapshot: SnapshotID) -> None:
         """Destroy it, unless somebody needs it."""
@@ -250,6 +313,7 @@ class ZfsPool(PoolParts):
         """Set the limit, as far as ZFS does, then let it be written to."""
         with self._lock:
             copy, found = self._look(dataset)
+            self._check_settled(dataset, found)
             if copy.writable:
                 return
             if copy.head != head:

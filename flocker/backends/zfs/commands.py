@@ -163,12 +163,16 @@ class Zfs:
 
         What it changed is on disk when this returns: ZFS waits for that.
         """
+        self.patiently("zfs", *arguments, timeout=timeout)
+
+    def patiently(self, *argv: str, timeout: float = SECONDS) -> None:
+        """Run a program, again and again while it is refused for now; as `change`."""
         give_up = self.now() + PATIENCE
         while True:
             try:
-                self._run("zfs", *arguments, timeout=timeout)
+                self._run(*argv, timeout=timeout)
             except ProcessFailed as error:
-                if not translate.says_busy(error.stderr):
+                if not translate.says_unready(error.stderr):
                     raise
                 if self.now() > give_up:
                     raise StillBusy(error.stderr) from error
@@ -176,18 +180,23 @@ class Zfs:
             else:
                 return
 
-    def run(self, *argv: str) -> None:
+    def run(
+        self, *argv: str, stdin: bytes = b"", timeout: float = SECONDS
+    ) -> Completed:
         """Run another program where ZFS is. Raises `ProcessFailed`."""
-        self._run(*argv)
+        return self._run(*argv, stdin=stdin, timeout=timeout)
 
     def _run(
         self,
         *argv: str,
+        stdin: bytes = b"",
         timeout: float = SECONDS,
         expected: tuple[int, ...] = (0,),
     ) -> Completed:
         try:
-            return run_sync([*self.within, *argv], timeout=timeout, expected=expected)
+            return run_sync(
+                [*self.within, *argv], stdin=stdin, timeout=timeout, expected=expected
+            )
         except (ProcessTimedOut, ProgramMissing) as error:
             raise self.unavailable(error.words()) from error
 

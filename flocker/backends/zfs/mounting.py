@@ -12,7 +12,7 @@ is, before the filesystem is mounted there again.
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -36,7 +36,7 @@ from flocker.runtime.mounted import read_mounts
 from flocker.runtime.process import ProcessFailed
 
 ROOTS: Final = Path("/run/flocker-zfs")
-"""Where filesystems are mounted for a moment to open their roots."""
+"""Where filesystems are mounted that are not served; only root comes there."""
 PATIENCE: Final = 2.0
 """Seconds in which a mount is let go that nobody is found to use."""
 _AGAIN: Final = 0.05
@@ -72,7 +72,8 @@ class ZfsMounts:
         found: dict[str, tuple[Path, ...]] = {}
         for mount in read_mounts():
             whole = mount.root == _WHOLE and mount.source.startswith(self.zfs.pool)
-            if whole and is_of(mount, mount.source) and not is_dead(mount):
+            served = whole and mount.path.parent != ROOTS
+            if served and is_of(mount, mount.source) and not is_dead(mount):
                 found[mount.source] = (*found.get(mount.source, ()), mount.path)
         return found
 
@@ -82,6 +83,7 @@ class ZfsMounts:
             mount.source
             for mount in read_mounts()
             if mount.source.startswith(f"{self.zfs.pool}/")
+            and mount.path.parent != ROOTS
             and is_of(mount, mount.source)
             and is_dead(mount)
         )
@@ -164,26 +166,60 @@ class ZfsMounts:
 
     def open_root_of(self, name: str) -> None:
         """Let everybody write to what never was mounted, and will be sent before."""
+        with self.shown(name) as path:
+            self.open_root(path)
+        self._forget_place(name)
+
+    @contextmanager
+    def shown(self, name: str) -> Iterator[Path]:
+        """Have it mounted where only root comes. Raises `PoolUnavailable`, `PoolFull`.
+
+        What was written is on disk with the next change. ZFS goes on saying that it
+        belongs there.
+        """
         path = ROOTS / str(uuid4())
         try:
-            self.zfs.change("set", f"mountpoint={path}", name)
-            self.zfs.change("mount", name)
-            self.open_root(path)
-            self._unmount(path)
-            self.zfs.run("rmdir", str(path))
-            self.zfs.change("inherit", "mountpoint", name)
-        except ProcessFailed as error:
-            raise self.zfs.explained(error) from error
+            try:
+                self.zfs.run("install", "--directory", "--mode=0700", str(ROOTS))
+                self.zfs.change("set", f"mountpoint={path}", name)
+                self.zfs.change("mount", name)
+            except ProcessFailed as error:
+                raise self.zfs.explained(error) from error
+            yield path
+        finally:
+            self.hide(name)
+
+    def hide(self, name: str) -> None:
+        """Let it be mounted there no longer, if it is."""
+        ask = ("get", "-Hp", "-o", "value", "mountpoint", name)
+        self._leave(self.zfs.ask(*ask).strip())
 
     def leave_root_of(self, name: str, mountpoint: str) -> None:
-        """Unmount what a killed agent had, or was about to have, mounted for that."""
+        """Undo what a killed agent did, or was about to do, to open a root."""
+        if self._leave(mountpoint):
+            self._forget_place(name)
+
+    def _leave(self, mountpoint: str) -> bool:
+        """Unmount what is, or was about to be, mounted there; False if that is served.
+
+        Who had it open, and was killed, lets it go a moment later.
+        """
         if Path(mountpoint).parent != ROOTS:
-            return
+            return False
         try:
-            self._unmount(Path(mountpoint))
+            self.zfs.patiently("umount", mountpoint)
         except ProcessFailed as error:
             if not translate.says_unmounted(error.stderr):
                 raise self.zfs.explained(error) from error
+        except StillBusy as error:
+            raise self.zfs.unavailable(error.said) from error
+        try:
+            self.zfs.run("rm", "--dir", "--force", mountpoint)
+        except ProcessFailed as error:
+            raise self.zfs.explained(error) from error
+        return True
+
+    def _forget_place(self, name: str) -> None:
         try:
             self.zfs.change("inherit", "mountpoint", name)
         except ProcessFailed as error:

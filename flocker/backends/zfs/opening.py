@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from flocker.backends.zfs.commands import DESTROYING, Missing, StillBusy, Zfs
 from flocker.backends.zfs.mounting import ZfsMounts
 from flocker.backends.zfs.names import FORMAT, MADE_AS, OURS, Names
+from flocker.backends.zfs.reading import group
+from flocker.backends.zfs.repeating import Repeats
 from flocker.backends.zfs.reserving import Reserve
 from flocker.backends.zfs.translate import Filesystem, says_gone, says_missing
+from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
 from flocker.runtime import logging
 from flocker.runtime.process import ProcessFailed
@@ -46,11 +49,12 @@ def prepare(
     for part in names.parts:
         if part not in there:
             _create(zfs, part, ("canmount=off",))
-    for row in rows:
-        _tidy(zfs, names, mounts, row)
-    sweep(zfs, names, rows)
     if names.reserve in there:
         reserve.held = there[names.reserve].reservation
+    for row in rows:
+        _tidy(zfs, names, mounts, row)
+    _settle(names, Repeats(zfs, mounts, reserve), rows)
+    sweep(zfs, names, rows)
     reserve.take()
     return kept_of(names, rows)
 
@@ -59,10 +63,26 @@ def _tidy(zfs: Zfs, names: Names, mounts: ZfsMounts, row: Filesystem) -> None:
     """Undo, or finish, what an agent was killed over."""
     if row.is_snapshot and row.last.startswith(OURS):
         _destroy(zfs, row.name)
-    elif names.dataset_of(row.name) is not None:
+    elif names.dataset_of(row.name) is not None and row.repeating is None:
         mounts.leave_root_of(row.name, row.mountpoint)
     elif _is_writable_aside(names, row):
         _change(zfs, ("set", "readonly=on", row.name))
+
+
+def _settle(names: Names, repeats: Repeats, rows: tuple[Filesystem, ...]) -> None:
+    """End what an agent was killed over; what cannot be is in the way of one copy only.
+
+    Who wants to change that tries again, and is told why.
+    """
+    for found in group(rows):
+        live = found.live
+        if names.dataset_of(live.name) is None or live.repeating is None:
+            continue
+        try:
+            repeats.end(found)
+        except FlockerError as error:
+            why = error.words()
+            logging.message("flocker:zfs:under-way", filesystem=live.name, why=why)
 
 
 def _is_writable_aside(names: Names, row: Filesystem) -> bool:

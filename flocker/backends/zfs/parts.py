@@ -34,11 +34,11 @@ from flocker.backends.zfs.commands import DESTROYING, Missing, StillBusy, Zfs
 from flocker.backends.zfs.mounting import ZfsMounts
 from flocker.backends.zfs.names import Names
 from flocker.backends.zfs.reading import Found
+from flocker.backends.zfs.repeating import Repeats
 from flocker.backends.zfs.reserving import Reserve
 from flocker.backends.zfs.streams import IncomingStream, OutgoingStream
 from flocker.backends.zfs.translate import (
     Filesystem,
-    says_full,
     says_missing,
     says_no_tag,
     says_tag_there,
@@ -53,10 +53,10 @@ SENDING: Final = "a stream that leaves"
 """The tag that a snapshot seems to have while it is sent."""
 
 
+GOING_BACK: Final = "its way back to a snapshot"
+"""The tag that all snapshots of a copy seem to have meanwhile."""
 NOT_OURS: Final = "somebody else (`zfs holds` says who)"
 """Stands for the tags that were not given by us."""
-
-_MAKE: Final = frozenset({"create", "clone", "snapshot"})
 
 
 @define(eq=False)
@@ -68,9 +68,16 @@ class PoolParts:
     mounts: ZfsMounts
     reserve: Reserve
     _lock: RLock = field(factory=RLock, init=False)
+    repeats: Repeats = field(init=False)
+    _going_back: set[DatasetID] = field(factory=set, init=False)
+    """Whose copies are on their way to a new snapshot; see `repeating`."""
     _sending: Counter[SnapshotID] = field(factory=Counter, init=False)
     _entering: dict[IncomingStream, str] = field(factory=dict, init=False)
     """Streams that enter, and the filesystem that each makes or goes on with."""
+
+    @repeats.default
+    def _repeats(self) -> Repeats:
+        return Repeats(self.zfs, self.mounts, self.reserve)
 
     # Finding
 
@@ -159,7 +166,18 @@ class PoolParts:
         if found.live.read_only:
             raise NotWritable(dataset)
 
+    def _check_settled(self, dataset: DatasetID, found: Found) -> None:
+        """Let a copy that an agent left under way be as before or as after.
+
+        Raises `Busy` if it is under way now.
+        """
+        if dataset in self._going_back:
+            raise Busy(dataset, (Holder(0, "flocker", f"it is on {GOING_BACK}"),))
+        if found.live.repeating is not None:
+            self.repeats.end(found)
+
     def _check_unused(self, dataset: DatasetID, found: Found) -> None:
+        self._check_settled(dataset, found)
         if who := self.mounts.users(found.live.name):
             raise Busy(dataset, who)
 
@@ -167,6 +185,8 @@ class PoolParts:
         tags = sorted(snapshot.tags)
         if self._sending[SnapshotID(snapshot.guid)]:
             tags.append(SENDING)
+        if dataset in self._going_back:
+            tags.append(GOING_BACK)
         if tags:
             raise Held(dataset, snapshot.last, tuple(tags))
 
@@ -187,6 +207,7 @@ class PoolParts:
             self._check_absent(dataset)
             return
         copy, found = self._look(dataset)
+        self._check_settled(dataset, found)
         if copy.writable:
             raise StillWritable(dataset)
         if copy.head != announced.base:
@@ -198,24 +219,8 @@ class PoolParts:
     # Changing
 
     def _change(self, *arguments: str) -> None:
-        """Let ZFS change something. Raises `StillBusy`, `PoolFull`.
-
-        What makes nothing that lasts may use the reserve.
-        """
-        try:
-            self.zfs.change(*arguments)
-        except ProcessFailed as error:
-            small = arguments[0] not in _MAKE and says_full(error.stderr)
-            if not small or not self.reserve.give_up():
-                raise self.zfs.explained(error) from error
-        else:
-            return
-        try:
-            self.zfs.change(*arguments)
-        except ProcessFailed as error:
-            raise self.zfs.explained(error) from error
-        finally:
-            self.reserve.take()
+        """Let ZFS change something; see `Reserve.change`."""
+        self.reserve.change(*arguments)
 
     def _settle(self) -> None:
         """Return when all that was written is on disk, and counted.

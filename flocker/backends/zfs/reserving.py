@@ -20,6 +20,9 @@ _SIZES: Final = tuple(size * MEBIBYTE for size in (16, 8, 4, 2))
 """What is tried, one after the other."""
 
 
+_MAKE: Final = frozenset({"create", "clone", "snapshot"})
+
+
 @define(eq=False)
 class Reserve:
     """The reserved room; `held` says how many bytes, as far as is known."""
@@ -36,6 +39,26 @@ class Reserve:
             if self._resize(size) if self.held else self._create(size):
                 self.held = size
                 return
+
+    def change(self, *arguments: str) -> None:
+        """Let ZFS change something. Raises `StillBusy`, `PoolFull`, `PoolUnavailable`.
+
+        What makes nothing that lasts may use the room.
+        """
+        try:
+            self.zfs.change(*arguments)
+        except ProcessFailed as error:
+            small = arguments[0] not in _MAKE and translate.says_full(error.stderr)
+            if not small or not self.give_up():
+                raise self.zfs.explained(error) from error
+        else:
+            return
+        try:
+            self.zfs.change(*arguments)
+        except ProcessFailed as error:
+            raise self.zfs.explained(error) from error
+        finally:
+            self.take()
 
     def _create(self, size: int) -> bool:
         options = ("-o", "canmount=off", "-o", f"reservation={size}")

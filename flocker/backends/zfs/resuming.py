@@ -32,6 +32,7 @@ from flocker.backends.zfs.streams import IncomingStream
 from flocker.backends.zfs.tokens import is_token
 from flocker.backends.zfs.translate import (
     RESUMES,
+    Filesystem,
     says_missing,
     says_nothing_kept,
 )
@@ -208,6 +209,14 @@ class ResumingZfsPool(ZfsPool):
         with self._lock:
             super().make_writable(dataset, head, quota)
             self.drop_unfinished(dataset)
+
+    def _check_repeats(
+        self, dataset: DatasetID, snapshot: SnapshotID, name: str
+    ) -> Filesystem:
+        """Check it, and let go of what does not follow what is to be added."""
+        source = super()._check_repeats(dataset, snapshot, name)
+        self.drop_unfinished(dataset)
+        return source
 
     def destroy_snapshot(self, dataset: DatasetID, snapshot: SnapshotID) -> None:
         """Destroy it; what is unfinished after it would keep it."""

@@ -13,7 +13,14 @@ from typing import Final
 
 from attrs import frozen
 
-from flocker.backends.zfs.names import FRESH, HOLDS, MADE_AS, OURS, RECORD
+from flocker.backends.zfs.names import (
+    FRESH,
+    HOLDS,
+    MADE_AS,
+    OURS,
+    RECORD,
+    REPEATING,
+)
 
 WRITTEN: Final = "written"
 RESUMES: Final = "receive_resume_token"
@@ -21,6 +28,7 @@ RESUMES: Final = "receive_resume_token"
 PROPERTIES: Final = (
     "type", "guid", "used", "referenced", "available", "origin", "readonly",
     "reservation", "refquota", "userrefs", "mountpoint", MADE_AS, RECORD, HOLDS, FRESH,
+    REPEATING,
 )  # fmt: skip
 """What is asked of every filesystem and snapshot."""
 
@@ -56,6 +64,14 @@ def name_in(stderr: str) -> str | None:
 def says_busy(stderr: str) -> bool:
     """Whether something is in use, maybe only for another moment."""
     return "is busy" in stderr or "already mounted" in stderr
+
+
+def says_unready(stderr: str) -> bool:
+    """Whether it may be done in another moment.
+
+    That zfs-fuse cannot read what was unmounted just now is no matter of its disks.
+    """
+    return says_busy(stderr) or ("cannot rollback" in stderr and "I/O error" in stderr)
 
 
 def says_unmounted(stderr: str) -> bool:
@@ -120,6 +136,8 @@ class Filesystem:
     record: bytes | None
     tags: frozenset[str]
     fresh: bool
+    repeating: str | None = None
+    """What says that it is on its way to a new snapshot; see `repeating`."""
     token: str | None = None
     """What a stream into it that was cut goes on by."""
 
@@ -191,7 +209,9 @@ def _filesystem(name: str, values: Mapping[str, Value]) -> Filesystem:
     record = values[RECORD].own
     token = values[RESUMES].text if RESUMES in values else UNSET
     origin = values["origin"].text
-    written = values.get(WRITTEN)
+    written = number(WRITTEN) if _is_set(values, WRITTEN) else None
+    repeating = values[REPEATING].own if REPEATING in values else None
+    under_way = repeating is not None
     return Filesystem(
         name=name,
         is_snapshot=values["type"].text == "snapshot",
@@ -200,18 +220,23 @@ def _filesystem(name: str, values: Mapping[str, Value]) -> Filesystem:
         referenced=number("referenced"),
         available=number("available"),
         origin=None if origin in {UNSET, ""} else origin,
-        read_only=values["readonly"].text == "on",
+        read_only=under_way or values["readonly"].text == "on",
         reservation=number("reservation"),
         quota=number("refquota") or None,
         holds=number("userrefs"),
-        written=None if written is None or written.text == UNSET else int(written.text),
+        written=0 if under_way else written,
         mountpoint=values["mountpoint"].text,
         made_as=values[MADE_AS].own,
         record=None if record is None else record.encode(),
         tags=frozenset((values[HOLDS].own or "").split()),
         fresh=values[FRESH].own is not None,
+        repeating=repeating,
         token=None if token == UNSET else token,
     )
+
+
+def _is_set(values: Mapping[str, Value], key: str) -> bool:
+    return key in values and values[key].text != UNSET
 
 
 def seen(snapshots: Iterable[Filesystem]) -> tuple[Filesystem, ...]:

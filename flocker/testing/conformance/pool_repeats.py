@@ -1,7 +1,4 @@
-"""What pools must do to go back to a snapshot; run it on yours, as `pools` says.
-
-A pool that has no way to do it raises `CannotRepeat`, and does not run this.
-"""
+"""What pools must do to go back to a snapshot; run it on yours, as `pools` says."""
 
 import pytest
 

@@ -17,7 +17,7 @@ from flocker.control.snapshots import (
     TooManySnapshots,
 )
 from flocker.model.changes import apply
-from flocker.model.cluster import BackendReport, Observed
+from flocker.model.cluster import Observed
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import Epoch, RollbackNumber, SnapshotID, UserSnapshotID
@@ -147,14 +147,6 @@ def test_too_many_snapshots():
     wishes = UserSnapshots(DATASET, many)
     with pytest.raises(TooManySnapshots):
         back(evolve(KNOWN, snapshots=pmap({DATASET: wishes})), "n1")
-
-
-def test_pool_without_a_way_back():
-    """In ZFS it is refused, and what can be done instead is said."""
-    report = BackendReport(DEFAULT_BACKEND, "zfs", "pool", port=1)
-    nodes = KNOWN.nodes.set(A, evolve(KNOWN.nodes[A], backends=(report,)))
-    words = refused(evolve(KNOWN, nodes=nodes))
-    assert "pools of zfs have no way back to a snapshot; clone it" in words
 
 
 def test_nothing_else_meanwhile():

@@ -129,17 +129,3 @@ def test_block_storage(api):
     refused = roll_back(api)
     assert refused.code == 409
     assert refused.json["description"] == f"dataset {KNOWN} is in no pool"
-
-
-def test_zfs(api):
-    """In a pool without a way back it is refused, before anything is done."""
-    found = MemoryPoolNodes(api.operations, api.clock, name)
-    found.connect(1, driver="zfs")
-    assert api.post(CONFIGURED, {"primary": A, "dataset_id": KNOWN}).code == 201
-    found.settle()
-    take(api)
-    found.settle()
-    refused = roll_back(api)
-    assert refused.code == 409
-    assert "pools of zfs have no way back" in refused.json["description"]
-    assert len(api.get(SNAPSHOTS).json) == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flocker.backends.pool_errors import PoolUnavailable
+from flocker.backends.pool_errors import PoolFull, PoolUnavailable
 from flocker.backends.zfs.commands import Zfs
 from flocker.backends.zfs.names import Names
 from flocker.backends.zfs.reserving import Reserve
@@ -61,3 +61,17 @@ def test_other_trouble():
     zfs.says = "something else"
     with pytest.raises(PoolUnavailable, match="something else"):
         kept.take()
+
+
+def test_change():
+    """What makes nothing may use the room, once; what does not is refused at once."""
+    kept, zfs = reserve(3 * MEBIBYTE, held=16 * MEBIBYTE)
+    kept.change("set", f"reservation={2 * MEBIBYTE}", "tank/a")
+    assert (kept.held, zfs.told) == (16 * MEBIBYTE, ["set"])
+    with pytest.raises(PoolFull):
+        kept.change("set", f"reservation={4 * MEBIBYTE}", "tank/a")
+    assert kept.held == 2 * MEBIBYTE
+    zfs.told.clear()
+    with pytest.raises(PoolFull):
+        kept.change("create", "-o", f"reservation={4 * MEBIBYTE}", "tank/a")
+    assert zfs.told == ["create"]

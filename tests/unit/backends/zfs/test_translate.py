@@ -17,6 +17,7 @@ from flocker.backends.zfs.translate import (
     says_missing,
     says_no_tag,
     says_tag_there,
+    says_unready,
     seen,
     was_written,
 )
@@ -206,3 +207,26 @@ def test_explained():
     assert "zfs-fuse does not run" in explain(gone)
     assert "zpool clear" in explain("pool I/O is currently suspended")
     assert explain("something else") == "something else"
+
+
+def test_under_way():
+    """What is on its way to a new snapshot is shown as what it was: read-only."""
+    property_of = f"{COPY}\tflocker:repeating\t180 again\t"
+    live = of(f"{OLD}{property_of}local\n")[0]
+    assert (live.repeating, live.read_only, live.written) == ("180 again", True, 0)
+    live = of(f"{OLD}{property_of}inherited from tank\n")[0]
+    assert (live.repeating, live.read_only, live.written) == (None, False, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "unready"),
+    [
+        ("cannot rollback 'tank/a': I/O error", True),
+        ("cannot destroy 'tank/a': dataset is busy", True),
+        ("cannot open 'tank/a': I/O error", False),
+        ("cannot rollback 'tank/a': more recent snapshots exist", False),
+    ],
+)
+def test_unready(said, unready):
+    """What may be done in a moment is tried again."""
+    assert says_unready(said) is unready

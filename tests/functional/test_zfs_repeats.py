@@ -2,8 +2,11 @@
 
 import errno
 import os
+import signal
 import stat
 import struct
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -19,11 +22,13 @@ from flocker.backends.zfs.commands import Zfs
 from flocker.backends.zfs.copying import make_equal
 from flocker.backends.zfs.names import REPEATING
 from flocker.runtime.process import DEFAULT_ENVIRONMENT, ProcessFailed
+from flocker.sandbox.waiting import until
 from flocker.testing.conformance.pool_bench import RECORD
 from tests.functional.zfs_bench import MEBIBYTE, zfs_bench
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 
+PATIENCE = 10.0
 ACL = struct.pack("<IHHIHHIHHIHHIHHI", 2, *(
     part
     for entry in ((1, 6, -1), (2, 4, 7), (4, 4, -1), (16, 6, -1), (32, 4, -1))
@@ -186,6 +191,34 @@ def test_attributes(tmp_path):
     spoil(target)
     make_equal(Zfs("none"), source, target)
     assert manifest(target) == manifest(source) == before
+
+
+def copying_in(directory):
+    """Find the processes of rsync that name a directory."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            argv = (process / "cmdline").read_bytes()
+            if argv.startswith(b"rsync") and bytes(directory) in argv:
+                found.append(process.name)
+    return found
+
+
+def test_agent_killed(tmp_path):
+    """Who copied for an agent that was killed writes no more after that."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    for root in (source, target):
+        root.mkdir()
+        with (root / "big").open("wb") as file:
+            file.truncate(256 * 1024 * MEBIBYTE)  # minutes of reading
+    agent = os.fork()
+    if agent == 0:
+        make_equal(Zfs("none"), source, target)
+        os._exit(0)
+    until(lambda: len(copying_in(tmp_path)) > 0, "rsync", PATIENCE)
+    os.kill(agent, signal.SIGKILL)
+    os.waitpid(agent, 0)
+    until(lambda: copying_in(tmp_path) == [], "the end of rsync", PATIENCE)
 
 
 def test_pool_full(one):

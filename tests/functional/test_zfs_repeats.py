@@ -21,7 +21,7 @@ from flocker.backends.zfs import api
 from flocker.backends.zfs.commands import Zfs
 from flocker.backends.zfs.copying import make_equal
 from flocker.backends.zfs.names import REPEATING
-from flocker.runtime.process import DEFAULT_ENVIRONMENT, ProcessFailed
+from flocker.runtime.process import ProcessFailed
 from flocker.sandbox.waiting import until
 from flocker.testing.conformance.pool_bench import RECORD
 from tests.functional.zfs_bench import MEBIBYTE, zfs_bench
@@ -239,8 +239,8 @@ def test_no_rsync(one, monkeypatch):
     """The program that is missing is named, and nothing was begun."""
     dataset, first, second, _ = saved(one, small)
     with monkeypatch.context() as without:
-        without.setitem(DEFAULT_ENVIRONMENT, "PATH", "/nowhere")
-        with pytest.raises(CannotRepeat, match="cannot start rsync"):
+        without.setattr(api, "PROGRAM", "rsync-of-nowhere")
+        with pytest.raises(CannotRepeat, match="cannot start rsync-of-nowhere"):
             one.pool.repeat(dataset, first.identity, "again")
     check_as_before(one, dataset, first, second)
 

@@ -211,7 +211,6 @@ class ZfsPool(PoolParts):
     ) -> PoolSnapshot:
         """Copy files over those there are: see Note [Copied back] in `repeating`."""
         check_name(name)
-        _check_programs(dataset)
         with self._lock:
             source = self._check_repeats(dataset, snapshot, name)
             self._going_back.add(dataset)
@@ -243,6 +242,7 @@ class ZfsPool(PoolParts):
             raise Unsaved(dataset)
         if found.live.name in self._entering.values():
             raise Busy(dataset, (Holder(0, "flocker", "a stream enters it"),))
+        _check_programs(dataset)
         self._limit(dataset, found, None)  # as before a stream
         return source
 

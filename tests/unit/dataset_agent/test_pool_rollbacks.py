@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from attrs import define, evolve
 
-from flocker.backends.pool_errors import PoolFull
+from flocker.backends.pool_errors import CannotRepeat, PoolFull
 from flocker.control import pool_moves, rollbacks
 from flocker.dataset_agent.pool_marks import OURS
 from flocker.dataset_agent.pool_rollbacks import (
@@ -250,3 +250,21 @@ def test_pool_full_while_it_is_kept(cluster):
     cluster.settle(2)
     assert cluster.a.fact.cause.code == "pool-full"
     assert cluster.files == {"first", "second"}
+
+
+def test_not_copied_back(cluster):
+    """A pool that cannot go back for now says why, and goes back when it can."""
+    dataset = cluster.a.fact.dataset
+
+    def fail(step: str) -> None:
+        if step == "repeat":
+            raise CannotRepeat(dataset, "there is no rsync")
+
+    before, cluster.a.disk.before = cluster.a.disk.before, fail
+    cluster.rolls_back("monday")
+    cluster.settle(2)
+    cause = cluster.a.fact.cause
+    assert (cause.code, "there is no rsync" in cause.words) == ("not-copied-back", True)
+    cluster.a.disk.before = before
+    cluster.settle(5)
+    assert cluster.files == {"first"}

@@ -17,6 +17,7 @@ from flocker.client.ringing import Bells
 from flocker.model.cluster import Phase
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID
+from flocker.model.pool_status import given_up
 from flocker.model.sizes import humanize
 from flocker.model.status import NOT_IN_USE
 from flocker.wire.answers import CauseAnswer, DatasetAnswer, DatasetInFull
@@ -302,8 +303,9 @@ def _there(wish: Wait, seen: DatasetAnswer) -> bool:
     if reached(wish.goal, seen):
         return True
     how = overtaken(wish.goal, seen)
-    if how is not None and _was_given_up(wish.goal, seen):
-        raise WentWrong(wish.dataset, wish.goal, seen.cause)
+    why = None if how is None else _why_given_up(wish.goal, seen)
+    if why is not None:
+        raise WentWrong(wish.dataset, wish.goal, why)
     if how is not None:
         raise Overtaken(wish.dataset, wish.goal, how)
     if seen.phase == Phase.FAILED.value:
@@ -311,10 +313,16 @@ def _there(wish: Wait, seen: DatasetAnswer) -> bool:
     return False
 
 
-def _was_given_up(goal: Goal, seen: DatasetAnswer) -> bool:
-    """Whether control itself has set back where the dataset is wanted."""
-    given_up = seen.cause is not None and seen.cause.code == "move-given-up"
-    return given_up and isinstance(goal, Mounted | Arrived)
+def _why_given_up(goal: Goal, seen: DatasetAnswer) -> CauseAnswer | None:
+    """Say why control itself has set back where the dataset is wanted, if it has.
+
+    Something else may hinder the dataset still, so its own cause need not be that.
+    """
+    pool = seen.pool if isinstance(seen, DatasetInFull) else None
+    if pool is None or pool.given_up is None or not isinstance(goal, Mounted | Arrived):
+        return None
+    cause = given_up(pool.given_up)
+    return CauseAnswer(cause.code, cause.words, cause.release)
 
 
 def _last_seen(last: Seen) -> str:

@@ -228,22 +228,23 @@ def _frozen_too_long(situation: Situation, move: Move) -> str | None:
         return None  # who would have to serve it again
     if move.max_downtime is not None:
         why = f"it could not be handed over within {move.max_downtime:g} s"
-        return why + _because(situation, move)
+        return why + _because(situation, move, even_served=True)
     trouble = _because(situation, move)
     return f"it cannot be handed over{trouble}" if trouble else None
 
 
-def _because(situation: Situation, move: Move) -> str:
+def _because(situation: Situation, move: Move, *, even_served: bool = False) -> str:
     """Say what is in the way of the last step, if anything is known to be.
 
-    What is still mounted, because it is in use, is served meanwhile.
+    What is still mounted, because it is in use, is served meanwhile: that is in the way
+    of who has a limit only.
     """
     if not situation.connected(move.target):
         return f": {_named(situation, move.target)}, where it was to go, is away"
     for node in (move.target, situation.row.owner):
         observed = situation.heard.facts(situation.row.dataset).get(node)
         served = observed and observed.fact.condition is Condition.MOUNTED
-        if not served and (said := _says(situation, node)):
+        if (even_served or not served) and (said := _says(situation, node)):
             return said
     return ""
 

@@ -339,13 +339,13 @@ def _copy_kept(row: PoolOwnership, known: Known) -> Cause | None:
 
 
 def _given_up(row: PoolOwnership) -> Cause | None:
-    if row.given_up is None:
-        return None
-    return Cause(
-        "move-given-up",
-        f"its move was given up: {row.given_up}",
-        "move it again, when that is over",
-    )
+    return None if row.given_up is None else given_up(row.given_up)
+
+
+def given_up(why: str) -> Cause:
+    """Say that a move was given up, and why."""
+    release = "move it again, when that is over"
+    return Cause("move-given-up", f"its move was given up: {why}", release)
 
 
 # It is deleted.

@@ -350,6 +350,21 @@ def test_still_mounted_while_frozen(some):
     assert some.row.move.stage is Stage.FREEZING
 
 
+def test_in_use_for_longer_than_allowed(some):
+    """With a limit it is given up though it is served, and who uses it is named."""
+    frozen_without_target(some, Terms(max_downtime=5.0))
+    busy = some.nodes.says(A, DATASET)
+    in_use = Cause("busy", "process 7 uses it")
+    mounted = evolve(busy, condition=Condition.MOUNTED, cause=in_use)
+    some.observations.edit(A, [(mounted, 0.0)], [], NOW)
+    some.nodes.away.add(A)
+    some.passes(6)
+    assert some.row.given_up == (
+        "it could not be handed over within 5 s:"
+        f" node {A} (10.0.0.1) says: process 7 uses it"
+    )
+
+
 def test_no_longer_than_allowed(some):
     """With `max_downtime` it is served again after that, whatever the reason is."""
     frozen_without_target(some, Terms(max_downtime=5.0))

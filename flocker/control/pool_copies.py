@@ -71,7 +71,7 @@ def plan(
 
     Raises `DatasetNotFound`, `DatasetDeleted`, `NotInPool`.
     """
-    row = _row(configuration, dataset)
+    row = row_wanted(configuration, dataset)
     here, there = copy_on(row.owner, facts), copy_on(target, facts)
     continues = (
         here is not None
@@ -147,7 +147,7 @@ def drop(
 
     Raises `DatasetNotFound`, `DatasetDeleted`, `NotInPool`, `NoSuchCopy`, `CopyNeeded`.
     """
-    row = _row(configuration, dataset)
+    row = row_wanted(configuration, dataset)
     if node == row.owner:
         raise CopyNeeded(dataset, node, "it is the dataset")
     copy = copy_on(node, facts)
@@ -175,7 +175,11 @@ def copy_on(node: NodeID, facts: Facts) -> PoolFact | None:
     return None if observed is None else observed.fact.pool
 
 
-def _row(configuration: Configuration, dataset: DatasetID) -> PoolOwnership:
+def row_wanted(configuration: Configuration, dataset: DatasetID) -> PoolOwnership:
+    """Give the row of a dataset that is wanted.
+
+    Raises `DatasetNotFound`, `DatasetDeleted`, `NotInPool`.
+    """
     found = configuration.datasets.get(dataset)
     if found is None:
         raise DatasetNotFound(str(dataset))

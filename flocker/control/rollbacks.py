@@ -10,11 +10,8 @@ from itertools import count
 from typing import Final
 
 from flocker.control import pool_rollbacks, snapshots
-from flocker.control.datasets import DatasetDeleted, DatasetNotFound
-from flocker.control.pool_copies import copy_on
-from flocker.control.pool_moves import NotInPool
+from flocker.control.pool_copies import copy_on, row_wanted
 from flocker.control.pool_rollbacks import RollbackRefused
-from flocker.control.pool_rows import row_of
 from flocker.control.snapshots import SnapshotNotFound
 from flocker.model.changes import Change, SnapshotsEdit
 from flocker.model.cluster import Observed
@@ -47,7 +44,7 @@ def roll_back(
     Raises `DatasetNotFound`, `DatasetDeleted`, `NotInPool`, `SnapshotNotFound`,
     `RollbackRefused`, `InUse`, `TooManySnapshots`.
     """
-    row = _row(configuration, dataset)
+    row = row_wanted(configuration, dataset)
     identity = _snapshot(configuration, row, facts, name)
     kept = snapshots.create(
         configuration, dataset, _safety(configuration, dataset, name, now), safety, now
@@ -62,20 +59,8 @@ def cancel(configuration: Configuration, dataset: DatasetID) -> Change:
 
     Raises `DatasetNotFound`, `DatasetDeleted`, `NotInPool`, `NoRollback`.
     """
-    _ = _row(configuration, dataset)
+    _ = row_wanted(configuration, dataset)
     return pool_rollbacks.cancel(configuration, dataset)
-
-
-def _row(configuration: Configuration, dataset: DatasetID) -> PoolOwnership:
-    found = configuration.datasets.get(dataset)
-    if found is None:
-        raise DatasetNotFound(str(dataset))
-    if found.deleted:
-        raise DatasetDeleted(dataset)
-    row = row_of(configuration, found)
-    if row is None:
-        raise NotInPool(dataset)
-    return row
 
 
 def _snapshot(

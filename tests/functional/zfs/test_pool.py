@@ -25,25 +25,9 @@ from flocker.testing.conformance.pool_bench import (
     transfer,
 )
 from tests.functional.pool_hosts import HostConformance, running
-from tests.functional.zfs_bench import MEBIBYTE, SIZE, pool_name, zfs_bench
+from tests.functional.zfs.zfs_bench import MEBIBYTE, SIZE, pool_name
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
-
-
-@pytest.fixture(scope="module")
-def bench():
-    with zfs_bench() as made:
-        yield made
-
-
-@pytest.fixture
-def one(bench):
-    yield from bench.clean(1)
-
-
-@pytest.fixture
-def two(bench):
-    yield from bench.clean(2)
 
 
 class TestHost(HostConformance):

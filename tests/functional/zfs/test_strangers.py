@@ -28,25 +28,9 @@ from flocker.testing.conformance.pool_bench import (
     deliver,
     transfer,
 )
-from tests.functional.zfs_bench import MEBIBYTE, pool_name, zfs_bench
+from tests.functional.zfs.zfs_bench import MEBIBYTE, pool_name
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
-
-
-@pytest.fixture(scope="module")
-def bench():
-    with zfs_bench() as made:
-        yield made
-
-
-@pytest.fixture
-def one(bench):
-    yield from bench.clean(1)
-
-
-@pytest.fixture
-def two(bench):
-    yield from bench.clean(2)
 
 
 def staged(node):

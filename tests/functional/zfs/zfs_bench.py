@@ -13,7 +13,7 @@ from tests.functional.pool_hosts import HostBench
 
 MEBIBYTE = 1024 * 1024
 SIZE = 256 * MEBIBYTE
-PROGRAMS = Path(__file__).parents[2] / "build" / "zfs-fuse" / "sbin"
+PROGRAMS = Path(__file__).parents[3] / "build" / "zfs-fuse" / "sbin"
 """Where admin/test unpacks them."""
 
 

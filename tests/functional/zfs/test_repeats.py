@@ -24,7 +24,7 @@ from flocker.backends.zfs.names import REPEATING
 from flocker.runtime.process import ProcessFailed
 from flocker.sandbox.waiting import until
 from flocker.testing.conformance.pool_bench import RECORD
-from tests.functional.zfs_bench import MEBIBYTE, zfs_bench
+from tests.functional.zfs.zfs_bench import MEBIBYTE
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 
@@ -35,17 +35,6 @@ ACL = struct.pack("<IHHIHHIHHIHHIHHI", 2, *(
     for part in (entry[0], entry[1], entry[2] % 2**32)
 ))  # fmt: skip
 """User 7 may read."""
-
-
-@pytest.fixture(scope="module")
-def bench():
-    with zfs_bench() as made:
-        yield made
-
-
-@pytest.fixture
-def one(bench):
-    yield from bench.clean(1)
 
 
 def attributes(path):

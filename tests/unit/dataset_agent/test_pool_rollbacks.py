@@ -23,8 +23,8 @@ from flocker.model.cluster import Observed
 from flocker.model.ids import RollbackNumber, UserSnapshotID
 from flocker.model.pools import Record
 from flocker.runtime.holders import Holder
-from tests.unit.dataset_agent.test_pool_keeping import DATASET, B
 from tests.unit.dataset_agent.test_pool_snapshots import NOW, Wanting
+from tests.unit.dataset_agent.two_nodes import DATASET, B
 
 FIRST = RollbackNumber(1)
 

@@ -19,7 +19,7 @@ from flocker.model.snapshots import Origin, Taken, UserSnapshots
 from flocker.testing.builders import a_node, an_assignment, dataset_id
 from flocker.testing.fakes.memory_carrier import NotReached
 from flocker.testing.fakes.memory_pool import MemoryPool
-from tests.unit.dataset_agent.test_pool_keeping import DATASET, MINUTE, A, B, Cluster
+from tests.unit.dataset_agent.two_nodes import DATASET, MINUTE, A, B, Cluster
 
 NOW = 1000.0
 CLONE = dataset_id(2)

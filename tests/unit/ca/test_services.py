@@ -17,19 +17,8 @@ from flocker.ca.services import (
 )
 from flocker.model.errors import FlockerError
 from flocker.model.ids import ClusterID
-from flocker.testing.certificates import (
-    MADE,
-    NODE_ID,
-    Cluster,
-    a_cluster,
-    an_old_cluster,
-    hand_made,
-)
-
-MINE = a_cluster()
-OLD = an_old_cluster()
-OTHER = a_cluster("other")
-TWIN = a_cluster()
+from flocker.testing.certificates import MADE, NODE_ID, Cluster, hand_made
+from tests.unit.ca.conversations import MINE, OLD, OTHER, TWIN
 
 CASES = [("control-service", "control"), ("node", "node"), ("plugin", "user")]
 

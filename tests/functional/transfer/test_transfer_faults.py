@@ -1,10 +1,7 @@
-"""All that may happen between two agents while a snapshot moves: real TLS, threads."""
+"""What may go wrong between two agents while a snapshot moves: real TLS, threads."""
 
-import os
-import socket
 import threading
 import time
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -12,109 +9,31 @@ from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 
 from flocker.backends.pool_errors import StreamBroken
-from flocker.dataset_agent.transfer.accepting import MOST_HANDSHAKES, MOST_SERVED
-from flocker.dataset_agent.transfer.belts import MOST_WAITING
 from flocker.dataset_agent.transfer.channel import TransferCut, understand
 from flocker.dataset_agent.transfer.connecting import AgentUnreachable
 from flocker.dataset_agent.transfer.frames import (
-    HEAD_SIZE,
-    LONGEST_DATA,
     PROTOCOL,
     Kind,
     Packing,
     Refused,
     Whole,
-    head,
 )
 from flocker.dataset_agent.transfer.pacing import Pace
 from flocker.dataset_agent.transfer.sending import NotWhatWasSent, TargetRefused
 from flocker.model.ids import DatasetID
 from flocker.sandbox.waiting import until
-from tests.functional.transfer_rig import (
+from tests.functional.transfer.transfer_rig import (
+    CONTENT,
     HASTY,
-    ONE,
-    THREE,
-    Loop,
-    Rig,
+    LARGE,
+    MEBIBYTE,
     Slow,
     open_files,
 )
 
-MEBIBYTE = 1024 * 1024
-CONTENT = os.urandom(3 * MEBIBYTE)
-LARGE = os.urandom(24 * MEBIBYTE)
-
-
-@pytest.fixture(scope="module")
-def loop():
-    loop = Loop()
-    yield loop
-    loop.stop()
-
-
-@pytest.fixture
-def rigs(loop):
-    made = []
-
-    def make(content=CONTENT, **settings):
-        made.append(Rig(loop, content, **settings))
-        return made[-1]
-
-    yield make
-    for rig in made:
-        rig.stop()
-
 
 def threads_of_transfers():
     return [t.name for t in threading.enumerate() if t.name.startswith("transfer-")]
-
-
-def test_arrives(rigs):
-    """A snapshot arrives whole, then what follows; what the target has is not sent."""
-    rig = rigs()
-    assert rig.run() == rig.snapshot.identity
-    assert rig.target_is(CONTENT)
-    first = rig.snapshot.identity
-    rig.snapshot = rig.save(b"more")
-    assert rig.run() == rig.snapshot.identity
-    assert rig.target_is(b"more")
-    offers = [seen for seen in rig.host.seen if seen != "ended"]
-    assert [source for source, _ in offers] == [ONE, ONE]
-    assert offers[1][1].lineage == (first, rig.snapshot.identity)
-    until(lambda: rig.host.seen.count("ended") == 2, "the ends of both visits", 5)
-
-
-def test_several_in_one_visit(rigs):
-    """Snapshots may follow each other on one connection, and questions them."""
-    rig = rigs()
-    asked = []
-
-    async def move():
-        sender, channel = rig.sender(), await rig.dial()
-        base = await sender.open_visit(channel, rig.offer())
-        for content in (b"one", b"two"):
-            begin, identity = rig.begin(base), rig.snapshot.identity
-            stream = rig.source.send(rig.dataset, identity, base)
-            await sender.send(channel, begin, stream)
-            asked.append(await sender.ask(channel) == identity)
-            base, rig.snapshot = identity, rig.save(content)
-        channel.finish()
-
-    rig.loop.run(move())
-    assert asked == [True, True]
-    assert len(rig.target.look(rig.dataset).snapshots) == 2
-
-
-def test_progress(rigs):
-    """Both sides tell how much is done, up to all of it."""
-    rig = rigs(LARGE, plain=True)
-    rig.gate.seconds = 0.1
-    rig.run()
-    for told in (rig.progress, rig.received):
-        done = [each.done for each in told]
-        assert done == sorted(done)
-        assert len(done) > 1
-        assert done[-1] == told[-1].total
 
 
 @pytest.mark.parametrize("tenth", range(10))
@@ -322,48 +241,6 @@ def test_silence(rigs, silent):
     assert rig.untouched()
 
 
-@pytest.mark.parametrize("slow", ["source", "target", "agent"])
-def test_slow(rigs, slow):
-    """A disk, or an agent, that takes longer than any silence is waited for."""
-    rig = rigs(LARGE, plain=True)
-    gate = rig.gate if slow == "source" else rig.host.gate
-    if slow == "agent":
-        rig.host.answering = Deferred()
-    else:
-        gate.hang()
-    going = rig.loop.begin(rig.move())
-    assert not going.over.wait(3 * HASTY.dead_after)
-    if slow == "agent":
-        rig.loop.do(rig.host.answering.callback, None)
-    else:
-        gate.open.set()
-    assert going.outcome() == rig.snapshot.identity
-    assert rig.target_is(LARGE)
-
-
-def test_backpressure(rigs):
-    """However slow the target is, only so much of a stream is in memory."""
-    rig = rigs(LARGE * 4, plain=True)
-    rig.host.gate.hang()
-    going = rig.loop.begin(rig.move())
-    assert rig.host.gate.reached.wait(5)
-    time.sleep(HASTY.dead_after)
-    limits = [Path(f"/proc/sys/net/ipv4/tcp_{name}mem").read_text() for name in "rw"]
-    kernel = sum(int(limit.split()[2]) for limit in limits)
-    most = 2 * (MOST_WAITING + LONGEST_DATA) + LONGEST_DATA
-    assert MOST_WAITING < rig.gate.passed <= most + kernel < len(rig.content)
-    rig.host.gate.open.set()
-    assert going.outcome() == rig.snapshot.identity
-
-
-def test_pace(rigs):
-    """A limit is kept over the whole of a stream."""
-    rig = rigs()
-    started = time.monotonic()
-    assert rig.run(pace=Pace(2 * MEBIBYTE)) == rig.snapshot.identity
-    assert 1.2 < time.monotonic() - started < 4
-
-
 @pytest.mark.parametrize("where", ["write", "read", "agent", "pause"])
 def test_cancelled(rigs, where):
     """Who cancels a transfer ends it at once, wherever it waits, and frees all."""
@@ -433,80 +310,6 @@ def test_stopped_target(rigs):
     assert rig.untouched()
 
 
-def test_meanwhile(rigs):
-    """What takes the source longer than any silence in a visit does not end it."""
-    rig = rigs()
-
-    async def move():
-        sender, channel = rig.sender(), await rig.dial()
-        await sender.open_visit(channel, rig.offer())
-        long = 2 * HASTY.idle_after
-        told = await sender.meanwhile(channel, rig.threads.run(time.sleep, long))
-        assert told is None
-        await sender.send(channel, rig.begin(), rig.stream(None))
-        channel.finish()
-
-    rig.loop.run(move())
-    assert rig.target_is(CONTENT)
-
-
-@pytest.mark.parametrize("ends", ["target", "work", "source"])
-def test_trouble_meanwhile(rigs, ends):
-    """It is told what went wrong: the target is gone, or the work failed, or none."""
-    rig = rigs()
-    wire = rig.wire()
-
-    def work():
-        if ends == "target":
-            wire.cut()
-        time.sleep(0.3)
-        if ends == "work":
-            raise StreamBroken(rig.dataset, "the disk is broken")
-
-    async def move():
-        sender, channel = rig.sender(), await rig.dial()
-        await sender.open_visit(channel, rig.offer())
-        try:
-            await sender.meanwhile(channel, rig.threads.run(work))
-        finally:
-            channel.finish()
-
-    going = rig.loop.begin(move())
-    until(lambda: rig.host.seen, "a visit", 5)
-    if ends == "source":
-        going.cancel()
-    wanted = {"target": TransferCut, "work": StreamBroken, "source": CancelledError}
-    assert isinstance(going.outcome(), wanted[ends])
-
-
-# Packed
-
-
-def test_packed(rigs):
-    """What is packed is less on the wire, and arrives as it was."""
-    content = bytes(range(256)) * 4096 * 16
-    rig = rigs(content, plain=True)
-    rig.packing = Packing.ZSTD
-    wire = rig.wire(cut_after=10**9)
-    assert rig.run() == rig.snapshot.identity
-    assert rig.target_is(content)
-    assert wire.passed < len(content) // 10
-    assert rig.progress[-1].done == rig.received[-1].done == len(content)
-
-
-@pytest.mark.parametrize("lacks", ["receiving", "sending"])
-def test_only_one_can_pack(rigs, monkeypatch, lacks):
-    """Nothing is packed where one side has no program for it."""
-    monkeypatch.setattr(f"flocker.dataset_agent.transfer.{lacks}.packings", lambda: ())
-    content = bytes(MEBIBYTE)
-    rig = rigs(content, plain=True)
-    rig.packing = Packing.ZSTD
-    wire = rig.wire(cut_after=10**9)
-    assert rig.run() == rig.snapshot.identity
-    assert rig.target_is(content)
-    assert wire.passed > len(content)
-
-
 def test_packed_and_full(rigs):
     """A target that gets full says so of what is packed, too."""
     rig = rigs(LARGE, plain=True)
@@ -544,126 +347,6 @@ def test_packed_and_cancelled(rigs, where):
     assert time.monotonic() - started < 0.5
     until(lambda: not threads_of_transfers(), "the ends of the threads", 5)
     until(lambda: open_files() <= files, "all files closed", 5)
-
-
-# Who may speak
-
-
-@pytest.mark.parametrize("who", ["user", "control", "foreign"])
-def test_wrong_role(rigs, who):
-    """Only nodes of this cluster are served; the target's log says who was not."""
-    rig = rigs()
-    error = rig.run(who=who)
-    assert isinstance(error, AgentUnreachable)
-    assert rig.host.seen == []
-    assert who == "foreign" or len(rig.refused) == 1
-
-
-def test_another_node_than_meant(rigs):
-    """A source talks only to the node that control named, whoever answers there."""
-    rig = rigs()
-    error = rig.run(node=THREE)
-    assert isinstance(error, AgentUnreachable)
-    assert f"expected the one of node-{THREE}" in str(error)
-    assert rig.host.seen == []
-
-
-def test_nobody_there(rigs):
-    """An address where nobody listens is told with its reason."""
-    rig = rigs()
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    error = rig.run(port=port)
-    assert isinstance(error, AgentUnreachable)
-    assert "refused" in str(error)
-
-
-def test_dial_is_cancelled(rigs):
-    """Somebody who answers and says nothing does not keep who dials from leaving."""
-    rig = rigs()
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        going = rig.loop.begin(rig.dial(port=mute.getsockname()[1]))
-        time.sleep(0.2)
-        going.cancel()
-        assert isinstance(going.outcome(1), CancelledError)
-        slow = rig.loop.begin(rig.dial(port=mute.getsockname()[1]))
-        assert isinstance(slow.outcome(5), AgentUnreachable)
-
-
-@pytest.mark.parametrize(
-    "said", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"\0" * 100]
-)
-def test_idle_strangers(rigs, said):
-    """Strangers who hold connections open keep no node out, and are sent away."""
-    rig = rigs(patience=evolve(HASTY, reached_within=8.0))
-    address = ("127.0.0.1", rig.port)
-    strangers = [socket.create_connection(address) for _ in range(50)]
-    try:
-        for stranger in strangers:
-            stranger.sendall(said)
-        started = time.monotonic()
-        assert rig.run() == rig.snapshot.identity
-        assert time.monotonic() - started < 5
-        for stranger in strangers:
-            stranger.settimeout(12)
-            with pytest.raises(ConnectionError):  # noqa: PT012
-                while stranger.recv(1000):
-                    pass
-                raise ConnectionResetError
-    finally:
-        for stranger in strangers:
-            stranger.close()
-    assert MOST_HANDSHAKES < 50
-
-
-def test_idle_nodes(rigs):
-    """More nodes than are served are told so; those that ask nothing are sent away."""
-    rig = rigs()
-
-    async def dial_all():
-        return [await rig.dial() for _ in range(MOST_SERVED)]
-
-    channels = rig.loop.run(dial_all())
-    error = rig.run()
-    assert isinstance(error, AgentUnreachable)
-    assert f"serves {MOST_SERVED} transfers" in str(error)
-    time.sleep(HASTY.idle_after + 1.2)
-    assert rig.run() == rig.snapshot.identity
-    for channel in channels:
-        rig.loop.do(channel.finish)
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        b"GET / HTTP/1.1\r\n",
-        head(Kind.DATA, LONGEST_DATA + 1),
-        head(Kind.BEGIN, 20_000),
-        head(Kind.OFFER, 3) + b"{}}",
-        b"\xff" * HEAD_SIZE,
-    ],
-)
-def test_garbage_of_a_node(rigs, said):
-    """A node that speaks something else is hung up on, and others are served."""
-    rig = rigs()
-
-    async def talk():
-        channel = await rig.dial()
-
-        def conversation():
-            with channel.conversation():
-                channel._put(said)
-                return channel.receive()
-
-        try:
-            return await rig.threads.run(conversation)
-        finally:
-            channel.finish()
-
-    error = rig.loop.begin(talk()).outcome()
-    refused = not isinstance(error, TransferCut)
-    assert not refused or understand(Refused, error).code == "Garbage"
-    assert rig.run() == rig.snapshot.identity
 
 
 def test_gives_all_back(rigs):

@@ -43,6 +43,9 @@ HASTY = Patience(
     alive_every=0.1, dead_after=1.0, idle_after=2.0, reached_within=1.0, lingers=0.5
 )
 PATIENCE = 30.0
+MEBIBYTE = 1024 * 1024
+CONTENT = os.urandom(3 * MEBIBYTE)
+LARGE = os.urandom(24 * MEBIBYTE)
 
 
 class Loop:

@@ -19,32 +19,21 @@ from flocker.model.ids import Epoch, MoveNumber
 from flocker.sandbox.waiting import until
 from flocker.testing.fakes.memory_pool import MemoryPool
 from flocker.testing.fakes.memory_resuming import ResumingMemoryPool
-from tests.functional.transfer_rig import CERTIFICATES, ONE, TWO, Loop, Rig
+from tests.functional.transfer.transfer_rig import CERTIFICATES, MEBIBYTE, ONE, TWO
 
-MEBIBYTE = 1024 * 1024
 CONTENT = os.urandom(12 * MEBIBYTE)
 SIZE = 2 * len(CONTENT)
 """Bytes of the stream of that, as pools in memory write it, or a few more."""
 
 
-@pytest.fixture(scope="module")
-def loop():
-    loop = Loop()
-    yield loop
-    loop.stop()
-
-
 @pytest.fixture
-def rigs(loop):
-    made = []
+def rigs(rigs):
+    """With what pools can go on with, if a test does not say which they are."""
 
     def make(pool=ResumingMemoryPool):
-        made.append(Rig(loop, CONTENT, pool=pool))
-        return made[-1]
+        return rigs(CONTENT, pool=pool)
 
-    yield make
-    for rig in made:
-        rig.stop()
+    return make
 
 
 def carry(rig, *, cut_after=None, port=None):

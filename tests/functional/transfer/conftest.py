@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.functional.transfer.transfer_rig import CONTENT, Loop, Rig
+from tests.functional.transfer.loops import Loop
+from tests.functional.transfer.transfer_rig import CONTENT, Rig
 
 
 @pytest.fixture(scope="module")

@@ -104,7 +104,7 @@ def check_not_needed(
 ) -> None:
     """Raises `SourceNeeded` where a dataset, or a snapshot of it, may not go.
 
-    Costs O(all rows of pools), or O(all datasets) for a volume that has snapshots.
+    Costs O(what was made of it), deleted or not.
     """
     check_no_volume_awaits(configuration, dataset, snapshot)
     source = configuration.pools.get(dataset)
@@ -112,10 +112,10 @@ def check_not_needed(
         return
     clones = tuple(
         row.dataset
-        for row in configuration.pools.itervalues()
-        if row.origin is not None
-        and row.origin.dataset == dataset
-        and snapshot in {None, row.origin.snapshot}
+        for clone in configuration.clones.get(dataset, ())
+        if (row := configuration.pools.get(clone))
+        and row.origin
+        and row.origin.is_of(dataset, snapshot)
         and not row.deleted
         and (row.create or _is_held(configuration, source, row))
     )

@@ -177,17 +177,17 @@ def check_no_volume_awaits(
 ) -> None:
     """Raises `SourceNeeded` while a clone of a volume is to be made of what may not go.
 
-    Once it is made it shares nothing that a deletion takes. Costs O(all datasets) where
-    the dataset has snapshots.
+    Once it is made it shares nothing that a deletion takes. Costs O(what was made of
+    it), deleted or not.
     """
     if dataset not in configuration.snapshots:
         return
     clones = tuple(
         each.id
-        for each in configuration.datasets.itervalues()
-        if each.origin is not None
-        and each.origin.dataset == dataset
-        and snapshot in {None, each.origin.snapshot}
+        for clone in configuration.clones.get(dataset, ())
+        if (each := configuration.datasets.get(clone))
+        and each.origin
+        and each.origin.is_of(dataset, snapshot)
         and not each.deleted
         and each.id not in configuration.ownership
     )

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from attrs import evolve, frozen
-from pyrsistent import PMap
+from pyrsistent import PMap, pset
 
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
@@ -245,12 +245,12 @@ def _apply_edit(configuration: Configuration, edit: Edit) -> Configuration:
     match edit:
         case DatasetEdit(before, after):
             datasets = _put(configuration.datasets, edit.dataset, before, after)
-            return evolve(configuration, datasets=datasets)
+            return _with_clones(evolve(configuration, datasets=datasets), edit)
         case OwnershipEdit():
             return _apply_ownership(configuration, edit)
         case PoolEdit(before, after):
             pools = _put(configuration.pools, edit.dataset, before, after)
-            return evolve(configuration, pools=pools)
+            return _with_clones(evolve(configuration, pools=pools), edit)
         case SnapshotsEdit(before, after):
             snapshots = _put(configuration.snapshots, edit.dataset, before, after)
             return evolve(configuration, snapshots=snapshots)
@@ -275,6 +275,25 @@ def _apply_ownership(
             raise EditConflict(edit.dataset, "ownership")
         volumes = volumes.set((after.backend, after.volume), edit.dataset)
     return evolve(configuration, ownership=ownership, volumes=volumes)
+
+
+def _with_clones(
+    configuration: Configuration, edit: DatasetEdit | PoolEdit
+) -> Configuration:
+    """Keep `clones` in step with what an edit did to the origin of a dataset."""
+    before = None if edit.before is None else edit.before.origin
+    after = None if edit.after is None else edit.after.origin
+    if before == after:
+        return configuration
+    clones = configuration.clones
+    if before is not None and before.dataset not in configuration.sources(edit.dataset):
+        left = clones.get(before.dataset, pset()).discard(edit.dataset)
+        clones = clones.discard(before.dataset)
+        clones = clones.set(before.dataset, left) if left else clones
+    if after is not None:
+        more = clones.get(after.dataset, pset()).add(edit.dataset)
+        clones = clones.set(after.dataset, more)
+    return evolve(configuration, clones=clones)
 
 
 def _put(table: PMap[K, R], key: K, before: R | None, after: R | None) -> PMap[K, R]:

@@ -1,7 +1,9 @@
 """All that is wanted, who owns what, and which nodes there are: the durable value."""
 
-from attrs import frozen
-from pyrsistent import PMap, pmap
+from collections import defaultdict
+
+from attrs import Factory, frozen
+from pyrsistent import PMap, PSet, pmap, pset
 
 from flocker.model.datasets import Dataset
 from flocker.model.ids import BackendName, DatasetID, NodeID, VolumeID
@@ -17,6 +19,16 @@ _NO_LEASES: PMap[DatasetID, Lease] = pmap()
 _NO_POOLS: PMap[DatasetID, PoolOwnership] = pmap()
 _NO_SNAPSHOTS: PMap[DatasetID, UserSnapshots] = pmap()
 _NO_VOLUMES: PMap[tuple[BackendName, VolumeID], DatasetID] = pmap()
+Clones = PMap[DatasetID, PSet[DatasetID]]
+"""By what they were made of; nothing that has none is in it."""
+
+
+def _clones(configuration: "Configuration") -> Clones:
+    made: defaultdict[DatasetID, set[DatasetID]] = defaultdict(set)
+    for dataset in {*configuration.datasets, *configuration.pools}:
+        for source in configuration.sources(dataset):
+            made[source].add(dataset)
+    return pmap({source: pset(clones) for source, clones in made.items()})
 
 
 @frozen
@@ -25,7 +37,8 @@ class Configuration:
 
     `revision` grows by one a commit; `datasets_revision` is the revision of the last
     change to a dataset, from which the configuration tag of the API is made. `volumes`
-    is the inverse of `ownership`, kept by `flocker.model.changes.apply`.
+    is the inverse of `ownership`, and `clones` that of `sources`, of deleted ones too;
+    `flocker.model.changes.apply` keeps both.
     """
 
     revision: int = 0
@@ -37,3 +50,9 @@ class Configuration:
     pools: PMap[DatasetID, PoolOwnership] = _NO_POOLS
     snapshots: PMap[DatasetID, UserSnapshots] = _NO_SNAPSHOTS
     volumes: PMap[tuple[BackendName, VolumeID], DatasetID] = _NO_VOLUMES
+    clones: Clones = Factory(_clones, takes_self=True)
+
+    def sources(self, dataset: DatasetID) -> frozenset[DatasetID]:
+        """Give what a dataset was made of, or is to be: of its volume, or in a pool."""
+        found = self.datasets.get(dataset), self.pools.get(dataset)
+        return frozenset(each.origin.dataset for each in found if each and each.origin)

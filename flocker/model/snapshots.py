@@ -75,6 +75,10 @@ class Origin:
     dataset: DatasetID
     snapshot: SnapshotID
 
+    def is_of(self, dataset: DatasetID, snapshot: SnapshotID | None) -> bool:
+        """Whether it is this snapshot of a dataset; None: any of it."""
+        return self.dataset == dataset and snapshot in {None, self.snapshot}
+
 
 @frozen
 class VolumeSnapshots:

@@ -1,5 +1,6 @@
 """Datasets that begin as a snapshot of another."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 import pytest
@@ -17,6 +18,7 @@ from flocker.control.datasets import (
 )
 from flocker.control.pool_moves import NotInPool
 from flocker.control.volume_snapshots import SourceNeeded
+from flocker.model.changes import Change, DatasetEdit, PoolEdit, apply
 from flocker.model.ids import BackendName, UserSnapshotID
 from flocker.model.snapshots import Origin
 from flocker.testing.builders import dataset_id, node_id
@@ -142,3 +144,42 @@ def test_needed_by_clones_of_zfs():
     cluster.deletes_one(CLONE)
     cluster.nodes.settle()
     cluster.forgets()
+
+
+class Watched(Mapping):
+    """Rows of which it is noted who looks at which."""
+
+    def __init__(self, rows) -> None:
+        self.rows, self.seen = rows, set()
+
+    def __getitem__(self, key):
+        self.seen.add(key)
+        return self.rows[key]
+
+    def __iter__(self):
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def itervalues(self):
+        return iter(self.values())
+
+
+def test_only_what_was_made_of_it_is_looked_at():
+    """Who deletes does not wait for a look at all that was made of something else."""
+    cluster = Cloning()
+    cluster.clones()
+    known = cluster.operations.configuration
+    for number in range(10, 60):
+        more = dataset_id(number)
+        origin = evolve(known.pools[CLONE].origin, dataset=dataset_id(number + 100))
+        row = evolve(known.pools[CLONE], dataset=more, origin=origin)
+        dataset = evolve(known.datasets[CLONE], id=more)
+        edits = PoolEdit(None, row), DatasetEdit(None, dataset)
+        known = apply(Change(edits), known)
+    pools, datasets = Watched(known.pools), Watched(known.datasets)
+    watched = evolve(known, pools=pools, datasets=datasets)
+    with pytest.raises(SourceNeeded, match=str(CLONE)):
+        snapshots.delete(watched, SOURCE, "monday")
+    assert pools.seen == datasets.seen == {SOURCE, CLONE}

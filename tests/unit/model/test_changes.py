@@ -69,6 +69,17 @@ def test_volumes_are_the_inverse_of_ownership(case):
 
 
 @given(changed_configurations())
+def test_clones_are_the_inverse_of_origins(case):
+    """Whatever is committed, each dataset leads to all that is, or will be, of it."""
+    after = apply(case[1], case[0])
+    expected = {}
+    for dataset, row in (*after.datasets.items(), *after.pools.items()):
+        if row.origin is not None:
+            expected.setdefault(row.origin.dataset, set()).add(dataset)
+    assert {source: set(of) for source, of in after.clones.items()} == expected
+
+
+@given(changed_configurations())
 def test_keys_are_the_objects_own(case):
     """Each object stands under its own id."""
     after = apply(case[1], case[0])

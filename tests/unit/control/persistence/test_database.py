@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from attrs import evolve
-from pyrsistent import pmap
+from pyrsistent import pmap, pset
 
 from flocker.control.persistence import schema
 from flocker.control.persistence.database import Database, create
@@ -245,6 +245,7 @@ OF_GOLDEN_7 = evolve(
             )
         }
     ),
+    clones=pmap({MOUNTED: pset([NEW])}),
     snapshots=pmap(
         {
             NEW: UserSnapshots(

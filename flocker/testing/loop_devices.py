@@ -45,6 +45,8 @@ def scratch_directory() -> Iterator[Path]:
             yield path
         finally:
             clear(path)
+            with _alone():
+                _remove(path)
 
 
 def bound_file(directory: Path, size: int) -> Path:
@@ -65,7 +67,7 @@ def filesystem(scratch: Path, kind: str, size: int = 512 * MEBIBYTE) -> Path:
 
 
 def sweep() -> None:
-    """Clear the directories of runs that died: those that no process has locked."""
+    """Clear and remove what runs left that died: what no process has locked."""
     with _alone():
         for path in PARENT.glob(f"{PREFIX}*"):
             with (path / _LOCK).open("ab") as lock:
@@ -74,11 +76,12 @@ def sweep() -> None:
                 except BlockingIOError:
                     continue
                 clear(path)
+                _remove(path)
 
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Let no sweep see a directory that is made and not locked yet."""
+    """Let no sweep see a directory without its lock: not locked yet, or going."""
     with (PARENT / _SWEEPING).open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -106,7 +109,10 @@ def _bound_below(loops: LoopDevices, path: Path) -> list[tuple[Path, FileIdentit
 
 
 def clear(path: Path) -> None:
-    """Unmount, unbind and remove everything at and below a directory made here."""
+    """Unmount, unbind and remove everything below a directory made here, but its lock.
+
+    That stays to the last: without it the directory would be anybody's to clear.
+    """
     if path.parent != PARENT or not path.name.startswith(PREFIX):
         raise ValueError(path)
     loops = LoopDevices()
@@ -119,6 +125,19 @@ def clear(path: Path) -> None:
             run_sync(["umount", str(mount.path)])
     for device, file in _bound_below(loops, path):
         _unbind(loops, device, file)
+    _empty(path)
+
+
+def _empty(path: Path) -> None:
     for directory, _, _ in os.walk(path):
         set_immutable(Path(directory), immutable=False)
-    shutil.rmtree(path)
+    for entry in path.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != _LOCK:
+            entry.unlink()
+
+
+def _remove(path: Path) -> None:
+    (path / _LOCK).unlink(missing_ok=True)
+    path.rmdir()

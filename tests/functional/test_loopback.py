@@ -26,7 +26,7 @@ from flocker.backends.loopback.loop_devices import (
 from flocker.backends.loopback.machines import LiveMachines
 from flocker.dataset_agent.filesystems import Filesystems
 from flocker.model.ids import ClusterID, DatasetID, InstanceID
-from flocker.testing.loop_devices import bound_file, scratch_directory, sweep
+from flocker.testing.loop_devices import scratch_directory
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root")
 
@@ -480,32 +480,3 @@ def test_directory_went(scratch, api):
     (scratch / str(CLUSTER)).rename(scratch / "away")
     with pytest.raises(StorageFailed, match=str(CLUSTER)):
         api.list_volumes()
-
-
-# The sweep
-
-
-def test_sweep(scratch):
-    """The sweep unmounts, unbinds and removes what a killed run left, and no more."""
-    script = """
-import os, signal, sys
-from flocker.dataset_agent.filesystems import Filesystems
-from flocker.testing.loop_devices import bound_file, scratch_directory
-with scratch_directory() as path:
-    device = bound_file(path, 2**24)
-    Filesystems().make(device)
-    Filesystems().mount(device, path / "mounts" / "a")
-    print(path, flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-    killed = subprocess.run(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=False
-    )
-    left = Path(killed.stdout.strip())
-    assert left.is_dir()
-    mine = bound_file(scratch, SIZE)
-    sweep()
-    assert not left.exists()
-    names = [LoopDevices().backing_name(device) for device, _ in LoopDevices().bound()]
-    assert not [name for name in names if name.startswith(f"{left}/")]
-    assert device_size(mine) == SIZE

@@ -2,7 +2,8 @@
 
 Whoever makes a mount namespace gets a copy of every mount there is, and has it until it
 lets go of it. A test of another process that unmounts something at that moment finds it
-busy, rightly. So while such a namespace is made no test runs.
+busy, rightly. So while such a namespace is made no test runs, and before others go on
+`LET_GO` has run in it.
 """
 
 import fcntl
@@ -12,6 +13,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+LET_GO: Final = """
+findmnt -rno TARGET,PROPAGATION | while read -r target how; do
+    case "$how $target" in
+    "private "* | *" $1"*) ;;
+    *) mount --make-private "$target" 2>/dev/null || ! mountpoint --quiet "$target" ;;
+    esac
+done
+findmnt -rno TARGET | tac | while read -r target; do
+    case $target in
+    "$1"* | / | /proc* | /sys* | /dev* | /run | /var | /tmp) ;;
+    *) umount "$target" 2>/dev/null || : ;;
+    esac
+done
+"""
+"""For sh in a new namespace: unmounts all but the system's and what is below ``$1``.
+
+First what is unmounted here is made to stay wherever else it is mounted. Some go by
+themselves meanwhile; what is in use, as it has ``$1`` below it, stays.
+"""
 _LOCK: Final = Path(tempfile.gettempdir()) / ".flocker-test-namespaces.lock"
 
 

@@ -18,27 +18,15 @@ from attrs import define, field
 from flocker.backends.zfs.commands import Zfs
 from flocker.runtime.mounted import read_mounts
 from flocker.runtime.process import ProcessFailed, run_sync
-from flocker.testing.side_by_side import while_none_runs
+from flocker.testing.side_by_side import LET_GO, while_none_runs
 
 _PATIENCE = 20.0
 _PRIVATE = ("/run/zfs", "/run/lock/zfs", "/var/lib/zfs")
 """Where daemon and programs meet, and where a daemon remembers its pools."""
 
-# A mount that is copied keeps its filesystem for as long as the namespace is there, so
-# those of other tests and of sandboxes are let go at once. Some go by themselves while
-# this is done: what is no mount point any more needs nothing.
-_NAMESPACE = """
+_NAMESPACE = f"""
 set -eu
-findmnt -rno TARGET | tac | while read -r target; do
-    case $target in
-    "$1"*) ;;
-    / | /proc* | /sys* | /dev* | /run | /var | /tmp) mount --make-private "$target" ;;
-    *)
-        umount "$target" 2>/dev/null || mount --make-private "$target" 2>/dev/null ||
-            ! mountpoint --quiet "$target"
-        ;;
-    esac
-done
+{LET_GO}
 mount -t tmpfs -o mode=0700 zfs /run/zfs
 mount -t tmpfs -o mode=0700 zfs /run/lock/zfs
 mount --bind "$2" /var/lib/zfs

@@ -6,7 +6,7 @@ For modules with the fixtures `bench`, and `one` and `two`, nodes of it:
 
 import os
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from flocker.testing.conformance.pool_bench import (
     stream_of,
     transfer,
 )
+from flocker.testing.side_by_side import LET_GO, while_none_runs
 
 
 class HostBench(PoolBench):
@@ -45,6 +46,17 @@ def running(*argv):
         process.stdin.close()
 
 
+@contextmanager
+def another_namespace(path):
+    """A process whose mount namespace has, of what tests mount, only what is there."""
+    script = f"{LET_GO}\necho; read _"
+    with ExitStack() as kept:
+        with while_none_runs():
+            argv = ("unshare", "--mount", "sh", "-c", script, "sh", path)
+            holder = kept.enter_context(running(*argv))
+        yield holder
+
+
 class HostConformance:
     """Who uses a dataset is found, and what was answered is on disk."""
 
@@ -55,8 +67,7 @@ class HostConformance:
         dataset = one.create()
         path = one.path(dataset)
         one.pool.mount(dataset, path)
-        script = "mount --make-rprivate /; echo; read _"
-        with running("unshare", "--mount", "sh", "-c", script) as holder:
+        with another_namespace(path) as holder:
             with pytest.raises(Busy) as caught:
                 one.pool.unmount(dataset, path)
             assert [who.pid for who in caught.value.who] == [holder]
@@ -71,8 +82,7 @@ class HostConformance:
         dataset = one.create()
         path = one.path(dataset)
         one.pool.mount(dataset, path)
-        script = "mount --make-rprivate /; echo; read _"
-        with running("unshare", "--mount", "sh", "-c", script) as holder:
+        with another_namespace(path) as holder:
             subprocess.run(["umount", path], check=True)
             for take in (
                 lambda: one.pool.destroy(dataset, RECORD),

@@ -12,6 +12,7 @@ from flocker.sandbox.names import address, node_name
 from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
 from flocker.testing.moving import PATIENCE, await_more, seen, writing
+from tests.acceptance.any_pool import AnyPool
 
 ONE, TWO = node_name(1), node_name(2)
 
@@ -23,21 +24,8 @@ def pools() -> Iterator[LiveCluster]:
         yield live
 
 
-def test_under_a_writer(pools: LiveCluster) -> None:
-    """Records that are acknowledged while it moves are all there, each once."""
-    dataset = pools.create(ONE)
-    path = pools.mounted(dataset, ONE)
-    with writing(pools, path) as notes:
-        await_more(notes[0])
-        for node, there in ((TWO, notes[1]), (ONE, notes[0])):
-            pools.move(dataset, node)
-            await_more(there)
-    pools.mounted(dataset, ONE)
-    acknowledged = writer.acknowledged(notes)
-    assert len(acknowledged) >= 60
-    entries = writer.read(seen(pools, ONE, path))
-    writer.check(entries, acknowledged)
-    assert {entry.node for entry in entries} == {"node-1", "node-2"}
+class TestAnyPool(AnyPool):
+    """What datasets on all pools are good for."""
 
 
 def test_never_longer_than_allowed(pools: LiveCluster) -> None:
@@ -63,14 +51,3 @@ def test_never_longer_than_allowed(pools: LiveCluster) -> None:
         await_more(notes[0])
     entries = writer.read(seen(pools, ONE, path))
     assert {entry.node for entry in entries} == {"node-1"}
-
-
-def test_power_cut(pools: LiveCluster) -> None:
-    """A node that lost power serves what it has."""
-    dataset = pools.create(ONE)
-    path = pools.mounted(dataset, ONE)
-    pools.write(ONE, path / "file", "kept")
-    pools.kill(ONE)
-    pools.start(ONE)
-    look = ("sh", "-c", f"cat {path}/file 2>&1; true")
-    until(lambda: pools.run(ONE, *look) == "kept", "what was kept", PATIENCE)

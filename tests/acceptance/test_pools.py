@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from flocker.model.ids import DatasetID
-from flocker.sandbox import writer
 from flocker.sandbox.names import MachineName, node_name
 from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
-from flocker.testing.moving import PATIENCE, await_more, seen, writing
+from flocker.testing.moving import PATIENCE, seen
+from tests.acceptance.any_pool import AnyPool
 
 ONE, TWO, THREE = node_name(1), node_name(2), node_name(3)
 
@@ -20,6 +20,10 @@ def pools(request: pytest.FixtureRequest) -> Iterator[LiveCluster]:
     """A cluster whose three nodes have a pool each."""
     with live_cluster(3, backend=request.param) as live:
         yield live
+
+
+class TestAnyPool(AnyPool):
+    """What datasets on all pools are good for."""
 
 
 def copies_on(live: LiveCluster, node: MachineName, dataset: DatasetID) -> list[str]:
@@ -67,36 +71,6 @@ def test_round_trip(pools: LiveCluster) -> None:
     copies = [found[str(pools.id_of(node))]["copy"] for node in (ONE, TWO, THREE)]
     assert [copy["asides"] for copy in copies] == [[], [], []]
     assert all(copy["exists"] for copy in copies)
-
-
-def test_under_a_writer(pools: LiveCluster) -> None:
-    """Records that are acknowledged while it moves are all there, each once."""
-    dataset = pools.create(ONE)
-    path = pools.mounted(dataset, ONE)
-    with writing(pools, path) as notes:
-        await_more(notes[0])
-        for node, there in ((TWO, notes[1]), (ONE, notes[0])):
-            pools.move(dataset, node)
-            await_more(there)
-    pools.mounted(dataset, ONE)
-    acknowledged = writer.acknowledged(notes)
-    assert len(acknowledged) >= 60
-    entries = writer.read(seen(pools, ONE, path))
-    writer.check(entries, acknowledged)
-    assert [e.node for e in entries] != sorted(e.node for e in entries)
-
-
-def test_power_cut(pools: LiveCluster) -> None:
-    """A node that lost power serves what it has; nothing was anywhere else."""
-    dataset = pools.create(ONE)
-    path = pools.mounted(dataset, ONE)
-    pools.write(ONE, path / "file", "kept")
-    pools.kill(ONE)
-    pools.start(ONE)
-    await_served(pools, ONE, path)
-    assert pools.read(ONE, path / "file") == "kept"
-    pools.await_connected()
-    pools.mounted(dataset, ONE)
 
 
 def test_served_without_control(pools: LiveCluster) -> None:

@@ -1,8 +1,13 @@
-"""Operations for the tests of what the one writer does."""
+"""Operations for tests of the one writer; control for those of the agents' port."""
+
+import gc
 
 import pytest
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 
+from flocker.testing.builders import a_configuration, a_dataset
 from flocker.testing.fakes.stores import MemoryStore
+from tests.unit.control.agents_port import Control
 from tests.unit.control.one_writer import Setup, SlowStore
 
 
@@ -16,3 +21,35 @@ def slow() -> Setup:
 def quick() -> Setup:
     """Operations over a store that answers at once."""
     return Setup(MemoryStore())
+
+
+@pytest.fixture
+def control():
+    """Control with one dataset, on node 1."""
+    return Control(a_configuration([a_dataset()]))
+
+
+@pytest.fixture
+def errors():
+    """What Twisted has logged as an error, or nobody has handled."""
+    found: list[str | None] = []
+
+    def note(event: LogEvent) -> None:
+        if event.get("log_level", LogLevel.info) >= LogLevel.error:
+            found.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(note)
+    gc.freeze()  # so that only what the test left is looked through
+    yield found
+    gc.collect()
+    gc.unfreeze()
+    globalLogPublisher.removeObserver(note)
+
+
+@pytest.fixture
+def nothing_unhandled(request, errors):
+    """Nothing is raised and dropped, but where the test is about that."""
+    yield
+    gc.collect()
+    if request.node.get_closest_marker("parametrize") is None:
+        assert errors == []

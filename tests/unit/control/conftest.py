@@ -1,4 +1,4 @@
-"""Operations for tests of the one writer; control for those of the agents' port."""
+"""What tests of control begin with: one writer, an agents' port, pools of nodes."""
 
 import gc
 
@@ -9,6 +9,7 @@ from flocker.testing.builders import a_configuration, a_dataset
 from flocker.testing.fakes.stores import MemoryStore
 from tests.unit.control.agents_port import Control
 from tests.unit.control.one_writer import Setup, SlowStore
+from tests.unit.control.pool_cluster import DATASET, Cluster
 
 
 @pytest.fixture
@@ -53,3 +54,18 @@ def nothing_unhandled(request, errors):
     gc.collect()
     if request.node.get_closest_marker("parametrize") is None:
         assert errors == []
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    """A cluster in which nothing is wanted."""
+    return Cluster()
+
+
+@pytest.fixture
+def some(cluster) -> Cluster:
+    """One dataset, served on node 1, with something written to it."""
+    cluster.creates()
+    cluster.nodes.write(1, DATASET, 0)
+    cluster.nodes.settle()
+    return cluster

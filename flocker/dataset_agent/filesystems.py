@@ -23,6 +23,7 @@ from flocker.runtime import mount_points
 from flocker.runtime.holders import (
     Holder,
     enumerate_words,
+    left_mounted,
     mounted_elsewhere,
     other_namespaces,
     users,
@@ -33,7 +34,6 @@ from flocker.runtime.mount_table import (
     by_device,
     parse_mountinfo,
     seen_at,
-    staying,
 )
 from flocker.runtime.mounted import MountText, read_mounts
 from flocker.runtime.process import ProcessFailed, run_sync
@@ -332,16 +332,8 @@ class Filesystems:
         self, device: Path, ours: Mount, table: tuple[Mount, ...]
     ) -> None:
         """Refuse while the filesystem is mounted where ours does not take it along."""
-        others = other_namespaces()
-        left = staying(ours, table, [namespace.mounts for namespace in others])
-        if left:
-            raise Busy(
-                device,
-                tuple(
-                    mounted_elsewhere(mount, None if index < 0 else others[index])
-                    for index, mount in left
-                ),
-            )
+        if left := left_mounted(ours, table):
+            raise Busy(device, left)
 
     def _refuse_if_mounted(
         self, device: Path, number: int, path: Path, table: tuple[Mount, ...]

@@ -6,13 +6,13 @@ unmount and before a detach, never in a round without work.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from attrs import frozen
 
-from flocker.runtime.mount_table import Mount, parse_mountinfo
+from flocker.runtime.mount_table import Mount, parse_mountinfo, staying
 
 PROC = Path("/proc")
 _KERNEL_THREAD = 0x0020_0000
@@ -109,6 +109,25 @@ def mounted_elsewhere(mount: Mount, namespace: Namespace | None) -> Holder:
         return Holder(0, "kernel", f"it is also mounted at {mount.path}")
     what = f"it mounted at {mount.path} in its mount namespace"
     return Holder(namespace.pid, namespace.command, what)
+
+
+def left_mounted(
+    ours: Mount,
+    table: Sequence[Mount],
+    matters: Callable[[Mount], bool] = lambda mount: True,
+) -> tuple[Holder, ...]:
+    """Say where its filesystem stays mounted when `ours` is unmounted, and by whom.
+
+    `table` is our own mount table; of the mounts found only those count that `matters`
+    says do.
+    """
+    others = other_namespaces()
+    found = staying(ours, table, [namespace.mounts for namespace in others])
+    return tuple(
+        mounted_elsewhere(mount, None if index < 0 else others[index])
+        for index, mount in found
+        if matters(mount)
+    )
 
 
 def users(number: int, proc: Path = PROC) -> tuple[Holder, ...]:

@@ -14,12 +14,13 @@ from attrs import define, frozen
 from flocker.runtime import mount_points
 from flocker.runtime.holders import (
     Holder,
+    left_mounted,
     mounted_elsewhere,
     other_namespaces,
     users,
 )
 from flocker.runtime.mount_points import BadMountPoint
-from flocker.runtime.mount_table import Mount, seen_at, staying
+from flocker.runtime.mount_table import Mount, seen_at
 from flocker.runtime.mounted import read_mounts
 from flocker.runtime.process import ProcessFailed, run_sync
 
@@ -97,14 +98,7 @@ class BindMounts:
         ours = seen_at(table, path)
         if ours is None or not what.wholly_by(ours):
             raise BadMountPoint(path, "another filesystem is mounted there")
-        others = other_namespaces()
-        tables = [namespace.mounts for namespace in others]
-        stay = tuple(
-            mounted_elsewhere(mount, None if index < 0 else others[index])
-            for index, mount in staying(ours, table, tables)
-            if what.by(mount)
-        )
-        if stay:
+        if stay := left_mounted(ours, table, what.by):
             return stay
         try:
             run_sync(["umount", str(path)], timeout=_SECONDS)

@@ -25,13 +25,14 @@ from flocker.runtime import mount_points
 from flocker.runtime.holders import (
     Holder,
     enumerate_words,
+    left_mounted,
     mounted_elsewhere,
     other_namespaces,
     users,
     who_is_below,
 )
 from flocker.runtime.mount_points import BadMountPoint
-from flocker.runtime.mount_table import Mount, seen_at, staying
+from flocker.runtime.mount_table import Mount, seen_at
 from flocker.runtime.mounted import read_mounts
 from flocker.runtime.process import ProcessFailed
 
@@ -240,13 +241,7 @@ class ZfsMounts:
         ours = seen_at(table, path)
         if ours is None or not is_of(ours, name):
             raise BadMountPoint(path, "another filesystem is mounted there")
-        others = other_namespaces()
-        tables = [namespace.mounts for namespace in others]
-        stay = tuple(
-            mounted_elsewhere(mount, None if index < 0 else others[index])
-            for index, mount in staying(ours, table, tables)
-        )
-        if stay:
+        if stay := left_mounted(ours, table):
             return stay
         give_up = self.zfs.now() + PATIENCE
         while True:

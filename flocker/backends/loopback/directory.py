@@ -37,6 +37,7 @@ from flocker.backends.loopback.translate import (
 from flocker.model.errors import FlockerError
 from flocker.model.ids import InstanceID, VolumeID
 from flocker.model.sizes import humanize
+from flocker.runtime.durable import sync
 
 _TEMPORARY = ".creating-"
 
@@ -77,15 +78,6 @@ def explained(path: Path, what: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageFailed(str(path), what, error.strerror or str(error)) from error
-
-
-def sync(path: Path) -> None:
-    """Make a file's content, or a directory's names, durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write_durably(path: Path, text: str) -> None:

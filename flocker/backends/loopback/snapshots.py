@@ -26,18 +26,14 @@ from pathlib import Path
 from attrs import define, field, frozen
 
 from flocker.backends.block_interface import NoSnapshots
-from flocker.backends.loopback.directory import (
-    StoredVolume,
-    VolumeDirectory,
-    explained,
-    sync,
-)
+from flocker.backends.loopback.directory import StoredVolume, VolumeDirectory, explained
 from flocker.backends.loopback.translate import (
     SnapshotFile,
     VolumeFile,
     parse_snapshot_name,
 )
 from flocker.model.ids import InstanceID, SnapshotID
+from flocker.runtime.durable import sync
 
 _FICLONE = 0x4004_9409
 """_IOW(0x94, 9, int) of linux/fs.h."""

@@ -110,6 +110,14 @@ class PoolContents:
 
 
 @frozen
+class Estimate:
+    """About how many bytes a stream has; or only that it is `at_most` so many."""
+
+    size: int
+    at_most: bool = False
+
+
+@frozen
 class Announced:
     """What a stream is said to bring: a snapshot, as what follows `base`.
 
@@ -180,6 +188,10 @@ class IFilesystemPool(Interface):
 
     clones_depend = Attribute(
         "Whether a snapshot cannot go while there are clones of it."
+    )
+
+    sends_all = Attribute(
+        "Whether a stream that follows a base brings everything anew."
     )
 
     def list() -> PoolContents:
@@ -281,11 +293,17 @@ class IFilesystemPool(Interface):
         """
 
     def estimate(
-        dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
-    ) -> int | None:
-        """Give about how many bytes `send` will give; None if nobody knows.
+        dataset: DatasetID,
+        snapshot: SnapshotID | None,
+        base: SnapshotID | None,
+        within: float,
+    ) -> Estimate | None:
+        """Say about how much `send` gives of a snapshot; or, of none, of what is now.
 
-        Raises `NoSuchSnapshot`.
+        That is what the writable copy is, but for what programs wrote in the last
+        seconds: nothing is changed, nor written to disk, for an estimate. Gives None
+        if nobody knows, or it cannot be counted `within` so many seconds. Raises
+        `NoSuchSnapshot`, `NotWritable`.
         """
 
     def send(

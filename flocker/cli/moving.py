@@ -16,6 +16,7 @@ from flocker.cli.tables import COPY_COLUMNS, Look, copy_rows
 from flocker.cli.terminal import print_table
 from flocker.client.interface import MoveTerms
 from flocker.client.waiting import Arrived, Goal, Mounted
+from flocker.model.forecasts import CLOSE_BEHIND
 from flocker.model.holders import describe_all
 from flocker.model.ids import DatasetID
 from flocker.model.sizes import humanize
@@ -83,6 +84,35 @@ def _limit(plan: PlanAnswer) -> str:
     return f": at most about {humanize(plan.at_most)}, and what snapshots hold besides"
 
 
+def _how_much(plan: PlanAnswer) -> str:
+    if plan.to_send is None:
+        why = "" if plan.not_counted is None else f" ({plan.not_counted})"
+        return f"How much that is was not counted{why}{_limit(plan)}."
+    again = "; in each round, the last one too, as much" if plan.each_round else ""
+    about = "at most about" if plan.bound else "about"
+    return f"That is {about} {humanize(plan.to_send)} in the first round{again}."
+
+
+def _for_how_long(plan: PlanAnswer) -> str:
+    if plan.downtime is None:
+        return (
+            "For how long nobody will serve it is known when it is copied; with"
+            " --max-downtime it stays if that is longer."
+        )
+    about = f"Nobody would serve it for about {duration(plan.downtime)}"
+    match plan.downtime_from:
+        case "last-round":
+            return f"{about}, as the last round that was sent shows."
+        case "rounds":
+            return (
+                f"{about}, if it is written to slower than it is sent: there are rounds"
+                f" until one takes {duration(CLOSE_BEHIND)}. With --max-downtime it"
+                " stays if it would be longer."
+            )
+        case _:
+            return f"{about}."
+
+
 def describe(dataset: DatasetID, plan: PlanAnswer, nodes: Nodes) -> Iterable[str]:
     """Say a plan in sentences."""
     source, target = name_node(plan.source, nodes), name_node(plan.target, nodes)
@@ -91,14 +121,8 @@ def describe(dataset: DatasetID, plan: PlanAnswer, nodes: Nodes) -> Iterable[str
         yield f"Node {target} has a copy: what was written since is sent."
     else:
         yield f"Node {target} has no copy to go on from: all of it is sent."
-    yield f"How much that is was not counted{_limit(plan)}."
-    if plan.downtime is None:
-        yield (
-            "For how long nobody will serve it is known when it is copied; with"
-            " --max-downtime it stays if that is longer."
-        )
-    else:
-        yield f"Nobody would serve it for about {duration(plan.downtime)}."
+    yield _how_much(plan)
+    yield _for_how_long(plan)
     for blocker in plan.blockers:
         yield f"In the way: {blocker}."
     yield "Nothing was changed."

@@ -1,6 +1,7 @@
 """Asks agents what their backends list: now, because somebody wants to know.
 
 One agent answers for a backend; whose turn it is does not matter, for all see the same.
+What is in a pool its node is asked for.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,9 @@ from flocker.control.agents import ConnectionGone
 from flocker.control.operations import Operations
 from flocker.model.cluster import Volume
 from flocker.model.errors import FlockerError
+from flocker.model.forecasts import FirstRound, Forecast
 from flocker.model.ids import BackendName, DatasetID, NodeID
+from flocker.wire.forecasts import ask, hear
 
 
 class Lister(Protocol):
@@ -38,6 +41,17 @@ class Reachable(Protocol):
 
 TRIES = 3
 """Agents that are asked one after the other, until one answers."""
+
+
+@frozen
+class NotCounted(FlockerError):
+    """Nobody can say how much a move would send."""
+
+    why: str
+
+    def words(self) -> str:
+        """Give the cause."""
+        return self.why
 
 
 @frozen
@@ -91,6 +105,21 @@ class Asking:
             except FlockerError as error:
                 why = str(error)
         raise BackendUnanswered(backend, why)
+
+    async def forecast(self, node: NodeID, question: FirstRound) -> Forecast:
+        """Ask a node how much it would send. Raises `NotCounted`."""
+        connection = self._agents.connection_of(node)
+        if connection is None:
+            raise NotCounted(f"node {node} is not connected")
+        try:
+            heard = hear(await connection.volumes(ask(question)))
+        except ConnectionGone as error:
+            raise NotCounted(f"the connection to node {node} was lost") from error
+        except FlockerError as error:
+            raise NotCounted(f"node {node} says: {error}") from error
+        if heard is None:
+            raise NotCounted("its pool cannot say, or not within a second")
+        return heard
 
     def _connections(self, backend: BackendName) -> Iterable[Lister]:
         for node, sight in sorted(self._operations.observations.nodes.items()):

@@ -4,6 +4,7 @@ Pure, from what nodes said last. Called by `flocker.restapi.moves`.
 """
 
 from collections.abc import Mapping
+from enum import Enum
 
 from attrs import evolve, frozen
 
@@ -22,8 +23,9 @@ from flocker.model.changes import Change
 from flocker.model.cluster import NodeSight, Observed
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
+from flocker.model.forecasts import CLOSE_BEHIND, HAND_OVER, Forecast
 from flocker.model.holders import describe_all
-from flocker.model.ids import DatasetID, NodeID, SnapshotID
+from flocker.model.ids import BackendName, DatasetID, NodeID, SnapshotID
 from flocker.model.pools import PoolFact, PoolOwnership, Prune
 
 Facts = Mapping[NodeID, Observed]
@@ -45,19 +47,44 @@ class NoSuchCopy(FlockerError):
 class Plan:
     """What a move would do; nothing is changed by it.
 
+    Where the target has a copy, at `base`, only what is newer is sent from the `pool`.
     `at_most` is the limit of the dataset (bytes, None: it has none), so about what may
-    have to be sent, but for what snapshots hold besides; nobody has counted. Where the
-    target has a copy that `continues`, only what is newer is sent. `downtime` is
-    what the last step of a move under way is expected to take (seconds). It begins when
-    the `blockers` are gone.
+    have to be sent where it cannot be counted, but for what snapshots hold besides.
+    `measured` is what the last step of a move under way is expected to take (seconds).
+    It begins when the `blockers` are gone.
     """
 
     source: NodeID
     target: NodeID
-    continues: bool
+    pool: BackendName
+    base: SnapshotID | None
     at_most: int | None
-    downtime: float | None
+    measured: float | None
     blockers: tuple[str, ...] = ()
+
+    @property
+    def continues(self) -> bool:
+        """Whether only what is newer is sent."""
+        return self.base is not None
+
+
+class Basis(Enum):
+    """What a downtime is expected by.
+
+    By the last round of a move under way; or, before, by how a move is made: in rounds
+    until one takes little time, if that comes to pass.
+    """
+
+    LAST_ROUND = "last-round"
+    ROUNDS = "rounds"
+
+
+@frozen
+class Downtime:
+    """About how many seconds nobody would serve a dataset."""
+
+    seconds: float
+    basis: Basis
 
 
 def plan(
@@ -73,12 +100,9 @@ def plan(
     """
     row = row_wanted(configuration, dataset)
     here, there = copy_on(row.owner, facts), copy_on(target, facts)
-    continues = (
-        here is not None
-        and there is not None
-        and there.exists
-        and there.head in here.snapshots
-    )
+    base = there.head if there is not None and there.exists else None
+    if here is None or base not in here.snapshots:
+        base = None
     said = facts.get(row.owner)
     under_way = None if here is None else here.copying
     if under_way is not None and not row.moves_to(target):
@@ -86,11 +110,24 @@ def plan(
     return Plan(
         row.owner,
         target,
-        continues,
+        row.backend,
+        base,
         None if said is None else said.fact.size,
         None if under_way is None else under_way.downtime,
         tuple(_blockers(configuration, sights, row, target)),
     )
+
+
+def downtime(plan: Plan, forecast: Forecast | None) -> Downtime | None:
+    """Say for how long nobody would serve it, if that is known.
+
+    What a pool sends all of, in the last round too, is as long away as it is large.
+    """
+    if plan.measured is not None:
+        return Downtime(plan.measured, Basis.LAST_ROUND)
+    if forecast is None or forecast.sends_all:
+        return None
+    return Downtime(CLOSE_BEHIND + HAND_OVER, Basis.ROUNDS)
 
 
 def _blockers(

@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.python.failure import Failure
 
-from flocker.backends.pool_interface import Announced, IOutgoing
+from flocker.backends.pool_interface import Announced, Estimate, IOutgoing
 from flocker.backends.pool_resuming import CannotResume, IResumingPool, Unfinished
 from flocker.dataset_agent import pool_receiving, pool_states
 from flocker.dataset_agent.pool_receiving import NotYet
@@ -31,6 +31,9 @@ from flocker.runtime.reactor import IReactor
 from flocker.runtime.threads import Threads
 
 T = TypeVar("T")
+
+COUNTS_WITHIN = 10.0
+"""Seconds that a pool has to say how long a stream will be."""
 
 SOON = NotYet.__name__
 """The code of a refusal that may be another one in a moment."""
@@ -169,10 +172,9 @@ class Carrier:
         for each in shipment.after(since, talk.unfinished):
             size = None
             if not shipment.urgent:
-                estimate = pool.threads.run(
-                    pool.api.estimate, shipment.dataset, each.identity, since
-                )
-                size = await talk.meanwhile(estimate)
+                what = shipment.dataset, each.identity, since
+                counting = pool.threads.run(pool.api.estimate, *what, COUNTS_WITHIN)
+                size = _total(await talk.meanwhile(counting))
             begin = Begin(
                 PROTOCOL,
                 shipment.dataset,
@@ -225,6 +227,13 @@ async def _open(
     opening = pool.threads.run(send, *arguments)
     _ = Deferred.fromCoroutine(opening).addCallbacks(opened, failed)
     return await wanted
+
+
+def _total(estimate: Estimate | None) -> int | None:
+    """Give what progress is measured by; that it is at most so much does not help."""
+    if estimate is None or estimate.at_most:
+        return None
+    return estimate.size
 
 
 class _Sum:

@@ -37,20 +37,17 @@ from flocker.dataset_agent.pool_transitions import (
 )
 from flocker.dataset_agent.pool_work import Resize, Send, Tidy, Work
 from flocker.model.cluster import Cause
+from flocker.model.forecasts import CLOSE_BEHIND, HAND_OVER
 from flocker.model.ids import MoveNumber, SnapshotID
 from flocker.model.pools import Owned, PoolOwnership, Rollback, Stage
 from flocker.model.snapshots import UserSnapshots
 
-CLOSE = 0.5
-"""Seconds that a round may take for the target to count as close behind."""
 ROUNDS = 3
 """After so many rounds it is seen whether they become smaller."""
 SHRINKING = 0.7
 """What a round has at most of the one before while they do."""
 PUT_UP_WITH = 8
 """How many more stay while a dataset moves; see Note [Tidied afterwards]."""
-HAND_OVER = 0.1
-"""Seconds in which control and the nodes hear of each other, about, in a hand-over."""
 STEPS = 6
 """What it takes besides, in steps that are as long as it is to take a snapshot."""
 
@@ -74,7 +71,7 @@ class Following:
     @property
     def close(self) -> bool:
         """Whether another round would not bring the target closer."""
-        if self.seconds <= CLOSE:
+        if self.seconds <= CLOSE_BEHIND:
             return True
         if self.rounds < ROUNDS or self.before is None:
             return False

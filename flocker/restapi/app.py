@@ -83,7 +83,7 @@ def app_resource(
 ) -> IResource:
     """Give the resource to serve."""
     now, agents = world.now, agents or Nobody()
-    service = Service(operations, store_id)
+    service, asking = Service(operations, store_id), Asking(operations, agents)
     app = Klein()
     # A path is served as it is written: no redirects, no other spelling of slashes.
     app.url_map.merge_slashes = False
@@ -96,13 +96,13 @@ def app_resource(
         Datasets(service, now, world.new_id),
         EventStreams(events, world.clock),
         Leases(service, now, agents),
-        Moves(service, now),
+        Moves(service, now, asking),
         NodeRegistry(service, now),
         Nodes(service, now),
         Rollbacks(service, now, world.new_id),
         Snapshots(service, now, world.new_id),
         Statuses(service, now),
-        Volumes(service, now, Asking(operations, agents)),
+        Volumes(service, now, asking),
     ):
         exact |= serve(app, service, room)
     app.handle_errors(_answer_unrouted)

@@ -85,7 +85,11 @@ class MoveAnswer:
 
 @frozen
 class PlanAnswer:
-    """What a move would take, about; bytes, and seconds of `downtime` if known."""
+    """What a move would take, about; bytes, and seconds of `downtime` if known.
+
+    What is to be sent is a `bound` where it may be less, and None where it was not
+    counted, or the server is older than that.
+    """
 
     source: NodeID
     target: NodeID
@@ -93,6 +97,11 @@ class PlanAnswer:
     at_most: int | None
     downtime: float | None
     blockers: tuple[str, ...] = ()
+    to_send: int | None = None
+    bound: bool = False
+    each_round: bool = False
+    not_counted: str | None = None
+    downtime_from: str | None = None
 
 
 @frozen

@@ -16,6 +16,7 @@ from flocker.model.ids import DatasetID
 from flocker.testing.btrfs_pools import btrfs_filesystem
 from flocker.testing.conformance.pool_bench import Node, PoolBench
 from flocker.testing.conformance.pool_crashes import CrashConformance
+from flocker.testing.conformance.pool_estimates import EstimateConformance
 from flocker.testing.conformance.pool_repeats import RepeatConformance, RepeatCrashes
 from flocker.testing.conformance.pool_resuming import ResumeConformance
 from flocker.testing.conformance.pool_serving import ServingConformance
@@ -36,7 +37,9 @@ ZFS_PROGRAMS = Path(__file__).parents[2] / "build" / "zfs-fuse" / "sbin"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 
 
-class Promises(PoolConformance, ServingConformance, StreamConformance):
+class Promises(
+    PoolConformance, ServingConformance, StreamConformance, EstimateConformance
+):
     """What every pool is asked for, but for crashes."""
 
 
@@ -122,7 +125,6 @@ class DirectoryBench(PoolBench):
     """Plain files, without root."""
 
     limits = False
-    sends_all = True
 
     @pytest.fixture(autouse=True)
     def _directory(self, tmp_path):

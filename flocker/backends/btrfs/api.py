@@ -6,23 +6,26 @@ snapshot of it.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 from attrs import define, field
 
 from flocker.backends.btrfs import subvolumes
+from flocker.backends.btrfs.extents import count, in_line
 from flocker.backends.btrfs.mounting import BindMounts
-from flocker.backends.btrfs.translate import stream_size
+from flocker.backends.btrfs.translate import Subvolume
 from flocker.backends.folders.api import FolderPool, open_pool
 from flocker.backends.folders.values import Cut, NoRoom, Tree, Unportable, says_full
 from flocker.backends.pool_errors import PoolUnavailable
+from flocker.backends.pool_interface import Estimate
 from flocker.runtime import durable
 from flocker.runtime.holders import Holder
 from flocker.runtime.mounted import read_mounts
 from flocker.runtime.piping import Reading, Writing, reading, writing
-from flocker.runtime.process import ProcessFailed, run_sync
+from flocker.runtime.process import ProcessFailed
 
 _KIND: Final = "btrfs"
 
@@ -87,6 +90,7 @@ class BtrfsTrees:
     """Subvolumes below `root`."""
 
     root: Path
+    sends_all: bool = field(default=False, init=False)
     _mounts: BindMounts = field(factory=BindMounts, init=False)
 
     def create(self, tree: Path) -> None:
@@ -159,10 +163,19 @@ class BtrfsTrees:
         """Unmount it everywhere, or say who keeps it."""
         return self._mounts.unmount(tree, path)
 
-    def estimate(self, tree: Path, base: Path | None) -> int:
-        """Let it be sent without its data, and add up what that would be."""
-        argv = [*_send(base), "--no-data", str(tree)]
-        return stream_size(run_sync(argv).out)
+    def estimate(
+        self, tree: Path, base: Path | None, around: tuple[Path, ...], within: float
+    ) -> Estimate | None:
+        """Count what came after the base; or all, if it is not in line with that."""
+        until, since = monotonic() + within, 0
+        if base is not None:
+            before = subvolumes.info(base)
+            if in_line(subvolumes.info(tree), before, _known(around)):
+                since = before.until
+        size = count(tree, since, lambda: monotonic() < until)
+        if size is None:
+            return None
+        return Estimate(size, at_most=base is not None and not since)
 
     def send(self, tree: Path, base: Path | None) -> _Leaving:
         """Start ``btrfs send``."""
@@ -173,6 +186,13 @@ class BtrfsTrees:
         del base
         argv = ["btrfs", "--quiet", "receive", "--max-errors", "1", str(folder)]
         return _Entering(writing(argv))
+
+
+def _known(trees: tuple[Path, ...]) -> Iterator[Subvolume]:
+    """Ask the kernel about trees; one that has just been destroyed is none."""
+    for tree in trees:
+        with suppress(FileNotFoundError):
+            yield subvolumes.info(tree)
 
 
 def _send(base: Path | None) -> list[str]:

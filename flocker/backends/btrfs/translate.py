@@ -41,13 +41,6 @@ _HIGHER_LEVELS = 1 << 48
 _NOTHING = UUID(int=0)
 _READ_ONLY = 1
 
-# btrfs-progs, kernel-shared/send.h: the header, a command's header, and what we look at
-_STREAM_HEADER = 17
-_COMMAND = struct.Struct("<IHI")
-_ATTRIBUTE = struct.Struct("<HH")
-_UPDATE_EXTENT = 22
-_SIZE = 4
-
 
 @frozen
 class Subvolume:
@@ -71,6 +64,11 @@ class Subvolume:
         if self.read_only and self.changed <= self.made:
             return SnapshotID(str(self.uuid))
         return SnapshotID(f"{self.uuid}+{self.changed}")
+
+    @property
+    def until(self) -> int:
+        """Give the last transaction of which something is in it, if it is read-only."""
+        return max(self.changed, self.made)
 
     @property
     def tree(self) -> Tree:
@@ -161,26 +159,3 @@ def groups_of(items: Iterable[Item]) -> Mapping[int, Group]:
             if flags & _LIMITS_USED:
                 groups[item.offset] = evolve(groups[item.offset], most=most)
     return groups
-
-
-def stream_size(stream: bytes) -> int:
-    """Say how many bytes would be sent, of what ``btrfs send --no-data`` gives."""
-    size, position = len(stream), _STREAM_HEADER
-    while position + _COMMAND.size <= len(stream):
-        length, command, _checksum = _COMMAND.unpack_from(stream, position)
-        position += _COMMAND.size
-        if command == _UPDATE_EXTENT:
-            size += _extent(stream[position : position + length])
-        position += length
-    return size
-
-
-def _extent(attributes: bytes) -> int:
-    position = 0
-    while position + _ATTRIBUTE.size <= len(attributes):
-        kind, length = _ATTRIBUTE.unpack_from(attributes, position)
-        position += _ATTRIBUTE.size
-        if kind == _SIZE:
-            return int.from_bytes(attributes[position : position + length], "little")
-        position += length
-    return 0

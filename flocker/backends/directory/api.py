@@ -7,11 +7,11 @@ and a dataset is served by a symbolic link.
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from time import sleep
+from time import monotonic, sleep
 
 from attrs import define, evolve, field
 
@@ -21,6 +21,7 @@ from flocker.backends.directory.streams import Packing, Unpacking, pack, unpack
 from flocker.backends.folders.api import FolderPool, open_pool
 from flocker.backends.folders.trees import Entering
 from flocker.backends.folders.values import DATA, InMotion, Tree
+from flocker.backends.pool_interface import Estimate
 from flocker.runtime import durable
 from flocker.runtime.holders import PROC, Holder
 from flocker.runtime.mount_points import BadMountPoint
@@ -46,6 +47,7 @@ class DirectoryTrees:
     """Directories below `top`, each with what is noted of it; see `notes`."""
 
     top: Path
+    sends_all: bool = field(default=True, init=False)
     _lock: Lock = field(factory=Lock, init=False)
 
     def create(self, tree: Path) -> None:
@@ -98,11 +100,7 @@ class DirectoryTrees:
 
     def used(self, tree: Path) -> int:
         """Add the files up."""
-        return sum(
-            (Path(directory) / name).lstat().st_size
-            for directory, _, names in os.walk(notes.files(tree))
-            for name in names
-        )
+        return sum(_size(directory, names) for directory, names in _directories(tree))
 
     def mounted_at(self, trees: tuple[Path, ...]) -> Mapping[Path, tuple[Path, ...]]:
         """See which of the noted links are there."""
@@ -139,10 +137,17 @@ class DirectoryTrees:
             notes.write(tree, evolve(about, served=()))
         return who
 
-    def estimate(self, tree: Path, base: Path | None) -> int:
+    def estimate(
+        self, tree: Path, base: Path | None, around: tuple[Path, ...], within: float
+    ) -> Estimate | None:
         """Add the files up: everything is sent, whatever the base."""
-        del base
-        return self.used(tree)
+        del base, around
+        until, size = monotonic() + within, 0
+        for directory, names in _directories(tree):
+            size += _size(directory, names)
+            if monotonic() > until:
+                return None
+        return Estimate(size)
 
     def send(self, tree: Path, base: Path | None) -> Packing:
         """Pack everything."""
@@ -194,6 +199,21 @@ def _stands_still(tree: Path, before: str) -> bool:
     """Look whether a tree is as it was a moment ago."""
     sleep(_A_MOMENT)
     return notes.looks(tree) == before
+
+
+def _directories(tree: Path) -> Iterator[tuple[Path, Sequence[str]]]:
+    """Give each directory of a tree, and the names of what else is in it."""
+    for directory, _, names in os.walk(notes.files(tree)):
+        yield Path(directory), names
+
+
+def _size(directory: Path, names: Sequence[str]) -> int:
+    """Add up files; one that a program has just removed is none."""
+    size = 0
+    for name in names:
+        with suppress(FileNotFoundError):
+            size += (directory / name).lstat().st_size
+    return size
 
 
 def _abouts(trees: tuple[Path, ...]) -> Iterator[tuple[Path, About]]:

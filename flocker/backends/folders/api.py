@@ -37,6 +37,7 @@ from flocker.backends.pool_interface import (
     Announced,
     Aside,
     Copy,
+    Estimate,
     IFilesystemPool,
     IIncoming,
     IOutgoing,
@@ -67,6 +68,11 @@ class FolderPool(FolderParts):
     """The pool."""
 
     clones_depend: bool = field(default=False, init=False)
+
+    @property
+    def sends_all(self) -> bool:
+        """Whether every stream brings everything."""
+        return self.trees.sends_all
 
     # Looking
 
@@ -227,14 +233,12 @@ class FolderPool(FolderParts):
     def set_quota(self, dataset: DatasetID, quota: int | None) -> None:
         """Limit the tree."""
         with self.explained(), self._lock:
-            folder = self._existing(dataset)
-            if not folder.live.exists():
-                raise NotWritable(dataset)
+            live = self._live(dataset)
             if quota is not None:
-                used = self.trees.used(folder.live)
+                used = self.trees.used(live)
                 if used > quota:
                     raise QuotaTooSmall(dataset, quota, used)
-            self.trees.set_quota(folder.live, quota)
+            self.trees.set_quota(live, quota)
 
     def make_writable(
         self, dataset: DatasetID, head: SnapshotID, quota: int | None
@@ -270,10 +274,7 @@ class FolderPool(FolderParts):
     def mount(self, dataset: DatasetID, path: Path) -> None:
         """Mount the tree."""
         with self.explained(), self._lock:
-            folder = self._existing(dataset)
-            if not folder.live.exists():
-                raise NotWritable(dataset)
-            self.trees.mount(folder.live, path)
+            self.trees.mount(self._live(dataset), path)
 
     def unmount(self, dataset: DatasetID, path: Path) -> None:
         """Unmount the tree."""
@@ -287,13 +288,21 @@ class FolderPool(FolderParts):
     # Streams
 
     def estimate(
-        self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
-    ) -> int | None:
+        self,
+        dataset: DatasetID,
+        snapshot: SnapshotID | None,
+        base: SnapshotID | None,
+        within: float,
+    ) -> Estimate | None:
         """Ask the trees."""
-        found = self.find(dataset, snapshot)
+        if snapshot is None:
+            found = self._live(dataset)
+        else:
+            found = self.find(dataset, snapshot).data
         before = None if base is None else self.find(dataset, base).data
         with self.explained():
-            return self.trees.estimate(found.data, before)
+            around = tuple(self._existing(dataset).each_tree())
+            return self.trees.estimate(found, before, around, within)
 
     def send(
         self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None

@@ -199,6 +199,12 @@ class CopyFolder:
         """Give the folder of one snapshot, which may not exist."""
         return SnapshotFolder(self.snapshots / name)
 
+    def each_tree(self) -> Iterator[Path]:
+        """Go through its trees, the writable one first, in no order then."""
+        if self.live.exists():
+            yield self.live
+        yield from (each.data for each in self.each_snapshot())
+
     def each_snapshot(self) -> Iterator["SnapshotFolder"]:
         """Go through the folders of its snapshots, in no order."""
         for path in self.snapshots.iterdir():

@@ -23,6 +23,7 @@ from flocker.backends.pool_errors import (
     Held,
     NoSuchFilesystem,
     NoSuchSnapshot,
+    NotWritable,
     PoolFull,
     PoolUnavailable,
     SnapshotExists,
@@ -91,6 +92,13 @@ class FolderParts:
         if not folder.exists:
             raise NoSuchFilesystem(dataset)
         return folder
+
+    def _live(self, dataset: DatasetID) -> Path:
+        """Give the writable tree. Raises `NoSuchFilesystem`, `NotWritable`."""
+        live = self._existing(dataset).live
+        if not live.exists():
+            raise NotWritable(dataset)
+        return live
 
     def _place(self, stage: CopyFolder, dataset: DatasetID, record: bytes) -> None:
         """Give a copy that is whole, but for its record, its place."""

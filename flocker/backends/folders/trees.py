@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flocker.backends.folders.values import Tree
+from flocker.backends.pool_interface import Estimate
 from flocker.runtime.holders import Holder
 
 
@@ -41,7 +42,13 @@ class Entering(Protocol):
 
 
 class Trees(Protocol):
-    """Trees of one filesystem; paths are below the root of the pool."""
+    """Trees of one filesystem; paths are below the root of the pool.
+
+    With `sends_all` a stream brings everything, whatever it follows.
+    """
+
+    @property
+    def sends_all(self) -> bool: ...
 
     def create(self, tree: Path) -> None:
         """Make an empty writable tree."""
@@ -94,8 +101,13 @@ class Trees(Protocol):
         """Unmount; give who keeps the tree, or nobody when it is mounted nowhere."""
         ...
 
-    def estimate(self, tree: Path, base: Path | None) -> int | None:
-        """Give about how long a stream of the tree is."""
+    def estimate(
+        self, tree: Path, base: Path | None, around: tuple[Path, ...], within: float
+    ) -> Estimate | None:
+        """Say about how long a stream of the tree is; None if that takes too long.
+
+        Trees of the same copy are `around`.
+        """
         ...
 
     def send(self, tree: Path, base: Path | None) -> Leaving:

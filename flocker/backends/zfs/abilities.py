@@ -17,6 +17,7 @@ _REST = (
     re.compile(r"^\s*receive \[-[A-Za-z]*s[A-Za-z]*\]", re.MULTILINE),
     re.compile(r"^\s*receive -A ", re.MULTILINE),
 )
+_LOGICAL: Final = "logicalreferenced"
 _AS_THEY_ARE: Final = "Lc"
 """Large and compressed blocks are sent so, always or never: see decision 195."""
 
@@ -30,6 +31,8 @@ class Abilities:
     send_options: tuple[str, ...]
     estimates: bool
     """Whether it says how much a stream will be."""
+    logical: bool
+    """Whether a property says what is referenced, uncompressed."""
     resumes: bool
     """Whether streams that were cut are gone on with."""
 
@@ -43,6 +46,7 @@ def parse_abilities(usage: str, properties: str) -> Abilities:
         written=_has(properties, WRITTEN),
         send_options=tuple(f"-{each}" for each in _AS_THEY_ARE if each in letters),
         estimates="n" in letters,
+        logical=_has(properties, _LOGICAL),
         resumes=rest and _has(properties, RESUMES),
     )
 

@@ -17,8 +17,11 @@ from typing import Final
 
 from attrs import frozen
 
+from flocker.backends.pool_errors import CannotRepeat
 from flocker.backends.zfs.commands import Zfs
 from flocker.model.errors import FlockerError
+from flocker.model.ids import DatasetID
+from flocker.runtime.process import ProgramMissing, find_program
 
 PROGRAM: Final = "rsync"
 SECONDS: Final = 7 * 24 * 3600.0
@@ -35,6 +38,15 @@ _SHOWN: Final = 3
 """Differences that an error names."""
 
 Links = Mapping[bytes, frozenset[bytes]]
+
+
+def check_programs(dataset: DatasetID) -> None:
+    """Raise `CannotRepeat` where the program is not installed."""
+    try:
+        find_program(PROGRAM)
+    except ProgramMissing as error:
+        why = f"{error.words()}; its package is {PROGRAM}"
+        raise CannotRepeat(dataset, why) from error
 
 
 @frozen

@@ -27,8 +27,13 @@ from flocker.backends.pool_errors import (
     SnapshotExists,
     StillWritable,
 )
-from flocker.backends.pool_interface import LONGEST_RECORD, Announced, Copy
-from flocker.backends.zfs import comparing, reading
+from flocker.backends.pool_interface import (
+    LONGEST_RECORD,
+    Announced,
+    Copy,
+    Estimate,
+)
+from flocker.backends.zfs import comparing, estimating, reading
 from flocker.backends.zfs import names as called
 from flocker.backends.zfs.commands import DESTROYING, Missing, StillBusy, Zfs
 from flocker.backends.zfs.mounting import ZfsMounts
@@ -111,6 +116,12 @@ class PoolParts:
     def _snapshot(self, dataset: DatasetID, identity: SnapshotID) -> Filesystem:
         """Find a snapshot. Raises `NoSuchFilesystem`, `NoSuchSnapshot`."""
         found, _ = self._existing(dataset)
+        return self._taken(dataset, found, identity)
+
+    def _taken(
+        self, dataset: DatasetID, found: Found, identity: SnapshotID
+    ) -> Filesystem:
+        """Find a snapshot of what was found. Raises `NoSuchSnapshot`."""
         snapshot = found.snapshot(identity)
         if snapshot is None:
             raise NoSuchSnapshot(dataset, identity)
@@ -121,13 +132,22 @@ class PoolParts:
     ) -> tuple[str, ...]:
         """Give the arguments of ``zfs send``."""
         found, _ = self._existing(dataset)
-        names = []
-        for identity in (snapshot, *([] if base is None else [base])):
-            there = found.snapshot(identity)
-            if there is None:
-                raise NoSuchSnapshot(dataset, identity)
-            names.append(there.name)
-        return (names[0],) if base is None else ("-i", names[1], names[0])
+        name = self._taken(dataset, found, snapshot).name
+        if base is None:
+            return (name,)
+        return ("-i", self._taken(dataset, found, base).name, name)
+
+    def _estimate(
+        self, dataset: DatasetID, snapshot: SnapshotID | None, base: SnapshotID | None
+    ) -> Estimate | None:
+        """Say how long a stream is. Raises `NoSuchSnapshot`, `NotWritable`."""
+        found, _ = self._existing(dataset)
+        before = None if base is None else self._taken(dataset, found, base)
+        if snapshot is not None:
+            taken = self._taken(dataset, found, snapshot)
+            return estimating.of_snapshot(self.zfs, taken, before)
+        self._check_writable(dataset, found)
+        return estimating.of_now(self.zfs, found.live, before)
 
     def _listed(self) -> tuple[Filesystem, ...]:
         """Read all copies and what was set aside. Raises `PoolUnavailable`."""

@@ -1,5 +1,7 @@
 """What pools must do to go back to a snapshot; run it on yours, as `pools` says."""
 
+import os
+
 import pytest
 
 from flocker.backends.pool_errors import (
@@ -14,9 +16,11 @@ from flocker.testing.conformance.pool_bench import (
     NO_SNAPSHOT,
     Node,
     PoolBench,
+    stream_of,
     transfer,
 )
 from flocker.testing.conformance.pool_crashes import CrashConformance, Repeat
+from flocker.testing.conformance.pool_estimates import MEBIBYTE, WITHIN, check
 
 
 class RepeatConformance(PoolBench):
@@ -64,6 +68,22 @@ class RepeatConformance(PoolBench):
         assert one.look(dataset).snapshots == (first, second, again, third, back)
         self.check_holds(one, dataset, first=False)
         assert one.read_replica(dataset, "third") is None
+
+    def test_estimated(self, one: Node) -> None:
+        """What comes back is estimated too, though nobody has written it anew."""
+        dataset = one.create()
+        first = one.save(dataset, "file", os.urandom(2 * MEBIBYTE))
+        second = one.save(dataset, "file", os.urandom(2 * MEBIBYTE))
+        one.pool.make_read_only(dataset)
+        again = one.pool.repeat(dataset, first.identity, "again")
+        one.pool.make_writable(dataset, again.identity, None)
+        one.write(dataset, "more", os.urandom(MEBIBYTE))
+        for base in (again, second):
+            estimate = one.pool.estimate(dataset, None, base.identity, WITHIN)
+            third = one.snapshot(dataset, f"after-{base.name}")
+            check(estimate, len(stream_of(one, dataset, third, base.identity)))
+        estimate = one.pool.estimate(dataset, again.identity, second.identity, WITHIN)
+        check(estimate, len(stream_of(one, dataset, again, second.identity)))
 
     def test_what_it_stands_at(self, one: Node) -> None:
         """The newest snapshot can be repeated too: one that is no other's."""

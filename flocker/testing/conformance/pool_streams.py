@@ -77,7 +77,7 @@ class StreamConformance(PoolBench):
             self.write(one, dataset, "file", b"second")
         second = one.snapshot(dataset)
         stream = stream_of(one, dataset, second, first.identity)
-        assert self.sends_all or len(stream) < MEBIBYTE
+        assert one.pool.sends_all or len(stream) < MEBIBYTE
         deliver(two, dataset, announce(second, first.identity), stream)
         assert two.look(dataset).snapshots == (first, second)
         assert two.look(dataset).head == second.identity
@@ -128,19 +128,6 @@ class StreamConformance(PoolBench):
         two.pool.clone(clone, dataset, first.identity, RECORD)
         assert two.read(clone, "file") == b"first"
         two.pool.destroy(clone, RECORD)
-
-    def test_estimate(self, one: Node) -> None:
-        """An estimate is of the order of the stream, where there is one."""
-        dataset = one.create()
-        first = one.save(dataset, "file", os.urandom(4 * MEBIBYTE))
-        second = one.save(dataset, "more", os.urandom(MEBIBYTE))
-        for base in (None, first.identity):
-            estimate = one.pool.estimate(dataset, second.identity, base)
-            if estimate is not None:
-                size = len(stream_of(one, dataset, second, base))
-                assert abs(estimate - size) < size / 4 + 256 * KIBIBYTE
-        with pytest.raises(NoSuchSnapshot):
-            one.pool.estimate(dataset, NO_SNAPSHOT, None)
 
     # What does not
 
@@ -312,9 +299,6 @@ class StreamConformance(PoolBench):
             one.pool.destroy_snapshot(dataset, snapshot.identity)
 
     # What differs between pools
-
-    sends_all = False
-    """True for a pool that sends the whole of a snapshot as its increment too."""
 
     def cuts(self, stream: bytes) -> list[int]:
         """Give the lengths at which a stream is cut: tenths, and the last byte."""

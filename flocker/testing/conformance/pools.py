@@ -114,7 +114,7 @@ class PoolConformance(PoolBench):
             "make_read_only": lambda: pool.make_read_only(dataset),
             "mount": lambda: pool.mount(dataset, path),
             "unmount": lambda: pool.unmount(dataset, path),
-            "estimate": lambda: pool.estimate(dataset, NO_SNAPSHOT, None),
+            "estimate": lambda: pool.estimate(dataset, None, None, 1.0),
             "send": lambda: pool.send(dataset, NO_SNAPSHOT, None),
             "receive": lambda: pool.receive(dataset, follows),
             "clone": lambda: pool.clone(

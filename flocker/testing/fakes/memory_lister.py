@@ -3,7 +3,9 @@
 from attrs import define, field
 
 from flocker.model.cluster import Volume
+from flocker.model.forecasts import FirstRound, Forecast
 from flocker.model.ids import BackendName, DatasetID, NodeID
+from flocker.wire.forecasts import tell, understand
 
 
 @define(eq=False)
@@ -11,9 +13,16 @@ class MemoryLister:
     """One agent (`flocker.control.asking.Lister`)."""
 
     listed: tuple[Volume, ...]
+    forecast: Forecast | None = None
+    """What it says whenever it is asked how much a move would send."""
+    asked: list[FirstRound] = field(factory=list)
 
     async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
-        """List what it has of this backend."""
+        """List what it has of this backend, or answer another question."""
+        question = understand(backend)
+        if question is not None:
+            self.asked.append(question)
+            return tell(question, self.forecast)
         return tuple(each for each in self.listed if each.backend == backend)
 
 
@@ -32,6 +41,11 @@ class MemoryListers:
     def look(self, node: NodeID, dataset: DatasetID) -> None:
         """Note that somebody should look (`flocker.control.asking.Reachable`)."""
         self.looked.append((node, dataset))
+
+    def foretells(self, node: NodeID, forecast: Forecast | None) -> MemoryLister:
+        """From now on, this is what moves would send that the node is asked for."""
+        self.listers[node] = MemoryLister((), forecast)
+        return self.listers[node]
 
     def lists(self, node: NodeID, *volumes: Volume) -> None:
         """From now on, this is all that the node's backends list."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 from zope.interface import implementer
 
 from flocker.backends.pool_errors import (
@@ -25,6 +25,7 @@ from flocker.backends.pool_interface import (
     Announced,
     Aside,
     Copy,
+    Estimate,
     IFilesystemPool,
     IIncoming,
     IOutgoing,
@@ -43,6 +44,7 @@ from flocker.testing.fakes.memory_disk import (
 )
 from flocker.testing.fakes.memory_streams import (
     Changes,
+    Files,
     MemoryIncoming,
     MemoryOutgoing,
     apply_changes,
@@ -50,6 +52,8 @@ from flocker.testing.fakes.memory_streams import (
 )
 
 SENDING = "a stream that leaves"
+_NOT_TAKEN = SnapshotID("memory-0")
+"""In place of the snapshot that a stream would be of."""
 
 
 @implementer(IFilesystemPool)
@@ -58,6 +62,7 @@ class MemoryPool:
     """The pool, as one life of an agent has it open."""
 
     disk: MemoryDisk
+    sends_all: bool = field(default=False, init=False)
 
     @property
     def clones_depend(self) -> bool:
@@ -275,11 +280,22 @@ class MemoryPool:
     # Streams
 
     def estimate(
-        self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
-    ) -> int:
+        self,
+        dataset: DatasetID,
+        snapshot: SnapshotID | None,
+        base: SnapshotID | None,
+        within: float,
+    ) -> Estimate:
         """Make the stream and measure it."""
+        del within
         with self.disk.lock:
-            return len(self._stream(dataset, snapshot, base))
+            if snapshot is not None:
+                return Estimate(len(self._stream(dataset, snapshot, base)))
+            files = self._copy(dataset).files
+            if files is None:
+                raise NotWritable(dataset)
+            changes = self._changes(dataset, files, base)
+            return Estimate(len(encode_stream(_NOT_TAKEN, base, changes)))
 
     def send(
         self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
@@ -342,13 +358,17 @@ class MemoryPool:
         self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
     ) -> bytes:
         files = self._snapshot(dataset, snapshot).files
+        return encode_stream(snapshot, base, self._changes(dataset, files, base))
+
+    def _changes(
+        self, dataset: DatasetID, files: Files, base: SnapshotID | None
+    ) -> Changes:
         before = {} if base is None else self._snapshot(dataset, base).files
-        changes = {
+        return {
             name: files.get(name)
             for name in {*files, *before}
             if before.get(name) != files.get(name)
         }
-        return encode_stream(snapshot, base, changes)
 
     # Records
 

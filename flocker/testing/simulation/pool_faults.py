@@ -12,6 +12,7 @@ from flocker.backends.pool_interface import (
     Announced,
     Aside,
     Copy,
+    Estimate,
     IFilesystemPool,
     IIncoming,
     IOutgoing,
@@ -75,6 +76,11 @@ class FaultyPool:
     pool: MemoryPool
     faults: Faults
     witness: Witness
+
+    @property
+    def sends_all(self) -> bool:
+        """Whether increments bring everything."""
+        return self.pool.sends_all
 
     @property
     def clones_depend(self) -> bool:
@@ -197,11 +203,15 @@ class FaultyPool:
         self._call("unmount", dataset, unmount)
 
     def estimate(
-        self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
-    ) -> int:
+        self,
+        dataset: DatasetID,
+        snapshot: SnapshotID | None,
+        base: SnapshotID | None,
+        within: float,
+    ) -> Estimate:
         """Measure a stream."""
         call = self.pool.estimate
-        return self._call("estimate", dataset, call, dataset, snapshot, base)
+        return self._call("estimate", dataset, call, dataset, snapshot, base, within)
 
     def send(
         self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None

@@ -289,7 +289,8 @@ class Rig:
     def begin(self, base=None):
         identity = self.snapshot.identity
         announced = Announced(self.snapshot.name, identity, base)
-        size = self.source.estimate(self.dataset, identity, base)
+        estimate = self.source.estimate(self.dataset, identity, base, 10.0)
+        size = None if estimate is None else estimate.size
         if self.host.plain:
             size = len(self.content)
         return Begin(PROTOCOL, self.dataset, 1, announced, size)

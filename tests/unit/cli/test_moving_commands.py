@@ -6,6 +6,7 @@ import re
 import pytest
 from twisted.internet.task import LoopingCall
 
+from flocker.model.forecasts import Forecast
 from flocker.model.ids import NodeID, SnapshotID
 from flocker.model.pools import Prune
 from flocker.testing.fakes.memory_control import MemoryControl
@@ -135,8 +136,8 @@ def test_plan(run: Run, pools: MemoryPoolNodes) -> None:
         f"Dataset {DATASET} would move from node {HERE} to node {THERE}.",
         f"Node {THERE} has no copy to go on from: all of it is sent.",
         (
-            "How much that is was not counted: at most about 1G, and what snapshots"
-            " hold besides."
+            f"How much that is was not counted (node {NODE} is not connected): at most"
+            " about 1G, and what snapshots hold besides."
         ),
         (
             "For how long nobody will serve it is known when it is copied; with"
@@ -153,9 +154,43 @@ def test_plan(run: Run, pools: MemoryPoolNodes) -> None:
     pools.settle()
     known = move(run, "--plan").stdout
     assert "has a copy: what was written since is sent." in known
-    assert "Nobody would serve it for about 0.2 s." in known
+    shown = "Nobody would serve it for about 0.2 s, as the last round that was sent"
+    assert shown in known
     plan = json.loads(move(run, "--plan", "-o", "json").stdout)
     assert (plan["continues"], plan["downtime"]) == (True, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("forecast", "first", "second"),
+    [
+        (
+            Forecast(5 * 2**20),
+            "That is about 5M in the first round.",
+            (
+                "Nobody would serve it for about 0.6 s, if it is written to slower than"
+                " it is sent: there are rounds until one takes 0.5 s. With"
+                " --max-downtime it stays if it would be longer."
+            ),
+        ),
+        (
+            Forecast(2**30, at_most=True, sends_all=True),
+            (
+                "That is at most about 1G in the first round; in each round, the last"
+                " one too, as much."
+            ),
+            (
+                "For how long nobody will serve it is known when it is copied; with"
+                " --max-downtime it stays if that is longer."
+            ),
+        ),
+    ],
+)
+def test_plan_counts(
+    run: Run, control: MemoryControl, pools, forecast: Forecast, first: str, second: str
+) -> None:
+    """How much is sent first, and what the time follows from in which it is away."""
+    control.listers.foretells(NODE, forecast)
+    assert move(run, "--plan").stdout.splitlines()[2:4] == [first, second]
 
 
 def test_on_use(run: Run, control: MemoryControl, pools: MemoryPoolNodes) -> None:

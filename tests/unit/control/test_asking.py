@@ -7,13 +7,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from flocker.control.agents import ConnectionGone
-from flocker.control.asking import TRIES, Asking, BackendUnanswered, Nobody
+from flocker.control.asking import TRIES, Asking, BackendUnanswered, Nobody, NotCounted
 from flocker.control.datasets import NewDataset, create
 from flocker.control.observations import Observations
 from flocker.control.operations import Operations, Timing
 from flocker.model.changes import apply
 from flocker.model.cluster import AgentIdentity, BackendReport, Role, Volume
 from flocker.model.configuration import Configuration
+from flocker.model.forecasts import FirstRound, Forecast
 from flocker.model.ids import (
     BackendName,
     DatasetID,
@@ -24,6 +25,7 @@ from flocker.model.ids import (
 )
 from flocker.testing.fakes.stores import MemoryStore
 from flocker.wire.commands import ListingFailed
+from flocker.wire.forecasts import ask, tell
 
 FAST, SLOW = BackendName("fast"), BackendName("slow")
 VOLUME = Volume(FAST, VolumeID("v"), DatasetID(UUID(int=1)), 1024)
@@ -121,6 +123,44 @@ def test_nobody_is_connected() -> None:
     """A backend of silent nodes is unanswered."""
     with pytest.raises(BackendUnanswered, match="no node that has it is connected"):
         Cluster((FAST, None)).volumes()
+
+
+QUESTION = FirstRound(FAST, DatasetID(UUID(int=9)), None)
+
+
+def forecast(agent: Agent | None) -> Forecast:
+    """Ask the second node, which has this agent."""
+    cluster = Cluster((FAST, Agent(())), (FAST, agent))
+    found: list = []
+    asking = cluster.asking.forecast(a_node(2), QUESTION)
+    Deferred.fromCoroutine(asking).addBoth(found.append)
+    (result,) = found
+    if not isinstance(result, Forecast):
+        result.raiseException()
+    assert isinstance(result, Forecast)
+    return result
+
+
+def test_forecast() -> None:
+    """How much a move would send is asked of the node that has it, and no other."""
+    agent = Agent(tell(QUESTION, Forecast(5)))
+    assert forecast(agent) == Forecast(5)
+    assert agent.asked == [ask(QUESTION)]
+
+
+@pytest.mark.parametrize(
+    ("agent", "why"),
+    [
+        (None, f"node {a_node(2)} is not connected"),
+        (Agent(ConnectionGone()), f"the connection to node {a_node(2)} was lost"),
+        (Agent(ListingFailed("no backend")), f"node {a_node(2)} says: no backend"),
+        (Agent(()), "its pool cannot say, or not within a second"),
+    ],
+)
+def test_not_counted(agent: Agent | None, why: str) -> None:
+    """Why nobody knows is told."""
+    with pytest.raises(NotCounted, match=why):
+        forecast(agent)
 
 
 def test_backends() -> None:

@@ -4,13 +4,23 @@ import pytest
 from attrs import evolve
 
 from flocker.control.datasets import DatasetDeleted, DatasetNotFound
-from flocker.control.pool_copies import NoSuchCopy, Plan, drop, lineage, plan
+from flocker.control.pool_copies import (
+    Basis,
+    Downtime,
+    NoSuchCopy,
+    Plan,
+    downtime,
+    drop,
+    lineage,
+    plan,
+)
 from flocker.control.pool_moves import CopyNeeded, NotInPool
 from flocker.model.changes import Change, DatasetEdit, LeaseEdit, NodeEdit, PoolEdit
 from flocker.model.changes import apply as applied
 from flocker.model.cluster import BackendReport, Condition
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.model.forecasts import CLOSE_BEHIND, HAND_OVER, Forecast
 from flocker.model.ids import Epoch, MoveNumber, SnapshotID
 from flocker.model.pools import (
     Copying,
@@ -89,7 +99,8 @@ BOTH = facts(a=OWNER, b=REPLICA)
 def test_plan_with_a_copy():
     """Where the target has what the owner has, only what is newer is sent."""
     found = plan(known(), BOTH, SIGHTS, DATASET, B)
-    assert found == Plan(A, B, continues=True, at_most=2**30, downtime=None)
+    assert found == Plan(A, B, DEFAULT_BACKEND, BASE, at_most=2**30, measured=None)
+    assert found.continues
 
 
 def test_plan_without_a_copy():
@@ -98,7 +109,7 @@ def test_plan_without_a_copy():
     other = facts(a=OWNER, b=evolve(REPLICA, head=SnapshotID("other")))
     assert not plan(known(), other, SIGHTS, DATASET, B).continues
     assert plan(known(), {}, SIGHTS, DATASET, B) == Plan(
-        A, B, continues=False, at_most=None, downtime=None
+        A, B, DEFAULT_BACKEND, None, at_most=None, measured=None
     )
 
 
@@ -107,9 +118,24 @@ def test_plan_of_a_move_under_way():
     row = evolve(ROW, move=Move(MoveNumber(1), B))
     copying = Copying(MoveNumber(1), ready=True, downtime=0.5)
     said = facts(a=evolve(OWNER, copying=copying), b=REPLICA)
-    assert plan(known(row), said, SIGHTS, DATASET, B).downtime == 0.5
+    here = plan(known(row), said, SIGHTS, DATASET, B)
+    assert downtime(here, None) == Downtime(0.5, Basis.LAST_ROUND)
     elsewhere = plan(known(row), said, SIGHTS, DATASET, C)
-    assert (elsewhere.downtime, elsewhere.blockers) == (None, ())
+    assert (elsewhere.measured, elsewhere.blockers) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("forecast", "expected"),
+    [
+        (None, None),
+        (Forecast(2**40), Downtime(CLOSE_BEHIND + HAND_OVER, Basis.ROUNDS)),
+        (Forecast(2**20, sends_all=True), None),
+    ],
+)
+def test_downtime_before(forecast, expected):
+    """Before a move it follows from how moves are made, not from what is sent."""
+    found = plan(known(), BOTH, SIGHTS, DATASET, B)
+    assert downtime(found, forecast) == expected
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from flocker.backends.pool_errors import BeingWritten
 from flocker.control import pool_moves
 from flocker.dataset_agent.pool_facts import NO_ROUNDS
 from flocker.dataset_agent.pool_marks import FINAL, ROUND
-from flocker.dataset_agent.pool_planning import HAND_OVER
 from flocker.dataset_agent.pool_receiving import Denied
 from flocker.dataset_agent.pool_states import Offer
+from flocker.model.forecasts import HAND_OVER
 from flocker.model.ids import Epoch
 from flocker.model.pools import Released, Replica, Stage
 from flocker.runtime.holders import Holder

@@ -4,9 +4,10 @@ import pytest
 
 from flocker.convergence.outcome import Done
 from flocker.dataset_agent.pool_minds import Mind, ended, followed
-from flocker.dataset_agent.pool_planning import HAND_OVER, STEPS
+from flocker.dataset_agent.pool_planning import STEPS
 from flocker.dataset_agent.pool_steps import TakeSnapshot
 from flocker.dataset_agent.pool_work import Send
+from flocker.model.forecasts import HAND_OVER
 from flocker.model.ids import MoveNumber, SnapshotID
 from flocker.testing.builders import node_id
 

@@ -36,7 +36,7 @@ SOURCES = {
     "flocker.control.volumes",
     "flocker.restapi.errors",
 }
-KEPT = {"RevisionConflict"}
+KEPT = {"NotCounted", "RevisionConflict"}
 
 
 def subclasses(of: type) -> set[type]:

@@ -4,6 +4,8 @@ from uuid import UUID
 
 import pytest
 
+from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.model.forecasts import FirstRound, Forecast
 from flocker.model.ids import DatasetID, NodeID
 from flocker.testing.fakes.memory_pool_nodes import MemoryPoolNodes
 
@@ -122,20 +124,66 @@ def test_refused(api, pools, body, code):
 def test_plan(api, pools):
     """What a move would take, and that it changes nothing."""
     plan = f"/v1/status/datasets/{KNOWN}/plan"
+    asked = api.listers.foretells(name(1), Forecast(2**20)).asked
     before = api.get(CONFIGURED).header("X-Configuration-Tag")
     assert api.get(f"{plan}?to={B}").json == {
         "source": A,
         "target": B,
         "continues": False,
+        "to_send": 2**20,
+        "bound": False,
+        "each_round": False,
+        "not_counted": None,
         "at_most": 2**30,
-        "downtime": None,
+        "downtime": 0.6,
+        "downtime_from": "rounds",
         "blockers": [],
     }
+    assert asked == [FirstRound(DEFAULT_BACKEND, DATASET, None)]
     assert api.get(CONFIGURED).header("X-Configuration-Tag") == before
     assert api.get(plan).code == 400
     assert api.get(f"{plan}?to=there").code == 400
     unknown = "11c50000-0000-4000-8000-00000000ffff"
     assert api.get(f"/v1/status/datasets/{unknown}/plan?to={B}").code == 404
+
+
+@pytest.mark.parametrize(
+    ("forecast", "expected"),
+    [
+        (
+            Forecast(5, at_most=True, sends_all=True),
+            {"to_send": 5, "bound": True, "each_round": True, "not_counted": None},
+        ),
+        (
+            None,
+            {
+                "to_send": None,
+                "bound": False,
+                "each_round": False,
+                "not_counted": "its pool cannot say, or not within a second",
+            },
+        ),
+    ],
+)
+def test_plan_of_what_is_not_known(api, pools, forecast, expected):
+    """A bound is told for one; and why nothing is known."""
+    api.listers.foretells(name(1), forecast)
+    found = api.get(f"/v1/status/datasets/{KNOWN}/plan?to={B}").json
+    assert {key: found[key] for key in expected} == expected
+    assert (found["downtime"], found["downtime_from"]) == (None, None)
+
+
+def test_plan_of_what_is_newer(api, pools):
+    """Where there is a copy, what it stands at is the base; at home nothing is sent."""
+    assert api.post(OF_KNOWN, {"primary": B}).code == 200
+    pools.settle()
+    lister = api.listers.foretells(name(2), Forecast(5))
+    plan = f"/v1/status/datasets/{KNOWN}/plan"
+    assert api.get(f"{plan}?to={A}").json["to_send"] == 5
+    (asked,) = lister.asked
+    assert asked.base == api.observations.facts(DATASET)[name(1)].fact.pool.head
+    assert api.get(f"{plan}?to={B}").json["to_send"] == 0
+    assert lister.asked == [asked]
 
 
 def test_dropped(api, pools):

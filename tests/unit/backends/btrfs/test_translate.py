@@ -15,7 +15,6 @@ from flocker.backends.btrfs.translate import (
     groups_of,
     parse_info,
     parse_items,
-    stream_size,
 )
 
 OWN, PARENT, SENDERS = uuid4(), uuid4(), uuid4()
@@ -53,6 +52,11 @@ class TestInfo:
         found = parse_info(an_answer(UUID(int=0), SENDERS, flags=0))
         assert (found.parent, found.received) == (None, SENDERS)
         assert not found.read_only
+
+    def test_until(self):
+        """What is in a snapshot came with its last change, or before it was made."""
+        assert SNAPSHOT.until == 8
+        assert evolve(SNAPSHOT, changed=12).until == 12
 
 
 class TestIdentity:
@@ -144,13 +148,3 @@ class TestQuotas:
         assert struct.unpack_from("=II", first, 56) == (GROUP, LIMIT)
         assert struct.unpack_from("=QQQQ", next_) == (8, 0, 0, 257)
         assert struct.unpack_from("=II", next_, 56) == (LIMIT, LIMIT)
-
-
-def test_stream_size():
-    """Without data a stream tells how much there would be."""
-    extent = struct.pack("<HH1sHHQHHQ", 15, 1, b"g", 18, 8, 0, 4, 8, 3_000_000)
-    stream = b"btrfs-stream\0\1\0\0\0"
-    for command, attributes in ((16, b"mkfile"), (22, extent), (22, extent), (21, b"")):
-        stream += struct.pack("<IHI", len(attributes), command, 0) + attributes
-    assert stream_size(stream) == 6_000_000 + len(stream)
-    assert stream_size(b"") == 0

@@ -10,12 +10,17 @@ RECORDED = Path(__file__).parent / "recorded"
 
 CAN = {
     "zfs-fuse-0.7": Abilities(
-        written=False, send_options=(), estimates=False, resumes=False
+        written=False,
+        send_options=(),
+        estimates=False,
+        logical=False,
+        resumes=False,
     ),
     "openzfs-2.1.11": Abilities(
         written=True,
         send_options=("-L", "-c"),
         estimates=True,
+        logical=True,
         resumes=True,
     ),
 }

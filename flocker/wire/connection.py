@@ -3,6 +3,12 @@
 A side that has heard nothing just now pings every `PING_EVERY` seconds; one that hears
 nothing for `DEAD_AFTER` seconds aborts the connection, whatever TCP believes. Whoever
 is pinged has heard, so that of two mostly one pings.
+
+Note [Reasons of their own]: Twisted says of every connection that was closed, or lost,
+that it is over with one and the same exception. Raised where a call is waited for, that
+keeps its traceback, and the next Failure of it goes on from there: so the frames of all
+calls that ever ended so would stay, with their connections. What is told of a
+connection here is a copy.
 """
 
 from pathlib import Path
@@ -32,6 +38,14 @@ LONGEST_WHY = 200
 ENDED = (ConnectionClosed, SSL.Error)
 """What a call raises whose connection ends before it is answered: closed by either
 side, lost, aborted, or broken off by TLS."""
+
+
+def _its_own(reason: Failure) -> Failure:
+    """Give what nobody else is told; see Note [Reasons of their own]."""
+    shared = reason.value
+    if isinstance(shared, ConnectionClosed):
+        return Failure(type(shared)(*shared.args))
+    return reason
 
 
 def _raised_by_amp(error: BaseException) -> bool:
@@ -74,7 +88,7 @@ class Connection(AMP):
         self.alive = False
         if self._pinging.running:
             self._pinging.stop()
-        super().connectionLost(reason)
+        super().connectionLost(_its_own(reason))
 
     def dataReceived(self, data: bytes) -> None:
         """Note that the other side lives, whatever it says."""

@@ -1,8 +1,11 @@
 """A connection says how its calls end, and notices when the other side is gone."""
 
+import gc
 from uuid import UUID
+from weakref import ref
 
 import pytest
+from twisted.internet import main
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.task import Clock
@@ -132,3 +135,34 @@ def test_one_of_two_pings(clock, later):
     counts = wire.client.protocol.pings, server.pings
     assert sum(counts) <= 60 / PING_EVERY + 1
     assert not wire.client.over
+
+
+def frames_of(error: BaseException) -> int:
+    """How many frames an exception keeps."""
+    found, place = 0, error.__traceback__
+    while place is not None:
+        found, place = found + 1, place.tb_next
+    return found
+
+
+@pytest.mark.parametrize("shared", [main.CONNECTION_DONE, main.CONNECTION_LOST])
+def test_nothing_is_kept(clock, shared):
+    """Of a connection that ended under a call nothing stays.
+
+    See Note [Reasons of their own].
+    """
+    ended = []
+    for _ in range(5):
+        wire = Wire(clock, NodeID(UUID(int=1)), "here")
+        wire.connect(Connection(clock), Receiver(clock))
+        wire.server.protocol.silent = True
+        done = sending(wire)
+        clock.pump([0.01] * 10)
+        for side in (wire.client, wire.server):
+            side.protocol.connectionLost(Failure(shared))
+        assert done[0].check(type(shared))
+        ended.append(ref(wire.client.protocol))
+    del wire, done, side
+    gc.collect()
+    assert frames_of(shared) == 0
+    assert [each() for each in ended] == [None] * 5

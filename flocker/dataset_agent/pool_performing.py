@@ -165,7 +165,7 @@ def _read_only(step: MakeReadOnly | Seal, task: Task, now: Seen) -> None:
 
 
 @_do.register
-def _save(step: Save, task: Task, now: Seen) -> None:
+def _save(step: Save | TakeUsers, task: Task, now: Seen) -> None:
     del now
     task.pool.api.snapshot(task.dataset, step.name)
 
@@ -194,12 +194,6 @@ def _tidy(step: Tidy, task: Task, now: Seen) -> None:
             kept.append(error)  # the others can go nevertheless
     if kept:
         raise kept[0]
-
-
-@_do.register
-def _take_users(step: TakeUsers, task: Task, now: Seen) -> None:
-    del now
-    task.pool.api.snapshot(task.dataset, step.name)
 
 
 @_do.register

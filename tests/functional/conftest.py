@@ -1,4 +1,4 @@
-"""What a killed run left in the kernel is cleared away; a control service that runs."""
+"""What tests on a real kernel begin with, and what a killed run of them left there."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from attrs import frozen
 from flocker.ca.files import write_credential
 from flocker.sandbox.waiting import until
 from flocker.testing.certificates import a_cluster
-from flocker.testing.loop_devices import sweep
+from flocker.testing.loop_devices import scratch_directory, sweep
 from flocker.testing.side_by_side import beside_others
 
 STARTED = "flocker:control:started"
@@ -33,6 +33,13 @@ def _beside_others() -> Iterator[None]:
     """No mount namespace is made by another process while a test looks at mounts."""
     with beside_others():
         yield
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A directory whose loop devices and mounts do not outlive the test."""
+    with scratch_directory() as path:
+        yield path
 
 
 @frozen

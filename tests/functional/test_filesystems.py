@@ -21,18 +21,11 @@ from flocker.dataset_agent.filesystems import (
 from flocker.dataset_agent.signatures import Signature
 from flocker.runtime.holders import Holder
 from flocker.runtime.mount_points import BadMountPoint, set_immutable
-from flocker.testing.loop_devices import bound_file, scratch_directory
+from flocker.testing.loop_devices import bound_file
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 
 SIZE = 2**24
-
-
-@pytest.fixture
-def scratch():
-    """A directory whose loop devices and mounts do not outlive the test."""
-    with scratch_directory() as path:
-        yield path
 
 
 @pytest.fixture

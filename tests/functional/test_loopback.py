@@ -26,20 +26,12 @@ from flocker.backends.loopback.loop_devices import (
 from flocker.backends.loopback.machines import LiveMachines
 from flocker.dataset_agent.filesystems import Filesystems
 from flocker.model.ids import ClusterID, DatasetID, InstanceID
-from flocker.testing.loop_devices import scratch_directory
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root")
 
 CLUSTER = ClusterID(UUID("5b0aa9ee-4f11-4bd7-b30a-9f0f6a0e3a6b"))
 SIZE = 2**24
 ME = InstanceID("node-1")
-
-
-@pytest.fixture
-def scratch():
-    """A directory whose loop devices and mounts do not outlive the test."""
-    with scratch_directory() as path:
-        yield path
 
 
 @pytest.fixture

@@ -21,12 +21,8 @@ from flocker.dataset_agent.kinds import SameFilesystem, may_grow_ext4
 from flocker.dataset_agent.signatures import Signature
 from flocker.model.datasets import LEAST_SIZE, FilesystemKind
 from flocker.model.ids import ClusterID, DatasetID, InstanceID
-from flocker.runtime.process import (
-    DEFAULT_ENVIRONMENT,
-    ProcessFailed,
-    ProgramMissing,
-)
-from flocker.testing.loop_devices import bound_file, scratch_directory
+from flocker.runtime.process import DEFAULT_ENVIRONMENT, ProcessFailed, ProgramMissing
+from flocker.testing.loop_devices import bound_file
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 
@@ -38,13 +34,6 @@ SIZE = LEAST_SIZE[XFS]
 
 KINDS = [EXT4, XFS] if may_grow_ext4() else [XFS]
 """The kinds that this process may grow while they are mounted."""
-
-
-@pytest.fixture
-def scratch():
-    """A directory whose loop devices and mounts do not outlive the test."""
-    with scratch_directory() as path:
-        yield path
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ those of pools `pools` (Btrfs, then ZFS), or `live`, and make a dataset of your 
 """
 
 import os
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from flocker.testing.clusters import LiveCluster, live_cluster
+from tests.acceptance.last_words import shown_where_it_fails
 from tests.acceptance.old_world import OldWorld, old_world
 
 LONGEST_FIRST = (
@@ -56,11 +56,8 @@ def cluster(
 ) -> Iterator[LiveCluster]:
     """A cluster whose machines are on and connected; a failing test shows its logs."""
     _module_cluster.restore()
-    failed = request.session.testsfailed
-    yield _module_cluster
-    if request.session.testsfailed > failed:
-        for line in _module_cluster.last_words():
-            sys.stdout.write(f"{line}\n")
+    with shown_where_it_fails(request, _module_cluster.last_words):
+        yield _module_cluster
 
 
 @pytest.fixture(scope="module", params=["new files", "files of 1.15"])
@@ -68,9 +65,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[OldWorld]:
     """A cluster for old clients; and one that was carried over from 1.15."""
     if os.geteuid() != 0:
         pytest.skip("a sandbox needs root")
-    with old_world(imported=request.param == "files of 1.15") as made:
-        failed = request.session.testsfailed
+    with (
+        old_world(imported=request.param == "files of 1.15") as made,
+        shown_where_it_fails(request, made.cluster.last_words),
+    ):
         yield made
-        if request.session.testsfailed > failed:
-            for line in made.cluster.last_words():
-                sys.stdout.write(f"{line}\n")

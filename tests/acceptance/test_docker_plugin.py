@@ -5,7 +5,6 @@ Their volumes are on an XFS, where files can share blocks: so they have snapshot
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +22,7 @@ from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
 from flocker.testing.loop_devices import filesystem, scratch_directory
 from flocker.testing.moving import await_more, count, seen, writing
+from tests.acceptance.last_words import shown_where_it_fails
 from tests.acceptance.plugin_socket import PluginSocket, socket_of, with_plugins
 
 MOUNTS = "/proc/self/mounts"
@@ -45,11 +45,8 @@ def cluster(
 ) -> Iterator[LiveCluster]:
     """A cluster with a plugin on each node; a failing test shows its logs."""
     _docker_cluster.restore()
-    failed = request.session.testsfailed
-    yield _docker_cluster
-    if request.session.testsfailed > failed:
-        for line in _docker_cluster.last_words():
-            sys.stdout.write(f"{line}\n")
+    with shown_where_it_fails(request, _docker_cluster.last_words):
+        yield _docker_cluster
 
 
 def plugin(cluster: LiveCluster, node: MachineName) -> PluginSocket:

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from flocker.sandbox.names import address
 from flocker.sandbox.processes import send
 from flocker.sandbox.waiting import until
 from tests.acceptance.engines import ONE, TWO, WITHIN, Engines, beside, engines_of
+from tests.acceptance.last_words import shown_where_it_fails
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +30,8 @@ def _engines() -> Iterator[Engines]:
 def engines(_engines: Engines, request: pytest.FixtureRequest) -> Iterator[Engines]:
     """Two nodes whose Dockers answer; a failing test shows the logs."""
     _engines.cluster.restore()
-    failed = request.session.testsfailed
-    yield _engines
-    if request.session.testsfailed > failed:
-        for line in _engines.cluster.last_words():
-            sys.stdout.write(f"{line}\n")
+    with shown_where_it_fails(request, _engines.cluster.last_words):
+        yield _engines
 
 
 def test_data_follows(engines: Engines) -> None:

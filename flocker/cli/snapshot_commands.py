@@ -141,5 +141,5 @@ def _row(
         seen.name,
         "-" if seen.taken is None else seen.taken[:19].replace("T", " "),
         styled(seen.phase, style),
-        "" if seen.cause is None else seen.cause.words,
+        seen.why or "" if seen.cause is None else seen.cause.words,
     ]

@@ -12,7 +12,13 @@ from flocker.model.changes import Change
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID, RollbackNumber, SnapshotID
-from flocker.model.pools import Owned, PoolFact, PoolOwnership, Rollback
+from flocker.model.pools import (
+    NO_ROLLBACK,
+    Owned,
+    PoolFact,
+    PoolOwnership,
+    Rollback,
+)
 
 
 @frozen
@@ -44,12 +50,14 @@ def begin(
     name: str,
     snapshot: SnapshotID,
     safety: str,
+    settled: RollbackNumber = NO_ROLLBACK,
 ) -> Change:
     """C17: let the owner make it what `snapshot`, of that name, was.
 
     What it is now is kept as the snapshot called `safety` in the pool. That nobody
     leases it is checked in the same commit, from which on nobody is given a lease.
-    Raises `NotInPool`, `RollbackRefused`, `InUse`.
+    `settled` is what the owner has on record, for `next_number`. Raises
+    `NotInPool`, `RollbackRefused`, `InUse`.
     """
     row = alive(configuration, dataset)
     why = _obstacle(row)
@@ -58,9 +66,17 @@ def begin(
     lease = configuration.leases.get(dataset)
     if lease is not None:
         raise InUse(lease)
-    number = RollbackNumber(row.rollbacks + 1)
+    number = next_number(row, settled)
     wish = Rollback(number, name, snapshot, safety)
     return edited(row, evolve(row, rollback=wish, rollbacks=number))
+
+
+def next_number(row: PoolOwnership, settled: RollbackNumber) -> RollbackNumber:
+    """Give the number of the next rollback.
+
+    A store that was restored may know of less than its owner has on record as over.
+    """
+    return RollbackNumber(max(row.rollbacks, settled) + 1)
 
 
 def _obstacle(row: PoolOwnership) -> str | None:

@@ -1,11 +1,12 @@
 """What becomes of users' snapshots when control hears of the copies; pure.
 
 What the owner has taken is put on record, so that it is never taken twice; what was
-deleted is forgotten when no copy has it any more. Called by
+deleted is forgotten when no copy has it any more. What the owner had to keep besides,
+for a rollback, is on record when control hears of it. Called by
 `flocker.control.pool_tending`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from attrs import evolve
@@ -21,6 +22,7 @@ from flocker.model.snapshots import (
     Taken,
     UserSnapshot,
     UserSnapshots,
+    kept_as,
 )
 
 Facts = Mapping[NodeID, Observed]
@@ -38,10 +40,13 @@ def keep(
         return None
     owner = facts.get(row.owner)
     holders = tuple(node for node in row.holders if node in configuration.nodes)
-    wanted = tuple(
-        _taken(each, row, owner)
-        for each in before.wanted
-        if not _is_gone(each, holders, facts)
+    wanted = (
+        *(
+            _over(_taken(each, row, owner), before, row, owner)
+            for each in before.wanted
+            if not _is_gone(each, holders, facts)
+        ),
+        *_kept_besides(before, row, owner),
     )
     if wanted == before.wanted:
         return None
@@ -58,6 +63,51 @@ def _taken(
     if found is None:
         return snapshot
     return evolve(snapshot, taken=Taken(found.identity, owner.since))
+
+
+def _over(
+    snapshot: UserSnapshot,
+    known: UserSnapshots,
+    row: PoolOwnership,
+    owner: Observed | None,
+) -> UserSnapshot:
+    """Want no more what a rollback would have kept that is over, and had nothing to."""
+    if snapshot.taken is not None or snapshot.deleted is not None:
+        return snapshot
+    kept = kept_as(row.dataset, snapshot.id)
+    if kept is None or (row.rollback and row.rollback.number == kept.rollback):
+        return snapshot
+    if _has_heard(known, row, owner) is None:
+        return snapshot
+    return evolve(snapshot, deleted=known.revision + 1)
+
+
+def _kept_besides(
+    known: UserSnapshots, row: PoolOwnership, owner: Observed | None
+) -> Iterator[UserSnapshot]:
+    """Give what the owner had to keep that nobody knew of.
+
+    Who has not heard of the row as it is may still have what is deleted and forgotten.
+    """
+    copy = _has_heard(known, row, owner)
+    if copy is None or owner is None:
+        return
+    ids = {each.id for each in known.wanted}
+    for found in copy.users:
+        kept = None if found.id in ids else kept_as(row.dataset, found.id)
+        if kept is not None and kept.part:
+            taken = Taken(found.identity, owner.since)
+            yield UserSnapshot(found.id, kept.unsaved, owner.since, taken)
+
+
+def _has_heard(
+    known: UserSnapshots, row: PoolOwnership, owner: Observed | None
+) -> PoolFact | None:
+    """Give the copy of the owner, if that knew the row as it is when it looked."""
+    copy = None if owner is None else owner.fact.pool
+    if copy is None or not owns(row, copy) or copy.heard < known.revision:
+        return None
+    return copy
 
 
 def owns(row: PoolOwnership, copy: PoolFact | None) -> bool:

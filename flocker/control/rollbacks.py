@@ -4,7 +4,7 @@ Called by `flocker.restapi.rollbacks` through `flocker.control.operations`. What
 done, and the guards, are `flocker.control.pool_rollbacks`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import count
 from typing import Final
@@ -13,12 +13,12 @@ from flocker.control import pool_rollbacks, snapshots
 from flocker.control.pool_copies import copy_on, row_wanted
 from flocker.control.pool_rollbacks import RollbackRefused
 from flocker.control.snapshots import SnapshotNotFound
-from flocker.model.changes import Change, SnapshotsEdit
+from flocker.model.changes import Change
 from flocker.model.cluster import Observed
 from flocker.model.configuration import Configuration
-from flocker.model.ids import DatasetID, NodeID, SnapshotID, UserSnapshotID
-from flocker.model.pools import PoolOwnership
-from flocker.model.snapshots import LONGEST_NAME, UserSnapshot, UserSnapshots
+from flocker.model.ids import DatasetID, NodeID, SnapshotID
+from flocker.model.pools import PoolFact, PoolOwnership
+from flocker.model.snapshots import LONGEST_NAME, Kept, UserSnapshots, name_in_pool
 
 Facts = Mapping[NodeID, Observed]
 
@@ -33,24 +33,25 @@ def roll_back(
     facts: Facts,
     dataset: DatasetID,
     name: str,
-    safety: UserSnapshotID,
     now: float,
 ) -> Change:
     """Let a dataset become again what its snapshot `name` was.
 
-    In the same commit a snapshot of what it is before is wanted, as `safety`; `now` is
+    In the same commit a snapshot of what it is before is wanted; `now` is
     seconds since the epoch. `facts` are what the nodes said of the dataset last.
 
     Raises `DatasetNotFound`, `DatasetDeleted`, `NotInPool`, `SnapshotNotFound`,
     `RollbackRefused`, `InUse`, `TooManySnapshots`.
     """
     row = row_wanted(configuration, dataset)
-    identity = _snapshot(configuration, row, facts, name)
-    kept = snapshots.create(
-        configuration, dataset, _safety(configuration, dataset, name, now), safety, now
+    copy, identity = _snapshot(configuration, row, facts, name)
+    settled = copy.record.settled
+    safety = Kept(pool_rollbacks.next_number(row, settled)).id_in(dataset)
+    called = _safety(configuration, dataset, name, now)
+    kept = snapshots.create(configuration, dataset, called, safety, now)
+    wish = pool_rollbacks.begin(
+        configuration, dataset, name, identity, name_in_pool(called, safety), settled
     )
-    (wanted,) = (each for each in _wanted(kept) if each.id == safety)
-    wish = pool_rollbacks.begin(configuration, dataset, name, identity, wanted.in_pool)
     return Change((*wish.edits, *kept.edits))
 
 
@@ -65,8 +66,8 @@ def cancel(configuration: Configuration, dataset: DatasetID) -> Change:
 
 def _snapshot(
     configuration: Configuration, row: PoolOwnership, facts: Facts, name: str
-) -> SnapshotID:
-    """Give what is to be gone back to, if its owner has that."""
+) -> tuple[PoolFact, SnapshotID]:
+    """Give what is to be gone back to, and the copy of the owner, which has that."""
     known = configuration.snapshots.get(row.dataset)
     found = None if known is None else known.named(name)
     if found is None:
@@ -77,7 +78,7 @@ def _snapshot(
     if copy is None or found.taken.identity not in copy.snapshots:
         why = f"node {row.owner}, which owns it, has not said that it has {name}"
         raise RollbackRefused(row.dataset, why)
-    return found.taken.identity
+    return copy, found.taken.identity
 
 
 def _safety(
@@ -90,9 +91,3 @@ def _safety(
     known = configuration.snapshots.get(dataset, UserSnapshots(dataset))
     names = (first if each == 1 else f"{first}-{each}" for each in count(1))
     return next(each for each in names if known.named(each) is None)
-
-
-def _wanted(change: Change) -> Iterator[UserSnapshot]:
-    for edit in change.edits:
-        if isinstance(edit, SnapshotsEdit) and edit.after is not None:
-            yield from edit.after.wanted

@@ -20,6 +20,7 @@ from flocker.model.ids import DatasetID, UserSnapshotID
 from flocker.model.snapshots import (
     LONGEST_NAME,
     MOST,
+    UNSAVED,
     UserSnapshot,
     UserSnapshots,
 )
@@ -41,7 +42,7 @@ class BadSnapshotName(FlockerError):
         return (
             f"{self.name[:80]!r} is no name for a snapshot: it takes 1 to"
             f" {LONGEST_NAME} of A-Z a-z 0-9 _ . : - and begins with a letter or digit,"
-            f" not with {RESERVED!r}"
+            f" not with {RESERVED!r} or {UNSAVED!r}"
         )
 
 
@@ -110,7 +111,7 @@ def create(
     Raises `BadSnapshotName`, `DatasetNotFound`, `DatasetDeleted`, `NoSnapshotsThere`,
     `SnapshotExists`, `TooManySnapshots`.
     """
-    if not _NAME.fullmatch(name) or name.startswith(RESERVED):
+    if not _NAME.fullmatch(name) or name.startswith((RESERVED, UNSAVED)):
         raise BadSnapshotName(name)
     _check(configuration, dataset)
     before = configuration.snapshots.get(dataset)

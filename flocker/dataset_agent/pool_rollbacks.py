@@ -26,11 +26,10 @@ from flocker.dataset_agent.pool_steps import (
 )
 from flocker.model.ids import RollbackNumber
 from flocker.model.pools import Record, Rollback
+from flocker.model.snapshots import Kept
 
 BACK: Final = "flocker-back-"
 """How the names of snapshots begin that went back; the rollback's number follows."""
-UNSAVED: Final = "unsaved-"
-"""Those of what was written after the safety snapshot: they stay, and travel."""
 
 
 def name_of(number: RollbackNumber) -> str:
@@ -94,13 +93,14 @@ def save(here: Here) -> Step | None:
         return None
     if rollback.safety not in here.names:
         return Save(rollback.safety)
-    return Save(_unsaved(rollback, here.names)) if found.written else None
+    return Save(_unsaved(here, rollback)) if found.written else None
 
 
-def _unsaved(rollback: Rollback, names: frozenset[str]) -> str:
-    """Give a name that no snapshot has."""
-    found = (f"{UNSAVED}{rollback.number}-{each}" for each in count(1))
-    return next(name for name in found if name not in names)
+def _unsaved(here: Here, rollback: Rollback) -> str:
+    """Give a name that no snapshot has, and by which control knows what it is."""
+    parts = (Kept(rollback.number, each) for each in count(1))
+    names = (part.in_pool(here.record.dataset) for part in parts)
+    return next(name for name in names if name not in here.names)
 
 
 def is_saved(here: Here, rollback: Rollback) -> bool:

@@ -13,7 +13,12 @@ from flocker.dataset_agent.pool_transitions import move_asked
 from flocker.dataset_agent.pool_work import TakeUsers
 from flocker.model.ids import SnapshotID
 from flocker.model.pools import Owned, Released, Replica, Stage
-from flocker.model.snapshots import FoundSnapshot, UserSnapshots
+from flocker.model.snapshots import (
+    FoundSnapshot,
+    UserSnapshots,
+    kept_as,
+    unsaved_in,
+)
 
 
 def to_take(
@@ -35,7 +40,9 @@ def to_take(
     there = {each.name for each in copy.snapshots}
     for each in wanted.wanted:
         due = each.taken is None and each.deleted is None
-        if due and each.in_pool not in there:
+        if not due or each.in_pool in there:
+            continue
+        if kept_as(wanted.dataset, each.id) is None:  # else R2 takes it
             return TakeUsers(each.id, each.in_pool)
     return None
 
@@ -71,12 +78,18 @@ def to_destroy(
 def found(
     snapshots: Iterable[PoolSnapshot], wanted: UserSnapshots | None
 ) -> tuple[FoundSnapshot, ...]:
-    """Give those of the wanted snapshots, deleted ones too, that a copy has."""
+    """Give those of the wanted snapshots, deleted ones too, that a copy has.
+
+    And what it has of the parts that rollbacks kept besides, wanted yet or not.
+    """
     if wanted is None:
         return ()
+    names = {each.in_pool: each.id for each in wanted.wanted}
     there = {each.name: each.identity for each in snapshots}
+    for name in there:
+        kept = None if name in names else unsaved_in(wanted.dataset, name)
+        if kept is not None:
+            names[name] = kept.id_in(wanted.dataset)
     return tuple(
-        FoundSnapshot(each.id, there[each.in_pool])
-        for each in wanted.wanted
-        if each.in_pool in there
+        FoundSnapshot(names[name], there[name]) for name in names if name in there
     )

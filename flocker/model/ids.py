@@ -25,7 +25,10 @@ InstanceID = NewType("InstanceID", str)
 SnapshotID = NewType("SnapshotID", str)
 """What a pool calls the content of a snapshot, wherever it was sent; never a name."""
 UserSnapshotID = NewType("UserSnapshotID", UUID)
-"""One snapshot that a user asked for: random; another of its name has another."""
+"""One snapshot that a user sees: another of its name has another.
+
+Random, but for what rollbacks keep; see `flocker.model.snapshots`.
+"""
 Epoch = NewType("Epoch", int)
 """One span of ownership of a pool dataset; numbers only grow, with gaps."""
 MoveNumber = NewType("MoveNumber", int)

@@ -2,11 +2,23 @@
 
 What is wanted is one row of the store for each dataset that has any; its agents are
 told the row as it is. docs/decisions/0190-users-snapshots.rst says why.
+
+Note [Kept by rollbacks]: what rollbacks keep are users' snapshots too, with ids that
+say so: UUIDs of version 8 (RFC 9562, 5.8). Their first 48 bits count rollback and part,
+the last 62 are the dataset's. So the node that has to keep something more than was
+asked for names it itself, and control reads in the id alone what it is.
 """
+
+import re
+from typing import Final
+from uuid import UUID
 
 from attrs import frozen
 
-from flocker.model.ids import DatasetID, SnapshotID, UserSnapshotID
+from flocker.model.ids import DatasetID, RollbackNumber, SnapshotID, UserSnapshotID
+
+UNSAVED: Final = "unsaved-"
+"""How the names begin of what was written while a rollback was interrupted."""
 
 LONGEST_NAME = 50
 """Letters of a snapshot's name; in a pool a mark that is one's own follows on it."""
@@ -21,6 +33,69 @@ class Taken:
 
     identity: SnapshotID
     at: float
+
+
+@frozen
+class Kept:
+    """What a rollback keeps of what was before; see Note [Kept by rollbacks].
+
+    The first `part`, 0, is the dataset as it was when nobody used it any more; others
+    are as it was later, if it was served and written to before it went back.
+    """
+
+    rollback: RollbackNumber
+    part: int = 0
+
+    @property
+    def why(self) -> str:
+        """Say why there is a snapshot of it."""
+        if not self.part:
+            return f"what the dataset was before its rollback {self.rollback}"
+        return f"what was written while its rollback {self.rollback} was interrupted"
+
+    @property
+    def unsaved(self) -> str:
+        """How users call a part that is not the first."""
+        return f"{UNSAVED}{self.rollback}-{self.part}"
+
+    def id_in(self, dataset: DatasetID) -> UserSnapshotID:
+        """Give the id of this part of a dataset."""
+        counted = self.rollback << _PART | self.part
+        own = dataset.int & (1 << _OWN) - 1
+        version, variant = 8 << 76, 0b10 << _OWN
+        return UserSnapshotID(UUID(int=counted << 80 | version | variant | own))
+
+    def in_pool(self, dataset: DatasetID) -> str:
+        """Give the name in every pool of a part that is not the first."""
+        return name_in_pool(self.unsaved, self.id_in(dataset))
+
+
+_PART: Final = 16
+_OWN: Final = 62
+"""Bits for the number of a part, and for what is the dataset's own."""
+_UNSAVED = re.compile(rf"{UNSAVED}([0-9]+)-([0-9]+)\.[0-9a-f]{{12}}")
+
+
+def kept_as(dataset: DatasetID, snapshot: UserSnapshotID) -> Kept | None:
+    """Give what a snapshot of a dataset is to a rollback; None: a user asked for it."""
+    counted = snapshot.int >> 80
+    kept = Kept(RollbackNumber(counted >> _PART), counted & (1 << _PART) - 1)
+    return kept if kept.id_in(dataset) == snapshot else None
+
+
+def unsaved_in(dataset: DatasetID, name: str) -> Kept | None:
+    """Give what the snapshot of that name in a pool is, if it is an unsaved part."""
+    found = _UNSAVED.fullmatch(name)
+    if found is None:
+        return None
+    kept = Kept(RollbackNumber(int(found[1])), int(found[2]))
+    fits = 0 < kept.rollback < 1 << 32 and 0 < kept.part < 1 << _PART
+    return kept if fits and kept.in_pool(dataset) == name else None
+
+
+def name_in_pool(name: str, snapshot: UserSnapshotID) -> str:
+    """Name a user's snapshot in every pool: no other snapshot ever has the same."""
+    return f"{name}.{snapshot.hex[:12]}"
 
 
 @frozen
@@ -39,8 +114,8 @@ class UserSnapshot:
 
     @property
     def in_pool(self) -> str:
-        """Its name in every pool: no other snapshot ever has the same."""
-        return f"{self.name}.{self.id.hex[:12]}"
+        """Its name in every pool."""
+        return name_in_pool(self.name, self.id)
 
 
 @frozen

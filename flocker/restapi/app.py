@@ -99,7 +99,7 @@ def app_resource(
         Moves(service, now, asking),
         NodeRegistry(service, now),
         Nodes(service, now),
-        Rollbacks(service, now, world.new_id),
+        Rollbacks(service, now),
         Snapshots(service, now, world.new_id),
         Statuses(service, now),
         Volumes(service, now, asking),

@@ -5,12 +5,11 @@ Decisions are `flocker.control.rollbacks`; here they meet HTTP.
 
 from collections.abc import Callable
 from urllib.parse import unquote
-from uuid import UUID
 
 from flocker.control import rollbacks
 from flocker.model.changes import Change
 from flocker.model.configuration import Configuration
-from flocker.model.ids import DatasetID, UserSnapshotID
+from flocker.model.ids import DatasetID
 from flocker.model.pools import Rollback
 from flocker.restapi.answers import Answer, answer
 from flocker.restapi.datasets import read_dataset_id
@@ -21,12 +20,9 @@ from flocker.wire.public import rollback
 class Rollbacks:
     """The endpoints about rollbacks."""
 
-    def __init__(
-        self, service: Service, now: Callable[[], float], new_id: Callable[[], UUID]
-    ) -> None:
+    def __init__(self, service: Service, now: Callable[[], float]) -> None:
         self._observations = service.operations.observations
         self._now = now
-        self._new_id = new_id
 
     @endpoint(
         "POST",
@@ -41,10 +37,10 @@ class Rollbacks:
         yet, when this is answered.
         """
         dataset, name = read_dataset_id(dataset_id), unquote(snapshot)
-        safety, now = UserSnapshotID(self._new_id()), self._now()
+        now = self._now()
         facts = self._observations.facts(dataset)
         configuration = await call.change(
-            lambda found: rollbacks.roll_back(found, facts, dataset, name, safety, now)
+            lambda found: rollbacks.roll_back(found, facts, dataset, name, now)
         )
         wish = configuration.pools[dataset].rollback
         return _answer(dataset, wish)

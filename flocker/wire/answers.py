@@ -196,7 +196,8 @@ class FactAnswer:
 class SnapshotAnswer:
     """A snapshot of a dataset, and what happens to it.
 
-    `phase` is empty in the answer to what changes one.
+    `phase` is empty in the answer to what changes one. One that no user asked for is
+    kept by the `rollback` of that number, and `why` says what it holds.
     """
 
     dataset_id: DatasetID
@@ -208,6 +209,8 @@ class SnapshotAnswer:
     phase: str = ""
     node: NodeID | None = None
     cause: CauseAnswer | None = None
+    rollback: int | None = None
+    why: str | None = None
 
 
 @frozen

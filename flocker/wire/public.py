@@ -16,7 +16,7 @@ from flocker.model.nodes import DeadMark, Node
 from flocker.model.ownership import Ownership
 from flocker.model.pools import PoolFact, PoolOwnership, Rollback
 from flocker.model.snapshot_status import SnapshotStatus
-from flocker.model.snapshots import UserSnapshot
+from flocker.model.snapshots import UserSnapshot, kept_as
 from flocker.model.status import Moving, Status
 
 Json = dict[str, Any]
@@ -89,7 +89,7 @@ def state_node(sight: NodeSight) -> Json:
 
 def configured_snapshot(dataset: DatasetID, snapshot: UserSnapshot) -> Json:
     """Write a snapshot that is wanted; `taken` is None until it is on record."""
-    taken = snapshot.taken
+    taken, kept = snapshot.taken, kept_as(dataset, snapshot.id)
     return {
         "dataset_id": str(dataset),
         "snapshot_id": str(snapshot.id),
@@ -97,6 +97,8 @@ def configured_snapshot(dataset: DatasetID, snapshot: UserSnapshot) -> Json:
         "asked": timestamp(snapshot.asked),
         "taken": None if taken is None else timestamp(taken.at),
         "deleted": snapshot.deleted is not None,
+        "rollback": None if kept is None else kept.rollback,
+        "why": None if kept is None else kept.why,
     }
 
 

@@ -15,7 +15,6 @@ from pyrsistent import pmap
 from flocker.control import leases, pool_moves, pool_rollbacks, pool_upkeep
 from flocker.dataset_agent import pool_peers, pool_transitions
 from flocker.dataset_agent import pool_rollbacks as pool_rollbacks_here
-from flocker.dataset_agent.pool_rollbacks import UNSAVED
 from flocker.dataset_agent.pool_states import Idle
 from flocker.dataset_agent.pool_steps import (
     Destroy,
@@ -36,6 +35,7 @@ from flocker.model.pools import (
     Released,
     Stage,
 )
+from flocker.model.snapshots import UNSAVED
 from flocker.testing.ownership import happenings, promises, world
 from flocker.testing.ownership.happenings import Budget
 from flocker.testing.ownership.search import explore, play

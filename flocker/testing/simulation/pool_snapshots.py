@@ -11,7 +11,12 @@ from attrs import define, field
 from flocker.model.configuration import Configuration
 from flocker.model.ids import DatasetID, SnapshotID, UserSnapshotID
 from flocker.model.pools import PoolOwnership
-from flocker.model.snapshots import UserSnapshot, UserSnapshots
+from flocker.model.snapshots import (
+    UserSnapshot,
+    UserSnapshots,
+    kept_as,
+    unsaved_in,
+)
 from flocker.testing.fakes.memory_disk import MemoryCopy
 from flocker.testing.simulation.invariants import is_wanted
 from flocker.testing.simulation.pool_machines import PoolMachine
@@ -55,7 +60,9 @@ class SnapshotOracle:
         known = {} if was is None else {each.id: each for each in was.wanted}
         for each in row.wanted:
             if each.id not in known:
-                self._due[each.id] = written
+                kept = kept_as(row.dataset, each.id)
+                found = kept is not None and kept.part > 0  # nobody asked for it
+                self._due[each.id] = frozenset() if found else written
             yield from self._became(known.get(each.id), each)
         for gone in known.keys() - {each.id for each in row.wanted}:
             yield from self._forgotten(row.dataset, known[gone])
@@ -101,6 +108,9 @@ class SnapshotOracle:
         for snapshot in copy.snapshots:
             wanted = names.get(snapshot.name)
             if wanted is None:
+                if unsaved_in(copy.dataset, snapshot.name) is not None:
+                    files = frozenset(snapshot.files)
+                    _ = self._held.setdefault(snapshot.identity, files)
                 continue
             first = self._identities.setdefault(wanted.id, snapshot.identity)
             if first != snapshot.identity and wanted.deleted is None:

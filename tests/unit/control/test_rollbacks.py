@@ -26,9 +26,11 @@ from flocker.model.pools import Move, Owned, PoolFact, Record, Released
 from flocker.model.snapshots import (
     LONGEST_NAME,
     MOST,
+    Kept,
     Taken,
     UserSnapshot,
     UserSnapshots,
+    kept_as,
 )
 from flocker.testing.builders import a_dataset, a_fact, a_node, dataset_id, node_id
 from tests.unit.control.test_pool_tending import Cluster
@@ -38,7 +40,7 @@ A, B = node_id(1), node_id(2)
 NOW = 1796010060.0
 WAS = SnapshotID("s-1")
 FIRST = RollbackNumber(1)
-MONDAY, SAFETY, OTHER = (UserSnapshotID(UUID(int=n << 96)) for n in (1, 2, 3))
+MONDAY, OTHER = (UserSnapshotID(UUID(int=n << 96)) for n in (1, 2))
 (CHANGE,) = pool_moves.start(Configuration(), DATASET, A, DEFAULT_BACKEND).edits
 ROW = evolve(CHANGE.after, acquired=True, create=False, holders=(A, B))
 WISHES = UserSnapshots(DATASET, (UserSnapshot(MONDAY, "monday", 1.0, Taken(WAS, 2.0)),))
@@ -58,9 +60,9 @@ def a_copy(record=None, snapshots=(WAS,)):
     return {A: Observed(evolve(a_fact(), pool=copy), NOW)}
 
 
-def back(known=KNOWN, name="monday", facts=None, safety=SAFETY):
+def back(known=KNOWN, name="monday", facts=None):
     there = a_copy() if facts is None else facts
-    return apply(rollbacks.roll_back(known, there, DATASET, name, safety, NOW), known)
+    return apply(rollbacks.roll_back(known, there, DATASET, name, NOW), known)
 
 
 def with_row(**fields):
@@ -78,11 +80,20 @@ def test_wanted():
     known = back()
     row, wishes = known.pools[DATASET], known.snapshots[DATASET]
     kept = wishes.wanted[-1]
-    assert (kept.id, kept.name) == (SAFETY, "before-monday-20261130T034100Z")
+    assert kept.name == "before-monday-20261130T034100Z"
+    assert kept_as(DATASET, kept.id) == Kept(FIRST)
     wish = row.rollback
     assert (wish.number, wish.snapshot, wish.name) == (FIRST, WAS, "monday")
     assert (wish.safety, wish.kept_as) == (kept.in_pool, kept.name)
     assert (row.rollbacks, row.revision) == (1, ROW.revision + 1)
+
+
+def test_store_that_was_restored():
+    """The owner may know of later rollbacks than the store: none is taken for those."""
+    owner = Record(DATASET, Owned(Epoch(1), None), settled=7, rolled_back=7)
+    row = back(facts=a_copy(owner)).pools[DATASET]
+    assert (row.rollback.number, row.rollbacks) == (8, 8)
+    assert row.rollback.safety.endswith(Kept(8).id_in(DATASET).hex[:12])
 
 
 def test_names():
@@ -94,7 +105,7 @@ def test_names():
     )
     first = back(known, long)
     over = evolve(first, pools=KNOWN.pools)
-    second = back(over, long, safety=OTHER)
+    second = back(over, long)
     names = [each.name for each in second.snapshots[DATASET].wanted]
     assert len(set(names)) == 3
     assert all(len(name) <= LONGEST_NAME for name in names)
@@ -127,9 +138,7 @@ def test_row_that_is_engaged():
     """One thing at a time: no move, no other rollback, and it must be in use."""
     moving = with_row(move=Move(1, B))
     assert f"it is on its way to node {B}" in refused(moving)
-    assert "is being rolled back to its snapshot monday already" in refused(
-        back(), safety=OTHER
-    )
+    assert "is being rolled back to its snapshot monday already" in refused(back())
     assert "has not taken it into use yet" in refused(with_row(acquired=False))
     assert "is about to take it over" in refused(with_row(candidate=B))
 
@@ -222,7 +231,7 @@ def test_with_nodes():
     cluster.nodes.write(1, DATASET, 0)
     facts = cluster.observations.facts
     cluster.asks(
-        lambda c: rollbacks.roll_back(c, facts(DATASET), DATASET, "monday", SAFETY, NOW)
+        lambda c: rollbacks.roll_back(c, facts(DATASET), DATASET, "monday", NOW)
     )
     cluster.nodes.settle()
     assert (cluster.row.rollback, cluster.row.rolled_back) == (None, 1)
@@ -231,9 +240,7 @@ def test_with_nodes():
     assert cluster.is_served(2)
     (_, before) = cluster.operations.configuration.snapshots[DATASET].wanted
     cluster.asks(
-        lambda c: rollbacks.roll_back(
-            c, facts(DATASET), DATASET, before.name, OTHER, NOW
-        )
+        lambda c: rollbacks.roll_back(c, facts(DATASET), DATASET, before.name, NOW)
     )
     cluster.nodes.settle()
     assert cluster.row.rolled_back == 2

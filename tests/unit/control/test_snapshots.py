@@ -77,7 +77,19 @@ def test_wanted():
 
 @pytest.mark.parametrize(
     "name",
-    ["", "-x", ".x", "a b", "a/b", "a@b", "é", "a\n", "flocker-x", "x" * 51],
+    [
+        "",
+        "-x",
+        ".x",
+        "a b",
+        "a/b",
+        "a@b",
+        "é",
+        "a\n",
+        "flocker-x",
+        "unsaved-1-1",
+        "x" * 51,
+    ],
 )
 def test_bad_names(name):
     """A name is one that every pool takes, and none that nodes take for themselves."""

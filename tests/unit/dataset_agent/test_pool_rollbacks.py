@@ -3,25 +3,23 @@
 In which orders it may happen is explored in tests/simulation/test_pool_protocol.py.
 """
 
-from uuid import UUID
-
 import pytest
 from attrs import define, evolve
 
 from flocker.backends.pool_errors import CannotRepeat, PoolFull
-from flocker.control import pool_moves, rollbacks
+from flocker.control import pool_moves, pool_snapshots, rollbacks
 from flocker.dataset_agent.pool_marks import OURS
 from flocker.dataset_agent.pool_rollbacks import (
     BACK,
-    UNSAVED,
     may_go,
     name_of,
     number_in,
 )
 from flocker.model.changes import apply
 from flocker.model.cluster import Observed
-from flocker.model.ids import RollbackNumber, UserSnapshotID
+from flocker.model.ids import RollbackNumber
 from flocker.model.pools import Record
+from flocker.model.snapshots import UNSAVED, Kept, UserSnapshots, kept_as
 from flocker.runtime.holders import Holder
 from tests.unit.dataset_agent.test_pool_snapshots import NOW, Wanting
 from tests.unit.dataset_agent.two_nodes import DATASET, B
@@ -35,10 +33,8 @@ class Rolling(Wanting):
 
     def rolls_back(self, name: str) -> None:
         facts = {self.row.owner: Observed(self.owner.fact, NOW)}
-        self.asked += 1
-        safety = UserSnapshotID(UUID(int=self.asked << 96))
         before = self.configuration
-        change = rollbacks.roll_back(before, facts, DATASET, name, safety, NOW)
+        change = rollbacks.roll_back(before, facts, DATASET, name, NOW)
         self.commits(change)
 
     def cancels(self) -> None:
@@ -221,6 +217,90 @@ def test_killed(cluster, step):
     kept = {name for each in cluster.a.copy.snapshots for name in each.files}
     assert {"second", "between"} <= kept | cluster.files
     assert cluster.files == ({"first", "between"} if went_back else {"first"})
+    seen = {name for each in cluster.wanted.wanted for name in cluster.of(each.name)}
+    assert {"second", "between"} <= seen | cluster.files
+
+
+@pytest.fixture
+def interrupted(cluster) -> Rolling:
+    """A rollback during which the agent died, after which somebody wrote; twice."""
+    cluster.breaks(cluster.a, "make read-only")
+    cluster.rolls_back("monday")
+    for number in range(2):
+        cluster.tell()
+        cluster.clock.pump([0.1] * 5)
+        cluster.a.agent.cut_off()
+        cluster.a.start()
+        cluster.a.agent.serve_known()
+        cluster.clock.pump([0.1] * 10)
+        cluster.a.write(f"between {number}")
+    cluster.breaks(cluster.a, None)
+    cluster.tell()
+    cluster.settle()
+    assert cluster.row.rolled_back == 1
+    return cluster
+
+
+def test_all_that_is_kept_is_listed(interrupted):
+    """Each is a snapshot of the user's, says what it is, and holds what there was."""
+    listed = interrupted.wanted.wanted[2:]
+    assert [each.name for each in listed] == ["unsaved-1-1", "unsaved-1-2"]
+    parts = [kept_as(DATASET, each.id) for each in listed]
+    assert parts == [Kept(FIRST, 1), Kept(FIRST, 2)]
+    assert interrupted.of("unsaved-1-1") == {"first", "second", "between 0"}
+    last = {"first", "second", "between 0", "between 1"}
+    assert interrupted.of("unsaved-1-2") == last
+    interrupted.rolls_back("unsaved-1-2")
+    interrupted.settle()
+    assert interrupted.files == last
+
+
+def test_what_is_kept_goes_when_it_is_deleted(interrupted):
+    """From every node that has it; and it does not come back when one is told late."""
+    interrupted.decide(pool_moves.move, B)
+    interrupted.settle()
+    kept = {"monday", "unsaved-1-1", "unsaved-1-2"}
+    assert kept < set(interrupted.names(interrupted.b))
+    for name in kept:
+        interrupted.deletes(name)
+    interrupted.settle()
+    interrupted.decide(pool_moves.move, interrupted.a.id)
+    interrupted.settle()
+    for node in interrupted.nodes:
+        assert not kept & set(interrupted.names(node))
+    assert len(interrupted.wanted.wanted) == 1
+    interrupted.a.start()
+    interrupted.tell()
+    interrupted.settle()
+    assert len(interrupted.wanted.wanted) == 1
+
+
+def test_heard_of_late(interrupted):
+    """What the owner kept is listed as soon as control hears of it, on any owner."""
+    (monday, safety, *_) = interrupted.wanted.wanted
+    revision = interrupted.wanted.revision + 1
+    interrupted.wanted = UserSnapshots(DATASET, (monday, safety), revision)
+    owner = Observed(interrupted.a.fact, NOW)
+    facts = {interrupted.a.id: owner}
+    stale = pool_snapshots.keep(interrupted.configuration, interrupted.row, facts)
+    assert stale is None
+    interrupted.tell()
+    interrupted.settle()
+    assert len(interrupted.wanted.wanted) == 4
+
+
+def test_wish_of_what_is_over(cluster):
+    """What was to be kept and was not, since it never went back, is wanted no more."""
+    cluster.breaks(cluster.a, "snapshot")
+    cluster.rolls_back("monday")
+    cluster.settle(2)
+    safety = cluster.safety
+    cluster.cancels()
+    cluster.breaks(cluster.a, None)
+    cluster.settle()
+    assert cluster.a.served
+    assert [each.name for each in cluster.wanted.wanted] == ["monday"]
+    assert safety not in cluster.names(cluster.a)
 
 
 def test_told_late(cluster):

@@ -64,6 +64,10 @@ def test_rolled_back(api, served):
         ("monday", "taken"),
         (kept, "taken"),
     ]
+    assert [(one["rollback"], one["why"]) for one in found] == [
+        (None, None),
+        (1, "what the dataset was before its rollback 1"),
+    ]
 
 
 def test_busy(api, served):

@@ -17,7 +17,9 @@ from flocker.client.ringing import Bells
 from flocker.model.cluster import Phase
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID
-from flocker.model.pool_status import given_up
+from flocker.model.pool_status import MOVE_GIVEN_UP, given_up
+from flocker.model.rollback_status import GIVEN_UP as ROLLBACK_GIVEN_UP
+from flocker.model.rollback_status import given_up as not_rolled_back
 from flocker.model.sizes import humanize
 from flocker.model.status import NOT_IN_USE
 from flocker.wire.answers import CauseAnswer, DatasetAnswer, DatasetInFull
@@ -33,6 +35,8 @@ But not how far a dataset of a pool is copied: that is asked for each second.
 SETTLE = 1.0
 """Seconds after a volume has grown in which its filesystem has followed, or has failed
 to: nothing tells of that in between."""
+PAST = frozenset({MOVE_GIVEN_UP, ROLLBACK_GIVEN_UP})
+"""Codes of what is said of a dataset with which nothing is wrong."""
 _GROWTH = 1.5
 _NOT_FOUND = 404
 
@@ -171,7 +175,8 @@ def reached(goal: Goal, seen: DatasetAnswer) -> bool:
             fits = seen.size is not None and (
                 seen.size <= size if smaller else seen.size >= size
             )
-            return fits and seen.phase == Phase.MOUNTED.value and seen.cause is None
+            well = seen.cause is None or seen.cause.code in PAST
+            return fits and seen.phase == Phase.MOUNTED.value and well
         case _ as never:
             assert_never(never)
 
@@ -303,8 +308,10 @@ def _there(wish: Wait, seen: DatasetAnswer) -> bool:
     if reached(wish.goal, seen):
         return True
     how = overtaken(wish.goal, seen)
-    why = None if how is None else _why_given_up(wish.goal, seen)
+    why = None if how is None else _why_given_up(wish, seen)
     if why is not None:
+        if isinstance(wish.goal, RolledBack) and not _rests(seen):
+            return False  # it is about to be served again, as it was
         raise WentWrong(wish.dataset, wish.goal, why)
     if how is not None:
         raise Overtaken(wish.dataset, wish.goal, how)
@@ -313,15 +320,21 @@ def _there(wish: Wait, seen: DatasetAnswer) -> bool:
     return False
 
 
-def _why_given_up(goal: Goal, seen: DatasetAnswer) -> CauseAnswer | None:
-    """Say why control itself has set back where the dataset is wanted, if it has.
+def _why_given_up(wish: Wait, seen: DatasetAnswer) -> CauseAnswer | None:
+    """Say why control itself gave up what is waited for, if it has.
 
     Something else may hinder the dataset still, so its own cause need not be that.
     """
     pool = seen.pool if isinstance(seen, DatasetInFull) else None
-    if pool is None or pool.given_up is None or not isinstance(goal, Mounted | Arrived):
+    if pool is None:
         return None
-    cause = given_up(pool.given_up)
+    back, cause = pool.not_rolled_back, None
+    if isinstance(wish.goal, RolledBack) and back and back.number == wish.goal.number:
+        cause = not_rolled_back(wish.dataset, back.snapshot, back.why, back.release)
+    elif isinstance(wish.goal, Mounted | Arrived) and pool.given_up is not None:
+        cause = given_up(pool.given_up)
+    if cause is None:
+        return None
     return CauseAnswer(cause.code, cause.words, cause.release)
 
 

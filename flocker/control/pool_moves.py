@@ -141,7 +141,14 @@ def move(
     number = MoveNumber(row.moves + 1)
     holders = row.holders if target in row.holders else (*row.holders, target)
     moving = Move(number, target, force=force, max_downtime=max_downtime)
-    there = evolve(row, move=moving, moves=number, holders=holders, given_up=None)
+    there = evolve(
+        row,
+        move=moving,
+        moves=number,
+        holders=holders,
+        given_up=None,
+        not_rolled_back=None,
+    )
     return edited(row, there)
 
 

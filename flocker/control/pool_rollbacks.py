@@ -3,22 +3,34 @@
 More guards of the ownership protocol, C17 to C19. What a user names is found by
 `flocker.control.rollbacks`; what the owner does stands in
 `flocker.dataset_agent.pool_rollbacks`.
+
+Note [Given up]: a rollback that its node cannot do ends, and the dataset is served as
+it was: nobody wants it away until there is room, nor to go back at some later hour.
+What passes by itself is waited for, and so is who uses the dataset: it is served.
 """
+
+from typing import Final
 
 from attrs import evolve, frozen
 
 from flocker.control.pool_moves import InUse, alive, edited, engagement, renewed
 from flocker.model.changes import Change
+from flocker.model.cluster import Cause, Condition, Fact
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID, RollbackNumber, SnapshotID
 from flocker.model.pools import (
     NO_ROLLBACK,
+    NotRolledBack,
     Owned,
     PoolFact,
     PoolOwnership,
     Rollback,
 )
+
+MISSING: Final = "snapshot-missing"
+PASSES: Final = frozenset({"busy", "step-slow", "backend-slow", "backend-failed"})
+"""Codes of causes for which a rollback is not given up: they pass, or somebody acts."""
 
 
 @frozen
@@ -68,7 +80,8 @@ def begin(
         raise InUse(lease)
     number = next_number(row, settled)
     wish = Rollback(number, name, snapshot, safety)
-    return edited(row, evolve(row, rollback=wish, rollbacks=number))
+    wanted = evolve(row, rollback=wish, rollbacks=number, not_rolled_back=None)
+    return edited(row, wanted)
 
 
 def next_number(row: PoolOwnership, settled: RollbackNumber) -> RollbackNumber:
@@ -88,14 +101,41 @@ def _obstacle(row: PoolOwnership) -> str | None:
 def cancel(configuration: Configuration, dataset: DatasetID) -> Change:
     """C18: it stays as it is, unless it went back already.
 
-    The wish stands until the owner has said which. Raises `NotInPool`, `NoRollback`.
+    The wish stands until the owner has said which. That one was given up is known then,
+    and needs no more to be said. Raises `NotInPool`, `NoRollback`.
     """
     row = alive(configuration, dataset)
+    if row.rollback is None and row.not_rolled_back is not None:
+        return edited(row, evolve(row, not_rolled_back=None))
     if row.rollback is None:
         raise NoRollback(dataset)
     if row.rollback.cancelled:
         return Change()
     return edited(row, evolve(row, rollback=evolve(row.rollback, cancelled=True)))
+
+
+def give_up(row: PoolOwnership, wish: Rollback, why: Cause) -> Change:
+    """C18, by control itself: see Note [Given up]."""
+    told = NotRolledBack(wish, why.words, why.release)
+    over = evolve(wish, cancelled=True)
+    return edited(row, evolve(row, rollback=over, not_rolled_back=told))
+
+
+def hindrance(row: PoolOwnership, fact: Fact, revision: int) -> Cause | None:
+    """Say why the owner cannot do the rollback that is wanted, if it says so.
+
+    It is believed if it knew the users' snapshots of `revision`, which came with the
+    wish: what was in the way of something before is no reason.
+    """
+    wish, copy, cause = row.rollback, fact.pool, fact.cause
+    if wish is None or wish.cancelled or copy is None or cause is None:
+        return None
+    if copy.heard < revision or copy.record.settled >= wish.number:
+        return None
+    if cause.code == MISSING:
+        return cause
+    away = fact.condition is Condition.DETACHED
+    return cause if away and cause.code not in PASSES else None
 
 
 def settled(row: PoolOwnership, node: NodeID, fact: PoolFact) -> PoolOwnership | None:
@@ -107,5 +147,5 @@ def settled(row: PoolOwnership, node: NodeID, fact: PoolFact) -> PoolOwnership |
         return None
     over = evolve(row, rollback=None)
     if record.rolled_back == wish.number:
-        over = evolve(over, rolled_back=wish.number)
+        over = evolve(over, rolled_back=wish.number, not_rolled_back=None)
     return renewed(row, over)

@@ -18,8 +18,9 @@ from flocker.control.pool_moves import (
     freeze,
     start,
 )
+from flocker.control.pool_rollbacks import give_up, hindrance
 from flocker.control.pool_rows import belongs_in_pool, row_of
-from flocker.control.pool_snapshots import drop
+from flocker.control.pool_snapshots import drop, owns
 from flocker.control.pool_snapshots import keep as keep_snapshots
 from flocker.control.pool_upkeep import is_gone, keep
 from flocker.control.pool_wishes import direct
@@ -276,6 +277,22 @@ def due(row: PoolOwnership | None, started: float) -> float | None:
     return max(move.frozen_at, started) + PATIENCE
 
 
+# Go back no more: what its node cannot do is given up, and it is served as it was.
+
+
+def _stay_as_it_is(situation: Situation) -> Change:
+    row, wish = situation.row, situation.row.rollback
+    said = situation.heard.facts(row.dataset).get(row.owner)
+    if wish is None or said is None or not situation.connected(row.owner):
+        return NOTHING
+    if not owns(row, said.fact.pool):
+        return NOTHING
+    wanted = situation.configuration.snapshots.get(row.dataset)
+    revision = 0 if wanted is None else wanted.revision
+    why = hindrance(row, said.fact, revision)
+    return NOTHING if why is None else give_up(row, wish, why)
+
+
 # Direct: it is on its way to where it is wanted, and nowhere else.
 
 
@@ -307,5 +324,13 @@ def _freeze(situation: Situation) -> Change:
         return NOTHING
 
 
-RULES: tuple[Rule, ...] = (_keep, _remember, _follow, _give_up, _direct, _freeze)
+RULES: tuple[Rule, ...] = (
+    _keep,
+    _remember,
+    _stay_as_it_is,
+    _follow,
+    _give_up,
+    _direct,
+    _freeze,
+)
 """In the order in which they are tried."""

@@ -200,7 +200,7 @@ def _of_pool(
         id=dataset.id,
         dataset=dataset,
         lease=_told(configuration.leases.get(dataset.id)),
-        pool=row,
+        pool=row.told,
         peers=tuple(peer for peer in found if peer is not None),
         snapshots=configuration.snapshots.get(dataset.id),
     )
@@ -239,7 +239,7 @@ def _grave(
     copy = said.pool
     if isinstance(copy.record.standing, Buried) and not copy.exists:
         return None
-    return Assignment(id=dataset_id, dataset=None, pool=row)
+    return Assignment(id=dataset_id, dataset=None, pool=row.told)
 
 
 def _told(lease: Lease | None) -> Lease | None:

@@ -304,7 +304,6 @@ RULES: tuple[Rule, ...] = (
     destroy_buried,
     step_down,
     raise_floor,
-    pool_rollbacks.settle,
     pool_rollbacks.let_go,
     pool_rollbacks.save,
     pool_rollbacks.seal,
@@ -317,8 +316,13 @@ RULES: tuple[Rule, ...] = (
     acquire,
     make_writable,
     mount,
+    pool_rollbacks.settle,
     make_read_only,
     prune,
     forget,
 )
-"""In the order in which a node takes them."""
+"""In the order in which a node takes them.
+
+That a rollback is over is put on record when the dataset is served: a pool that is full
+may not take the record, and is no reason to serve nobody.
+"""

@@ -24,6 +24,7 @@ from flocker.model.pools import (
     Rollback,
     Stage,
 )
+from flocker.model.rollback_status import of_row, under_way
 from flocker.model.sizes import humanize
 from flocker.model.status import (
     NEXT_PHASE,
@@ -44,6 +45,7 @@ COPY_MISSING = Cause(
 )
 ALL_AT_THE_END = "no-rounds"
 """The code of an agent's cause: a move copies all in the end, and waits for nothing."""
+MOVE_GIVEN_UP = "move-given-up"
 LATER = Cause("move-due", "its move is about to begin")
 
 
@@ -250,19 +252,9 @@ def _rolling_back(
     row: PoolOwnership, rollback: Rollback, known: Known, observed: Observed
 ) -> Status:
     """Nobody serves it from the time when it is unmounted until it went back."""
-    if rollback.cancelled:
-        cause = Cause(
-            "cancelling",
-            f"its rollback to its snapshot {rollback.name} is cancelled, which"
-            f" {known.name(row.owner)} has not confirmed yet",
-        )
-    else:
-        cause = Cause(
-            "rolling-back",
-            f"it is rolled back to its snapshot {rollback.name}; what it is before is"
-            f" kept as its snapshot {rollback.kept_as}",
-        )
-    return _at(row, observed, Phase.ROLLING_BACK, observed.fact.cause or cause)
+    owner = known.name(row.owner)
+    cause = under_way(row.dataset, rollback, owner, observed.fact.cause)
+    return _at(row, observed, Phase.ROLLING_BACK, cause)
 
 
 # It stays where it is.
@@ -279,7 +271,7 @@ def _not_moving(
 def _at_rest(
     dataset: Dataset, row: PoolOwnership, known: Known, observed: Observed
 ) -> Status:
-    fact = observed.fact
+    fact, not_rolled_back = observed.fact, of_row(row.dataset, row.not_rolled_back)
     mounted = fact.condition is Condition.MOUNTED
     if not row.acquired and not mounted:
         coming = Phase.CREATING if row.create else Phase.HANDING_OVER
@@ -288,11 +280,15 @@ def _at_rest(
         return _at(row, observed, Phase.WAITING, _hindrance(dataset, row, known))
     if mounted:
         cause = fact.cause or _given_up(row) or _copy_kept(row, known)
-        return _at(row, observed, Phase.MOUNTED, cause)
+        return _at(row, observed, Phase.MOUNTED, cause or not_rolled_back)
     lease = known.lease
     used = lease is not None and lease.node == row.owner
     if dataset.mount is Mounting.ON_USE and not used and fact.cause is None:
-        return _at(row, observed, Phase.WAITING, NOT_IN_USE)
+        unused = NOT_IN_USE
+        if not_rolled_back is not None:
+            words = f"{NOT_IN_USE.words}; {not_rolled_back.words}"
+            unused = evolve(not_rolled_back, code=NOT_IN_USE.code, words=words)
+        return _at(row, observed, Phase.WAITING, unused)
     return _not_mounted(row, observed)
 
 
@@ -345,7 +341,7 @@ def _given_up(row: PoolOwnership) -> Cause | None:
 def given_up(why: str) -> Cause:
     """Say that a move was given up, and why."""
     release = "move it again, when that is over"
-    return Cause("move-given-up", f"its move was given up: {why}", release)
+    return Cause(MOVE_GIVEN_UP, f"its move was given up: {why}", release)
 
 
 # It is deleted.

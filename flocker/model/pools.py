@@ -7,7 +7,7 @@ until there is failover every dataset is pinned.
 
 from enum import Enum
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from flocker.model.ids import (
     BackendName,
@@ -87,8 +87,17 @@ class Rollback:
 
 
 @frozen
+class NotRolledBack:
+    """A rollback that control has given up, and why; `release` is what would help."""
+
+    wish: Rollback
+    why: str
+    release: str | None = None
+
+
+@frozen
 class PoolOwnership:
-    """Who owns a pool dataset: a row of the store, which agents are told as it is.
+    """Who owns a pool dataset: a row of the store, of which agents are told `told`.
 
     `top` is the highest epoch ever given out, `moves` the number of the last move.
     `base` is the snapshot that the epoch started from, None for one that started empty.
@@ -96,7 +105,8 @@ class PoolOwnership:
     `holders` is every node that may ever have had a copy. `revision` grows with each
     edit of the row. `given_up` says why the last move was, if it was. What the owner is
     to make begins as its `origin`, or empty. `rollbacks` is the number of the last
-    rollback, `rolled_back` that of the last that was done.
+    rollback, `rolled_back` that of the last that was done; `not_rolled_back` says of
+    the last why it was given up, if it was.
     """
 
     dataset: DatasetID
@@ -120,6 +130,14 @@ class PoolOwnership:
     rollback: Rollback | None = None
     rollbacks: RollbackNumber = NO_ROLLBACK
     rolled_back: RollbackNumber = NO_ROLLBACK
+    not_rolled_back: NotRolledBack | None = None
+
+    @property
+    def told(self) -> "PoolOwnership":
+        """What agents are told: not what control has for users only."""
+        if self.not_rolled_back is None:
+            return self
+        return evolve(self, not_rolled_back=None)
 
     def prune_on(self, node: NodeID) -> SnapshotID | None:
         """Give the copy that `node` is to destroy, if it is to."""

@@ -54,14 +54,17 @@ class Rollbacks:
     async def cancel(self, call: Call, dataset_id: str) -> Answer:
         """Let a dataset stay what it is, unless it was rolled back already.
 
-        Which of the two, its node says: see `rolled_back` in its status.
+        Which of the two, its node says: see `rolled_back` in its status. Of one that
+        was given up, the status does not say why any more.
         """
         dataset = read_dataset_id(dataset_id)
         before: list[Rollback | None] = []
 
         def decide(configuration: Configuration) -> Change:
             change = rollbacks.cancel(configuration, dataset)
-            before[:] = [configuration.pools[dataset].rollback]
+            row = configuration.pools[dataset]
+            over = row.not_rolled_back
+            before[:] = [row.rollback or (None if over is None else over.wish)]
             return change
 
         await call.change(decide)

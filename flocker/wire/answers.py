@@ -155,6 +155,14 @@ class BackAnswer:
 
 
 @frozen
+class NotBackAnswer(BackAnswer):
+    """A rollback that was given up; `release` is what would help, if anything."""
+
+    why: str
+    release: str | None
+
+
+@frozen
 class RollbackAnswer(BackAnswer):
     """The same, in the answer to what asks for it."""
 
@@ -166,6 +174,7 @@ class PoolAnswer:
     """Who owns a dataset of a pool, and on which nodes copies are being dropped.
 
     `rolled_back` is the number of the last rollback that was done; 0: of none.
+    `not_rolled_back` is the last, if it was given up.
     """
 
     owner: NodeID
@@ -174,6 +183,7 @@ class PoolAnswer:
     dropping: tuple[NodeID, ...] = ()
     rollback: BackAnswer | None = None
     rolled_back: int = 0
+    not_rolled_back: NotBackAnswer | None = None
 
 
 @frozen

@@ -14,7 +14,7 @@ from flocker.model.ids import DatasetID, NodeID
 from flocker.model.leases import Lease
 from flocker.model.nodes import DeadMark, Node
 from flocker.model.ownership import Ownership
-from flocker.model.pools import PoolFact, PoolOwnership, Rollback
+from flocker.model.pools import NotRolledBack, PoolFact, PoolOwnership, Rollback
 from flocker.model.snapshot_status import SnapshotStatus
 from flocker.model.snapshots import UserSnapshot, kept_as
 from flocker.model.status import Moving, Status
@@ -197,7 +197,15 @@ def _pool(row: PoolOwnership) -> Json:
         "dropping": [str(prune.node) for prune in row.prunes],
         "rollback": None if row.rollback is None else rollback(row.rollback),
         "rolled_back": row.rolled_back,
+        "not_rolled_back": _not_rolled_back(row.not_rolled_back),
     }
+
+
+def _not_rolled_back(found: NotRolledBack | None) -> Json | None:
+    """Write which rollback was given up, and why."""
+    if found is None:
+        return None
+    return {**rollback(found.wish), "why": found.why, "release": found.release}
 
 
 def rollback(wish: Rollback) -> Json:

@@ -30,8 +30,8 @@ from tests.acceptance.engines import Engines
 ONE, TWO = node_name(1), node_name(2)
 BIG, HUGE = 40, 2048
 """Mebibytes."""
-REFUSED = 5
-"""What flockerctl exits with when the cluster says no."""
+REFUSED, WRONG = 5, 1
+"""What flockerctl exits with when the cluster says no, and when it went wrong."""
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +161,88 @@ def test_rolled_back(pools: LiveCluster) -> None:
     assert pools.read(TWO, path / "file") == "third"
     with opened(pools, TWO, dataset, again) as there:
         assert (there / "file").read_text() == "second"
+
+
+@only_btrfs
+def test_rollback_that_cannot_be_done(pools: LiveCluster) -> None:
+    """It is given up, with the reason, and the dataset is served as it was."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "file", "first")
+    snapshot(pools, dataset, "before")
+    pools.write(ONE, path / "file", "second")
+    within = str(path / "no-snapshot-holds-this")
+    pools.run(ONE, "btrfs", "subvolume", "create", within)
+    asked = ("rollback", str(dataset), "before", "--wait")
+    failed = pools.flockerctl(*asked, expected=WRONG).err.decode()
+    assert "was given up, and it is as it was" in failed
+    assert "no-snapshot-holds-this" in failed
+    pools.mounted(dataset, ONE)
+    assert pools.read(ONE, path / "file") == "second"
+    until(
+        lambda: phases(pools, dataset) == [("before", "taken")],
+        "what is kept to be only that",
+        PATIENCE,
+    )
+    pools.run(ONE, "btrfs", "subvolume", "delete", within)
+    rolled_back(pools, dataset, "before")
+    assert pools.read(ONE, path / "file") == "first"
+
+
+@only_btrfs
+@pytest.mark.slow
+def test_rollback_in_a_full_pool(pools: LiveCluster) -> None:
+    """Where not even a record can be written the dataset is served as it was."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "file", "first")
+    snapshot(pools, dataset, "before")
+    pools.write(ONE, path / "file", "second")
+    with disk(pools, ONE).full(), crowded(pools, ONE):
+        pools.flockerctl("rollback", str(dataset), "before")
+        until(
+            lambda: (
+                (cause := pools.status(dataset).cause) is not None
+                and "No space left" in cause.words
+                and pools.status(dataset).path is not None
+            ),
+            "it to be served as it was",
+            PATIENCE,
+        )
+        assert pools.read(ONE, path / "file") == "second"
+    pools.await_phase(dataset, "mounted")
+    assert "given up" in str(pools.status(dataset).cause)
+    rolled_back(pools, dataset, "before")
+    assert pools.read(ONE, path / "file") == "first"
+
+
+_CROWD = """
+import errno, os, sys
+os.mkdir(sys.argv[1])
+size, number = 15000, 0
+while size > 10:
+    number += 1
+    try:
+        with open(f"{sys.argv[1]}/{number}", "wb") as made:
+            os.setxattr(made.fileno(), "user.ballast", bytes(size))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.sync()
+        size //= 2
+"""
+"""Writes attributes until the filesystem has no room for anything any more."""
+
+
+@contextmanager
+def crowded(live: LiveCluster, node: MachineName) -> Iterator[None]:
+    """Leave no room for another name, for as long as it takes."""
+    ballast = str(live.sandbox.layout.pool(node) / "crowd")
+    live.run(node, "python3", "-c", _CROWD, ballast)
+    try:
+        yield
+    finally:
+        live.run(node, "rm", "-r", ballast)
 
 
 def limit(live: LiveCluster, dataset: DatasetID, size: int) -> None:

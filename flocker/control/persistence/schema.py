@@ -34,7 +34,7 @@ from flocker.wire import json_codec
 APPLICATION_ID = 0x464C4B52
 """Marks an SQLite file as Flocker's: "FLKR" in ASCII."""
 
-FORMAT = 9
+FORMAT = 10
 """The number of this schema, kept in the file's `user_version`."""
 
 UPGRADES: Mapping[int, tuple[str, ...]] = {
@@ -46,6 +46,7 @@ UPGRADES: Mapping[int, tuple[str, ...]] = {
     6: ("PRAGMA user_version = 7",),
     7: ("PRAGMA user_version = 8",),
     8: ("PRAGMA user_version = 9",),
+    9: ("PRAGMA user_version = 10",),
 }
 """What takes a file of an older format to the next.
 
@@ -54,7 +55,8 @@ has rows of the kind ``pool``; in 5 backends of nodes have a `port`, moves of po
 `max_downtime`, and their datasets say why a move was given up; in 6 moves have the time
 when they were frozen; 7 has rows of the kind ``snapshots``, and clones in pools an
 `origin`; in 8 clones of volumes have one, and backends of nodes say whether they have
-`snapshots`; in 9 datasets of pools have a `rollback`."""
+`snapshots`; in 9 datasets of pools have a `rollback`; in 10 they say why one was given
+up."""
 
 DATASET = "dataset"
 OWNERSHIP = "ownership"

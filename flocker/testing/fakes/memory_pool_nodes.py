@@ -13,8 +13,16 @@ from twisted.internet.interfaces import IReactorTime
 from flocker.control.operations import Operations
 from flocker.control.slices import assignment
 from flocker.dataset_agent import pool_peers, pool_transitions
+from flocker.dataset_agent.pool_rollbacks import is_missing, under_way
 from flocker.dataset_agent.pool_states import Confirmation, Question
-from flocker.dataset_agent.pool_steps import Answer, Mount, Reason, Unmount
+from flocker.dataset_agent.pool_steps import (
+    Answer,
+    Mount,
+    Reason,
+    Repeat,
+    Save,
+    Unmount,
+)
 from flocker.model.cluster import (
     AgentIdentity,
     Assignment,
@@ -33,7 +41,12 @@ from flocker.model.pools import (
     Record,
     Stage,
 )
-from flocker.model.snapshots import FoundSnapshot, UserSnapshot, UserSnapshots
+from flocker.model.snapshots import (
+    FoundSnapshot,
+    UserSnapshot,
+    UserSnapshots,
+    kept_as,
+)
 from flocker.testing.builders import an_identity, node_id
 from flocker.testing.ownership.history import history_of, lineage_of, snapshot_of
 from flocker.testing.ownership.world import Machine, perform, with_marks
@@ -54,7 +67,8 @@ class MemoryPoolNodes:
 
     A source says that it has `sent` so many bytes, that it is `ready` when its target
     has all there is, and that the last step will take `downtime` seconds. Nodes that
-    are `away` do and say nothing. `names` gives their ids.
+    are `away` do and say nothing. Those that are `stuck` can roll nothing back, and say
+    why. `names` gives their ids.
     """
 
     def __init__(
@@ -68,6 +82,7 @@ class MemoryPoolNodes:
         self.sent = SIZE // 4
         self.away: set[NodeID] = set()
         self.causes: dict[NodeID, Cause] = {}
+        self.stuck: dict[NodeID, Cause] = {}
         self.asides: dict[NodeID, tuple[str, ...]] = {}
         self.machines: dict[tuple[NodeID, DatasetID], Machine] = {}
         self.served: list[tuple[NodeID, ...]] = []
@@ -171,6 +186,8 @@ class MemoryPoolNodes:
             return
         for each in _distinct(told.snapshots):
             there = {name for name, _ in disk.marks}
+            if kept_as(told.id, each.id) is not None and each.deleted is None:
+                continue  # that is taken by R2
             if each.deleted is not None:
                 left = {mark for mark in disk.marks if mark[0] != each.in_pool}
                 disk = evolve(disk, marks=frozenset(left))
@@ -203,6 +220,8 @@ class MemoryPoolNodes:
             if machine.mounted:
                 steps.append(Unmount(Reason.FROZEN))
         step = next((each for each in steps if each is not None), None)
+        if isinstance(step, Save | Repeat) and node in self.stuck:
+            return None
         return None if step is None else perform(machine, step)
 
     def _exchange(self, node: NodeID, dataset: DatasetID) -> bool:
@@ -282,9 +301,16 @@ class MemoryPoolNodes:
             backend=DEFAULT_BACKEND,
             size=SIZE,
             path=f"/flocker/{told.id}" if machine.mounted else None,
-            cause=self.causes.get(node),
+            cause=self._cause(node, machine),
             pool=copy,
         )
+
+    def _cause(self, node: NodeID, machine: Machine) -> Cause | None:
+        here = machine.here(node)
+        stuck = self.stuck.get(node)
+        if stuck is not None and (under_way(here) or is_missing(here)):
+            return stuck
+        return self.causes.get(node)
 
     def _copying(self, node: NodeID, machine: Machine) -> Copying | None:
         move = pool_transitions.move_asked(machine.here(node))

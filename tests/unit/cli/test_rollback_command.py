@@ -6,6 +6,7 @@ import pytest
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from flocker.model.cluster import Cause
 from flocker.testing.fakes.memory_control import MemoryControl
 from flocker.testing.fakes.memory_pool_nodes import MemoryPoolNodes
 from tests.unit.cli.conftest import DATASET, NODE, Run
@@ -57,6 +58,29 @@ def test_refused(run: Run, served: MemoryPoolNodes) -> None:
     assert back(run).exit_code == 2
     assert back(run, "monday", "--cancel").exit_code == 2
     assert "is not being rolled back" in back(run, "--cancel").stderr
+
+
+def test_given_up(run: Run, served: MemoryPoolNodes) -> None:
+    """What cannot be done fails, with the reason, once the dataset is there again."""
+    served.stuck[NODE] = Cause("pool-full", "no room is left", "make room")
+    result = back(run, "monday", "--wait")
+    assert result.exit_code == 1
+    assert "cannot be rolled back: its rollback to its snapshot monday" in result.stderr
+    assert "no room is left" in result.stderr
+    assert served.serves(1, DATASET)
+    assert "rollback-given-up" in run("why", str(DATASET), "-o", "json").stdout
+    resized = run("resize", str(DATASET), "1G", "--wait")
+    assert resized.exit_code == 0, resized.output
+    read = back(run, "--cancel", "--wait")
+    assert read.stdout.splitlines()[-1] == "It was not rolled back."
+    assert "given up" not in run("why", str(DATASET)).stdout
+
+
+def test_listed(run: Run, served: MemoryPoolNodes) -> None:
+    """The list of snapshots says what a rollback has kept."""
+    back(run, "monday", "--wait")
+    table = " ".join(run("snapshot", "list", str(DATASET)).stdout.split())
+    assert "before its rollback 1" in table
 
 
 def test_cancelled(run: Run, served: MemoryPoolNodes, control: MemoryControl) -> None:

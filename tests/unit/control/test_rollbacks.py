@@ -17,7 +17,7 @@ from flocker.control.snapshots import (
     TooManySnapshots,
 )
 from flocker.model.changes import apply
-from flocker.model.cluster import Observed
+from flocker.model.cluster import Cause, Condition, Observed
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import Epoch, RollbackNumber, SnapshotID, UserSnapshotID
@@ -245,3 +245,116 @@ def test_with_nodes():
     cluster.nodes.settle()
     assert cluster.row.rolled_back == 2
     assert cluster.is_served(2)
+
+
+FULL = Cause("pool-full", "the pool tank is full", "make room in the pool")
+
+
+@pytest.mark.parametrize(
+    ("code", "condition", "given_up"),
+    [
+        ("pool-full", Condition.DETACHED, True),
+        ("not-copied-back", Condition.DETACHED, True),
+        ("unexpected", Condition.DETACHED, True),
+        ("pool-full", Condition.MOUNTED, False),
+        ("busy", Condition.MOUNTED, False),
+        ("busy", Condition.DETACHED, False),
+        ("step-slow", Condition.DETACHED, False),
+        ("backend-slow", Condition.DETACHED, False),
+        ("backend-failed", Condition.DETACHED, False),
+        ("snapshot-missing", Condition.MOUNTED, True),
+    ],
+)
+def test_what_hinders(code, condition, given_up):
+    """What will not pass by itself, while nobody serves it, ends it."""
+    row, revision = back().pools[DATASET], 5
+    cause = Cause(code, "why")
+    (observed,) = a_copy().values()
+    copy = evolve(observed.fact.pool, heard=revision)
+    fact = evolve(observed.fact, condition=condition, cause=cause, pool=copy)
+    found = pool_rollbacks.hindrance(row, fact, revision)
+    assert found == (cause if given_up else None)
+    assert pool_rollbacks.hindrance(row, fact, revision + 1) is None
+    assert pool_rollbacks.hindrance(ROW, fact, revision) is None
+    cancelled = apply(rollbacks.cancel(back(), DATASET), back()).pools[DATASET]
+    assert pool_rollbacks.hindrance(cancelled, fact, revision) is None
+    over = evolve(copy, record=evolve(copy.record, settled=FIRST))
+    done = evolve(fact, pool=over)
+    assert pool_rollbacks.hindrance(row, done, revision) is None
+    assert pool_rollbacks.hindrance(row, evolve(fact, cause=None), revision) is None
+
+
+@pytest.fixture
+def stuck():
+    """A dataset with a snapshot, on a node that can roll nothing back."""
+    cluster = Cluster()
+    cluster.creates()
+    cluster.asks(lambda c: snapshots.create(c, DATASET, "monday", MONDAY, NOW))
+    cluster.nodes.settle()
+    cluster.nodes.write(1, DATASET, 0)
+    cluster.nodes.stuck[A] = FULL
+    return cluster
+
+
+def rolls_back(cluster, name="monday"):
+    facts = cluster.observations.facts
+    cluster.asks(lambda c: rollbacks.roll_back(c, facts(DATASET), DATASET, name, NOW))
+    cluster.nodes.settle()
+
+
+def test_given_up(stuck):
+    """It is served as it was, by itself; why is on record, and agents are not told."""
+    rolls_back(stuck)
+    assert stuck.is_served(1)
+    row = stuck.row
+    assert (row.rollback, row.rolled_back) == (None, 0)
+    found = row.not_rolled_back
+    assert (found.wish.name, found.why, found.release) == (
+        "monday",
+        FULL.words,
+        FULL.release,
+    )
+    assert stuck.nodes.told(A, DATASET).pool == evolve(row, not_rolled_back=None)
+    (monday,) = stuck.operations.configuration.snapshots[DATASET].wanted
+    assert monday.name == "monday"
+    stuck.leases(1)
+
+
+def test_after_it_was_given_up(stuck):
+    """The reason stays until it is rolled back, or moved, or somebody has read it."""
+    rolls_back(stuck)
+    stuck.asks(lambda c: rollbacks.cancel(c, DATASET))
+    assert stuck.row.not_rolled_back is None
+    with pytest.raises(NoRollback):
+        rollbacks.cancel(stuck.operations.configuration, DATASET)
+    rolls_back(stuck)
+    assert stuck.row.not_rolled_back.wish.number == 2
+    stuck.moves(to=2)
+    assert stuck.row.not_rolled_back is None
+    stuck.moves(to=1)
+    rolls_back(stuck)
+    del stuck.nodes.stuck[A]
+    rolls_back(stuck)
+    assert stuck.row.not_rolled_back is None
+    assert stuck.row.rolled_back == 4
+
+
+def test_done_after_all():
+    """What was done before its node heard that it is given up is told as done."""
+    row = back().pools[DATASET]
+    (edit,) = pool_rollbacks.give_up(row, row.rollback, FULL).edits
+    given_up = edit.after
+    assert given_up.rollback.cancelled
+    record = Record(DATASET, Owned(Epoch(1), None), settled=FIRST, rolled_back=FIRST)
+    done = pool_rollbacks.settled(given_up, A, PoolFact(record, exists=True))
+    assert (done.rolled_back, done.not_rolled_back) == (1, None)
+
+
+def test_waits_for_who_uses_it(stuck):
+    """What is in use is served meanwhile: it is rolled back when that is over."""
+    stuck.nodes.stuck[A] = Cause("busy", "process 7 (postgres) uses it", "end it")
+    rolls_back(stuck)
+    assert stuck.row.rollback is not None
+    del stuck.nodes.stuck[A]
+    stuck.nodes.settle()
+    assert stuck.row.rolled_back == 1

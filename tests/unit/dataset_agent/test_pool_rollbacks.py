@@ -176,6 +176,28 @@ def test_full(cluster):
     assert (cluster.row.rollback, cluster.row.rolled_back) == (None, 0)
 
 
+def test_too_full_for_a_record(cluster):
+    """Cancelled, it is served even where that cannot be put on record yet."""
+
+    def fail(step: str) -> None:
+        if step in {"snapshot", "record"}:
+            raise PoolFull("memory", "no room is left")
+
+    cluster.a.disk.before = fail
+    cluster.rolls_back("monday")
+    cluster.settle(2)
+    assert not cluster.a.served
+    cluster.cancels()
+    cluster.settle(5)
+    assert cluster.a.served
+    assert cluster.row.rollback is not None
+    assert cluster.a.fact.cause.code == "pool-full"
+    cluster.breaks(cluster.a, None)
+    cluster.settle(60)
+    assert (cluster.row.rollback, cluster.a.fact.cause) == (None, None)
+    assert cluster.files == {"first", "second"}
+
+
 def test_snapshot_is_gone(cluster):
     """What cannot be gone back to leaves it served; the cause says what is missing."""
     cluster.a.copy.snapshots.clear()

@@ -133,3 +133,31 @@ def test_block_storage(api):
     refused = roll_back(api)
     assert refused.code == 409
     assert refused.json["description"] == f"dataset {KNOWN} is in no pool"
+
+
+def test_given_up(api, served):
+    """What its node cannot do ends; the dataset is served, and the status says why."""
+    served.stuck[name(1)] = Cause("pool-full", "no room is left", "make room")
+    roll_back(api)
+    served.settle()
+    seen = api.get(STATUS).json
+    assert seen["phase"] == "mounted"
+    cause, pool = seen["cause"], seen["pool"]
+    assert cause["code"] == "rollback-given-up"
+    assert cause["words"].endswith("and it is as it was: no room is left")
+    assert cause["release"] == (
+        "make room, and roll it back again; or leave it:"
+        f" flockerctl rollback {KNOWN} --cancel"
+    )
+    assert (pool["rollback"], pool["rolled_back"]) == (None, 0)
+    told = pool["not_rolled_back"]
+    assert (told["number"], told["snapshot"], told["why"], told["release"]) == (
+        1,
+        "monday",
+        "no room is left",
+        "make room",
+    )
+    read = api.delete(WISH)
+    assert (read.code, read.json["number"], read.json["cancelled"]) == (200, 1, True)
+    assert api.get(STATUS).json["cause"] is None
+    assert api.delete(WISH).code == 409

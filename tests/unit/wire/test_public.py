@@ -310,6 +310,7 @@ def test_in_a_pool():
         "dropping": [str(node_id(2))],
         "rollback": None,
         "rolled_back": 0,
+        "not_rolled_back": None,
     }
     copies = [each["copy"] for each in full["nodes"].values()]
     assert copies == [

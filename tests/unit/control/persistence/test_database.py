@@ -32,7 +32,14 @@ from flocker.model.ids import (
 )
 from flocker.model.nodes import DeadMark, Evidence, Node
 from flocker.model.ownership import Ownership
-from flocker.model.pools import Move, PoolOwnership, Prune, Rollback, Stage
+from flocker.model.pools import (
+    Move,
+    NotRolledBack,
+    PoolOwnership,
+    Prune,
+    Rollback,
+    Stage,
+)
 from flocker.model.snapshots import Origin, Taken, UserSnapshot, UserSnapshots
 
 STORE = UUID(int=3)
@@ -317,6 +324,23 @@ OF_GOLDEN_9 = evolve(
 )
 """The file of format 8, upgraded, with a rollback that is being cancelled."""
 
+OF_GOLDEN_10 = evolve(
+    OF_GOLDEN_9,
+    revision=15,
+    pools=OF_GOLDEN_9.pools.set(
+        NEW,
+        evolve(
+            OF_GOLDEN_9.pools[NEW],
+            rollback=None,
+            not_rolled_back=NotRolledBack(
+                OF_GOLDEN_9.pools[NEW].rollback, "the pool is full", "make room"
+            ),
+            revision=15,
+        ),
+    ),
+)
+"""The file of format 9, upgraded, with a rollback that was given up."""
+
 GOLDENS = {
     "format-1": OF_GOLDEN,
     "format-2": OF_GOLDEN_2,
@@ -327,6 +351,7 @@ GOLDENS = {
     "format-7": OF_GOLDEN_7,
     "format-8": OF_GOLDEN_8,
     "format-9": OF_GOLDEN_9,
+    "format-10": OF_GOLDEN_10,
 }
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "store"

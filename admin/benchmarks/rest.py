@@ -129,16 +129,17 @@ def _cases(client: Client, datasets: int, *, quick: bool) -> Iterator[_Case]:
         text = request("GET", path)
         _ = client.ask(text)
         yield _Case(f"GET {name}", repeated(text), times, lists=name)
-    text = request("GET", CONFIGURED, If_None_Match=etag(client))
-    yield _Case("GET configuration, 304", repeated(text), small, 304)
+    for name in ("configuration", "status"):
+        text = request("GET", lists[name], If_None_Match=etag(client, lists[name]))
+        yield _Case(f"GET {name}, 304", repeated(text), small, 304)
     if datasets:
         yield _Case("POST move", moves(datasets), small // 2)
     yield _Case("POST dataset", posts(), small // 2, 201)
 
 
-def etag(client: Client) -> str:
-    """Ask for the mark that the list of datasets has now."""
-    _ = client.ask(request("GET", CONFIGURED))
+def etag(client: Client, path: str) -> str:
+    """Ask for the mark that a list has now."""
+    _ = client.ask(request("GET", path))
     (mark,) = (
         line.partition(": ")[2]
         for line in client.head.splitlines()

@@ -101,7 +101,7 @@ def app_resource(
         Nodes(service, now),
         Rollbacks(service, now),
         Snapshots(service, now, world.new_id),
-        Statuses(service, now),
+        Statuses(service, now, events.boot),
         Volumes(service, now, asking),
     ):
         exact |= serve(app, service, room)

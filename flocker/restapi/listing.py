@@ -111,6 +111,7 @@ class EncodedStatuses:
         self._encoded: dict[DatasetID, tuple[bytes, float, bytes]] = {}
         self._in_doubt: set[DatasetID] | None = None
         """None where all are."""
+        self._version = 0
         operations.listen(self)
         operations.observations.watch(self)
 
@@ -129,19 +130,33 @@ class EncodedStatuses:
         """Note that a node came or went (`observations.Watcher`)."""
         self._in_doubt = None
 
-    def list(self, now: float) -> bytes:
-        """Give the JSON list of all statuses as they are `now`."""
+    def version(self) -> int:
+        """Give a number that is higher when any is another, but for its seconds."""
+        if self._in_doubt is None or self._in_doubt:
+            self._version += self._make_anew()
+            self._in_doubt = set()
+        return self._version
+
+    def _make_anew(self) -> bool:
+        """Encode what is in doubt; say whether any is another."""
         datasets = self._operations.configuration.datasets
         if self._in_doubt is None:
+            before = self._encoded
             self._encoded = {d.id: self._encode(d) for d in datasets.itervalues()}
-        else:
-            for name in self._in_doubt:
-                dataset = datasets.get(name)
-                if dataset is None:
-                    _ = self._encoded.pop(name, None)
-                else:
-                    self._encoded[name] = self._encode(dataset)
-        self._in_doubt = set()
+            return self._encoded != before
+        differs = False
+        for name in self._in_doubt:
+            known, dataset = self._encoded.get(name), datasets.get(name)
+            if dataset is not None:
+                self._encoded[name] = self._encode(dataset)
+            elif known is not None:
+                del self._encoded[name]
+            differs = differs or self._encoded.get(name) != known
+        return differs
+
+    def list(self, now: float) -> bytes:
+        """Give the JSON list of all statuses as they are `now`."""
+        _ = self.version()
         parts: list[bytes] = []
         for head, since, tail in self._encoded.values():
             parts += head, b"%.3f" % max(0.0, now - since), tail

@@ -4,6 +4,7 @@ The status itself is `flocker.model.status`.
 """
 
 from collections.abc import Callable
+from uuid import UUID
 
 from flocker.control.datasets import DatasetNotFound
 from flocker.control.pool_rows import row_of
@@ -12,6 +13,7 @@ from flocker.model.datasets import Dataset
 from flocker.model.ids import NodeID, NotAnIdentifier, parse_uuid
 from flocker.model.status import Status
 from flocker.restapi.answers import Answer, answer
+from flocker.restapi.conditions import etag, known
 from flocker.restapi.datasets import read_dataset_id
 from flocker.restapi.endpoint import Call, Service, endpoint
 from flocker.restapi.errors import NodeNotFound
@@ -28,18 +30,27 @@ def read_node_id(segment: str) -> NodeID:
 
 
 class Statuses:
-    """The endpoints about what is happening."""
+    """The endpoints about what is happening; `boot` is this process of control."""
 
-    def __init__(self, service: Service, now: Callable[[], float]) -> None:
+    def __init__(self, service: Service, now: Callable[[], float], boot: UUID) -> None:
         self._operations = service.operations
         self._observations = service.operations.observations
         self._now = now
+        self._boot = boot
         self._encoded = EncodedStatuses(service.operations, self._status)
 
-    @endpoint("GET", "/v1/status/datasets", {200: "dataset_statuses"})
+    @endpoint("GET", "/v1/status/datasets", {200: "dataset_statuses", 304: "nothing"})
     async def list_datasets(self, call: Call) -> Answer:
-        """List the status of every dataset, destroyed ones too."""
-        return Answer(200, self._encoded.list(self._now()))
+        """List the status of every dataset, destroyed ones too.
+
+        Since when each is so does not change by itself, and for how many seconds does:
+        the ``ETag``, a weak one, is of all the rest.
+        """
+        mark = etag(f"{self._boot}.{self._encoded.version()}")
+        headers = ((b"ETag", b"W/" + mark),)
+        if known(call.headers.getRawHeaders(b"If-None-Match", []), mark):
+            return Answer(304, b"", headers)
+        return Answer(200, self._encoded.list(self._now()), headers)
 
     @endpoint(
         "GET",

@@ -103,6 +103,48 @@ def test_list_follows_the_configuration(api, fact) -> None:
     assert [plain["dataset_id"] for plain in api.get(DATASETS).json] == [str(DATASET)]
 
 
+def timeless(reply) -> list[dict[str, object]]:
+    """Give a list of statuses without what changes by itself."""
+    return [
+        {key: value for key, value in each.items() if key != "seconds"}
+        for each in reply.json
+    ]
+
+
+def test_not_modified(api, fact) -> None:
+    """Who has the list is told so for as long as no status is another."""
+    mounted = fact(DATASET, Condition.MOUNTED, path="/x", size=5)
+    happenings = [
+        lambda: create(api),
+        lambda: api.connect(NODE),
+        lambda: api.connect(NODE),
+        lambda: api.report(NODE, mounted),
+        lambda: api.report(NODE, mounted),
+        lambda: api.connect(OTHER, "10.0.0.8"),
+        lambda: api.post(f"{CONFIGURED}/{DATASET}", {"metadata": {"name": "y"}}),
+        lambda: api.report(NODE),
+        lambda: api.operations.heard_of(
+            api.observations.disconnected(NODE, api.clock.seconds()), (NODE,)
+        ),
+    ]
+    last, codes = api.get(DATASETS), []
+    for happens in happenings:
+        happens()
+        api.clock.advance(1.5)
+        asked = api.get(DATASETS, {"If-None-Match": [last.header("ETag")]})
+        now = api.get(DATASETS)
+        assert asked.header("ETag") == now.header("ETag")
+        assert asked.code == (304 if timeless(now) == timeless(last) else 200)
+        codes.append(asked.code)
+        last = now
+    assert codes == [200, 200, 304, 200, 304, 304, 200, 200, 200]
+
+
+def test_other_process(api) -> None:
+    """What another process of control has said is not taken for the same."""
+    assert str(api.events.boot) in api.get(DATASETS).header("ETag")
+
+
 def test_unknown_dataset(api) -> None:
     """No dataset of that id, or no id at all, is 404."""
     for segment in (DATASET, "x", "%00", "%F0%9F%92%BE"):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flocker.model.ids import DatasetID
+from flocker.model.sizes import MEBIBYTE
 from flocker.sandbox.names import MachineName, node_name
 from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
@@ -88,6 +89,28 @@ def test_served_without_control(pools: LiveCluster) -> None:
         pools.restore()
         pools.await_connected()
     pools.mounted(dataset, ONE)
+
+
+def test_planned(pools: LiveCluster) -> None:
+    """A plan counts what is sent, all and then what is newer, and moves nothing."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    fill = ("dd", "if=/dev/urandom", "bs=1M", "conv=fsync")
+
+    def plans(target: MachineName, size: int) -> bool:
+        to = pools.id_of(target)
+        plan = pools.ask("GET", f"/status/datasets/{dataset}/plan?to={to}").json
+        assert plan["not_counted"] is None
+        assert plan["downtime_from"] == "rounds"
+        return abs(plan["to_send"] - size * MEBIBYTE) < MEBIBYTE
+
+    pools.run(ONE, *fill, f"of={path}/big", "count=20")
+    until(lambda: plans(TWO, 20), "all that was written is in the plan", PATIENCE)
+    pools.move(dataset, TWO)
+    path = pools.mounted(dataset, TWO)
+    pools.run(TWO, *fill, f"of={path}/more", "count=5")
+    until(lambda: plans(ONE, 5), "what is newer is in the plan", PATIENCE)
+    until(lambda: plans(THREE, 25), "and all of it for who has nothing", PATIENCE)
 
 
 def test_destroyed(pools: LiveCluster) -> None:

@@ -8,7 +8,7 @@ One process has a pool open at a time; what another left half made is thrown awa
 it is opened.
 """
 
-from collections.abc import Callable, Set
+from collections.abc import Set
 from pathlib import Path
 
 from attrs import define, evolve, field
@@ -30,14 +30,10 @@ from flocker.backends.pool_errors import (
     Unsaved,
 )
 from flocker.backends.pool_interface import (
-    Announced,
     Aside,
     Copy,
-    Estimate,
     IFilesystemPool,
-    IIncoming,
     IMortalMounts,
-    IOutgoing,
     PoolContents,
     PoolSnapshot,
     check_name,
@@ -46,11 +42,8 @@ from flocker.backends.pool_interface import (
 from flocker.backends.zfs import names as called
 from flocker.backends.zfs import reading
 from flocker.backends.zfs.copying import StillDifferent, check_programs, make_equal
-from flocker.backends.zfs.parts import PoolParts
-from flocker.backends.zfs.receiving import PatientReceive
-from flocker.backends.zfs.streams import IncomingStream
+from flocker.backends.zfs.streaming import PoolStreams
 from flocker.backends.zfs.translate import Filesystem, says_full
-from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID, SnapshotID
 from flocker.runtime import durable
 from flocker.runtime.holders import Holder
@@ -61,7 +54,7 @@ _WRITABLE = ("-o", "canmount=noauto", "-o", "readonly=off")
 
 @implementer(IFilesystemPool, IMortalMounts)
 @define(eq=False)
-class ZfsPool(PoolParts):
+class ZfsPool(PoolStreams):
     """The pool."""
 
     clones_depend: bool = field(default=True, init=False)
@@ -350,81 +343,6 @@ class ZfsPool(PoolParts):
             if who := self.mounts.unmount(found.live.name, path):
                 raise Busy(dataset, who)
             self._settle()
-
-    # Streams
-
-    def estimate(
-        self,
-        dataset: DatasetID,
-        snapshot: SnapshotID | None,
-        base: SnapshotID | None,
-        within: float,
-    ) -> Estimate | None:
-        """Ask ``zfs send``, or for properties: it has counted, and is quick."""
-        del within
-        return self._estimate(dataset, snapshot, base)
-
-    def send(
-        self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
-    ) -> IOutgoing:
-        """Start ``zfs send``; what it sends is held as long."""
-        with self._lock:
-            arguments = self._what_to_send(dataset, snapshot, base)
-            program = self.zfs.sending(*arguments)
-            return self._leave(dataset, program, (snapshot, base))
-
-    def receive(self, dataset: DatasetID, announced: Announced) -> IIncoming:
-        """Start ``zfs receive``: of a whole copy into staging, else into the copy."""
-        check_name(announced.name)
-        with self._lock:
-            self._check_fits(dataset, announced)
-            whole = announced.base is None
-            filesystem = self.names.stage() if whole else self.names.copy(dataset)
-            target = f"{filesystem}@{announced.name}"
-            program = PatientReceive(lambda: self.zfs.receiving(target))
-            stream = IncomingStream(self, dataset, announced, filesystem, program)
-            self._entering[stream] = filesystem
-        return stream
-
-    def accept(
-        self,
-        dataset: DatasetID,
-        announced: Announced,
-        target: str,
-        record: bytes,
-        complete: Callable[[], None],
-    ) -> None:
-        """Write the record, let the stream be completed; see Note [Held back]."""
-        if announced.base is None:
-            complete()
-            with self._lock:
-                self._check_absent(dataset)
-                self._change("set", "canmount=noauto", target)
-                self._place(target, dataset, record)
-            return
-        with self._lock:
-            self._check_fits(dataset, announced)
-            _, before = self._existing(dataset)
-            if record != before:
-                self._write_record(target, record)
-            try:
-                complete()
-            except FlockerError:
-                found, _ = self._existing(dataset)
-                if found.snapshot(announced.identity) is None:
-                    self._write_record(target, before)
-                    raise
-
-    def discard(self, stream: IncomingStream, *, completed: bool) -> None:
-        """Forget a stream, and destroy what is left of it in staging."""
-        with self._lock:
-            target = self._entering.pop(stream)
-        if not completed and target.startswith(f"{self.names.staging}/"):
-            self._destroy_staged(target)
-
-    def failed(self, error: ProcessFailed) -> PoolFull | PoolUnavailable:
-        """Say what happened to the pool."""
-        return self.zfs.explained(error)
 
     # Records
 

@@ -1,10 +1,10 @@
-"""What the methods of the pool `zfs` are made of; `api` builds on it.
+"""What the methods of the pool `zfs` are made of; `streaming` and `api` build on it.
 
 What changes something is called with the lock of the pool.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
@@ -16,7 +16,6 @@ from attrs import define, evolve, field
 from flocker.backends.pool_errors import (
     BadName,
     Busy,
-    Diverged,
     FilesystemExists,
     HasClones,
     Held,
@@ -24,16 +23,9 @@ from flocker.backends.pool_errors import (
     NoSuchSnapshot,
     NotWritable,
     QuotaTooSmall,
-    SnapshotExists,
-    StillWritable,
 )
-from flocker.backends.pool_interface import (
-    LONGEST_RECORD,
-    Announced,
-    Copy,
-    Estimate,
-)
-from flocker.backends.zfs import comparing, estimating, reading
+from flocker.backends.pool_interface import LONGEST_RECORD, Copy
+from flocker.backends.zfs import comparing, reading
 from flocker.backends.zfs import names as called
 from flocker.backends.zfs.commands import DESTROYING, Missing, StillBusy, Zfs
 from flocker.backends.zfs.mounting import ZfsMounts
@@ -41,7 +33,7 @@ from flocker.backends.zfs.names import Names
 from flocker.backends.zfs.reading import Found
 from flocker.backends.zfs.repeating import Repeats
 from flocker.backends.zfs.reserving import Reserve
-from flocker.backends.zfs.streams import IncomingStream, OutgoingStream
+from flocker.backends.zfs.streams import IncomingStream
 from flocker.backends.zfs.translate import (
     Filesystem,
     says_missing,
@@ -51,7 +43,6 @@ from flocker.backends.zfs.translate import (
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, SnapshotID
 from flocker.runtime.holders import Holder
-from flocker.runtime.piping import Reading
 from flocker.runtime.process import ProcessFailed
 
 SENDING: Final = "a stream that leaves"
@@ -127,28 +118,6 @@ class PoolParts:
             raise NoSuchSnapshot(dataset, identity)
         return snapshot
 
-    def _what_to_send(
-        self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
-    ) -> tuple[str, ...]:
-        """Give the arguments of ``zfs send``."""
-        found, _ = self._existing(dataset)
-        name = self._taken(dataset, found, snapshot).name
-        if base is None:
-            return (name,)
-        return ("-i", self._taken(dataset, found, base).name, name)
-
-    def _estimate(
-        self, dataset: DatasetID, snapshot: SnapshotID | None, base: SnapshotID | None
-    ) -> Estimate | None:
-        """Say how long a stream is. Raises `NoSuchSnapshot`, `NotWritable`."""
-        found, _ = self._existing(dataset)
-        before = None if base is None else self._taken(dataset, found, base)
-        if snapshot is not None:
-            taken = self._taken(dataset, found, snapshot)
-            return estimating.of_snapshot(self.zfs, taken, before)
-        self._check_writable(dataset, found)
-        return estimating.of_now(self.zfs, found.live, before)
-
     def _listed(self) -> tuple[Filesystem, ...]:
         """Read all copies and what was set aside. Raises `PoolUnavailable`."""
         try:
@@ -156,22 +125,6 @@ class PoolParts:
         except Missing as error:
             why = f"{error.words()}, which was made when the pool was opened"
             raise self.zfs.unavailable(why) from error
-
-    def _leave(
-        self,
-        dataset: DatasetID,
-        program: Reading,
-        sent: Iterable[SnapshotID | None],
-    ) -> OutgoingStream:
-        """Hold what is sent until the stream has ended."""
-        used = [each for each in sent if each is not None]
-        self._sending.update(used)
-
-        def ended() -> None:
-            with self._lock:
-                self._sending.subtract(used)
-
-        return OutgoingStream(dataset, program, ended)
 
     # Checking
 
@@ -217,24 +170,6 @@ class PoolParts:
         clones, others = reading.clones_of(self.names, names, self.zfs.origins())
         if clones or others:
             raise HasClones(dataset, clones, others)
-
-    def _check_fits(self, dataset: DatasetID, announced: Announced) -> None:
-        """See `IFilesystemPool.receive` for what it raises.
-
-        Here and again before what came is put in its place.
-        """
-        if announced.base is None:
-            self._check_absent(dataset)
-            return
-        copy, found = self._look(dataset)
-        self._check_settled(dataset, found)
-        if copy.writable:
-            raise StillWritable(dataset)
-        if copy.head != announced.base:
-            raise Diverged(dataset, copy.head, announced.base)
-        if any(each.name == announced.name for each in copy.snapshots):
-            raise SnapshotExists(dataset, announced.name)
-        self._limit(dataset, found, None)  # an agent that was killed may have left one
 
     # Changing
 

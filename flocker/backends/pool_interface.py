@@ -32,7 +32,13 @@ from typing import Final
 from attrs import frozen
 from zope.interface import Attribute, Interface
 
-from flocker.backends.pool_errors import BadName
+from flocker.backends.pool_errors import (
+    BadName,
+    Diverged,
+    FilesystemExists,
+    SnapshotExists,
+    StillWritable,
+)
 from flocker.model.ids import DatasetID, NodeID, SnapshotID
 from flocker.runtime.holders import Holder
 
@@ -127,6 +133,20 @@ class Announced:
     name: str
     identity: SnapshotID
     base: SnapshotID | None
+
+    def check_enters(self, copy: Copy) -> None:
+        """See that a copy is what it follows.
+
+        Raises `FilesystemExists`, `StillWritable`, `Diverged`, `SnapshotExists`.
+        """
+        if self.base is None:
+            raise FilesystemExists(copy.dataset)
+        if copy.writable:
+            raise StillWritable(copy.dataset)
+        if copy.head != self.base:
+            raise Diverged(copy.dataset, copy.head, self.base)
+        if any(each.name == self.name for each in copy.snapshots):
+            raise SnapshotExists(copy.dataset, self.name)
 
 
 def check_name(text: str) -> str:

@@ -30,7 +30,6 @@ from flocker.backends.pool_errors import (
     PoolUnavailable,
     QuotaTooSmall,
     SnapshotExists,
-    StillWritable,
     Unsaved,
 )
 from flocker.backends.pool_interface import (
@@ -339,13 +338,7 @@ class FolderPool(FolderParts):
             if self.layout.copy(dataset).exists:
                 raise FilesystemExists(dataset)
             return None
-        copy = self.look(dataset)
-        if copy.writable:
-            raise StillWritable(dataset)
-        if copy.head != announced.base:
-            raise Diverged(dataset, copy.head, announced.base)
-        if any(each.name == announced.name for each in copy.snapshots):
-            raise SnapshotExists(dataset, announced.name)
+        announced.check_enters(self.look(dataset))
         return self.find(dataset, announced.base).data
 
     def accept(

@@ -8,13 +8,7 @@ from collections.abc import Callable, Iterable
 
 from attrs import define
 
-from flocker.backends.pool_errors import (
-    Diverged,
-    PoolFull,
-    PoolUnavailable,
-    SnapshotExists,
-    StillWritable,
-)
+from flocker.backends.pool_errors import PoolFull, PoolUnavailable
 from flocker.backends.pool_interface import (
     Announced,
     Estimate,
@@ -151,10 +145,5 @@ class PoolStreams(PoolParts):
             return
         copy, found = self._look(dataset)
         self._check_settled(dataset, found)
-        if copy.writable:
-            raise StillWritable(dataset)
-        if copy.head != announced.base:
-            raise Diverged(dataset, copy.head, announced.base)
-        if any(each.name == announced.name for each in copy.snapshots):
-            raise SnapshotExists(dataset, announced.name)
+        announced.check_enters(copy)
         self._limit(dataset, found, None)  # an agent that was killed may have left one

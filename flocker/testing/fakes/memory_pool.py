@@ -346,13 +346,7 @@ class MemoryPool:
                 if dataset in self.disk.copies:
                     raise FilesystemExists(dataset)
                 return
-            seen = self._copy(dataset).seen()
-            if seen.writable:
-                raise StillWritable(dataset)
-            if seen.head != announced.base:
-                raise Diverged(dataset, seen.head, announced.base)
-            if any(each.name == announced.name for each in seen.snapshots):
-                raise SnapshotExists(dataset, announced.name)
+            announced.check_enters(self._copy(dataset).seen())
 
     def _stream(
         self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None

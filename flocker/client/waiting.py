@@ -17,7 +17,7 @@ from flocker.client.ringing import Bells
 from flocker.model.cluster import Phase
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID, NodeID
-from flocker.model.pool_status import MOVE_GIVEN_UP, given_up
+from flocker.model.pool_move_status import MOVE_GIVEN_UP, given_up
 from flocker.model.rollback_status import GIVEN_UP as ROLLBACK_GIVEN_UP
 from flocker.model.rollback_status import given_up as not_rolled_back
 from flocker.model.sizes import humanize

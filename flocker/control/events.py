@@ -28,7 +28,7 @@ from flocker.model.datasets import Dataset
 from flocker.model.ids import DatasetID, UserSnapshotID
 from flocker.model.leases import Lease
 from flocker.model.nodes import Node
-from flocker.model.pool_status import says_how_far
+from flocker.model.pool_move_status import says_how_far
 from flocker.model.snapshots import UserSnapshot, UserSnapshots
 from flocker.model.status import Moving, Status
 from flocker.wire.public import (

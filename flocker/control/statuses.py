@@ -10,7 +10,8 @@ from flocker.control.observations import Observations
 from flocker.control.pool_rows import belongs_in_pool, row_of
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset
-from flocker.model.pool_status import Known, pool_status
+from flocker.model.pool_known import Known
+from flocker.model.pool_status import pool_status
 from flocker.model.pools import PoolOwnership
 from flocker.model.snapshot_status import SnapshotStatus, snapshot_status
 from flocker.model.snapshots import UserSnapshot, UserSnapshots

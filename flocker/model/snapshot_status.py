@@ -9,7 +9,7 @@ from attrs import frozen
 
 from flocker.model.cluster import Cause, Condition, Fact
 from flocker.model.ids import NodeID
-from flocker.model.pool_status import Known
+from flocker.model.pool_known import Known
 from flocker.model.pools import Owned, PoolFact, PoolOwnership, Stage
 from flocker.model.snapshots import FoundSnapshot, UserSnapshot, UserSnapshots
 

@@ -10,7 +10,7 @@ from attrs import frozen
 from flocker.model.cluster import Cause, Condition, Fact
 from flocker.model.ids import NodeID
 from flocker.model.ownership import Ownership
-from flocker.model.pool_status import Known
+from flocker.model.pool_known import Known
 from flocker.model.snapshot_status import NOT_SAID, SnapshotPhase, SnapshotStatus
 from flocker.model.snapshots import UserSnapshot, UserSnapshots
 

@@ -7,18 +7,13 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flocker.model.cluster import (
-    BackendReport,
-    Cause,
-    Condition,
-    Fact,
-    Observed,
-    Phase,
-)
+from flocker.model.cluster import BackendReport, Cause, Condition, Fact, Observed, Phase
 from flocker.model.datasets import DEFAULT_BACKEND, Mounting
 from flocker.model.ids import Epoch, MoveNumber, RollbackNumber, SnapshotID
-from flocker.model.pool_status import ALL_AT_THE_END, Known, pool_status
+from flocker.model.pool_known import Known
+from flocker.model.pool_move_status import ALL_AT_THE_END
 from flocker.model.pool_status import DELETED as BEING_DELETED
+from flocker.model.pool_status import pool_status
 from flocker.model.pools import (
     Buried,
     Copying,

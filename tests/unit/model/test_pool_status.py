@@ -7,124 +7,43 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flocker.model.cluster import BackendReport, Cause, Condition, Fact, Observed, Phase
-from flocker.model.datasets import DEFAULT_BACKEND, Mounting
-from flocker.model.ids import Epoch, MoveNumber, RollbackNumber, SnapshotID
+from flocker.model.cluster import Cause, Condition, Observed, Phase
+from flocker.model.datasets import Mounting
+from flocker.model.ids import RollbackNumber, SnapshotID
 from flocker.model.pool_known import Known
-from flocker.model.pool_move_status import ALL_AT_THE_END
 from flocker.model.pool_status import DELETED as BEING_DELETED
 from flocker.model.pool_status import pool_status
 from flocker.model.pools import (
     Buried,
-    Copying,
-    Move,
     NoCopy,
-    Owned,
-    PoolFact,
-    PoolOwnership,
     Prune,
-    Record,
     Released,
     Replica,
     Rollback,
     Stage,
 )
-from flocker.model.status import NOT_IN_USE, NOT_LOOKED_YET, Moving
+from flocker.model.status import NOT_IN_USE, NOT_LOOKED_YET
 from flocker.testing import strategies
-from flocker.testing.builders import (
-    a_dataset,
-    a_fact,
-    a_lease,
-    a_mark,
-    a_node,
-    a_sight,
-    dataset_id,
-    node_id,
-    observed,
-)
-
-HERE, THERE, FAR = node_id(1), node_id(2), node_id(3)
-PATH = f"/flocker/{dataset_id()}"
-HEAD = SnapshotID("head")
-EPOCH = Epoch(2)
-ROW = PoolOwnership(
-    dataset_id(),
-    DEFAULT_BACKEND,
+from flocker.testing.builders import a_dataset, a_lease
+from tests.unit.model.pool_situations import (
+    EPOCH,
+    FAR,
+    FULL,
+    HEAD,
     HERE,
-    EPOCH,
-    EPOCH,
-    base=HEAD,
-    create=False,
-    acquired=True,
-    holders=(HERE, THERE),
+    OWNED,
+    PATH,
+    ROW,
+    THERE,
+    TROUBLE,
+    happens,
+    in_short,
+    known,
+    moving,
+    says,
 )
-OWNED = Owned(EPOCH, HEAD)
-TROUBLE = Cause("busy", "process 7 uses it", "stop it")
-FULL = Cause("pool-full", "the pool is full", "make room", permanent=True)
-POOL = BackendReport(DEFAULT_BACKEND, "btrfs", "pool", port=4525)
+
 EXPLAINED = frozenset(Phase) - {Phase.WAITING, Phase.UNKNOWN, Phase.FAILED}
-
-
-def moving(stage: Stage, *, force: bool = False) -> PoolOwnership:
-    """The row of a move to the second node."""
-    return evolve(ROW, move=Move(MoveNumber(1), THERE, stage, force))
-
-
-def says(
-    standing=OWNED,
-    condition: Condition = Condition.MOUNTED,
-    *,
-    cause: Cause | None = None,
-    doing: Phase | None = None,
-    copying: Copying | None = None,
-) -> Fact:
-    """What a node says of its copy."""
-    exists = condition is not Condition.MISSING
-    copy = PoolFact(Record(dataset_id(), standing), exists, HEAD, copying)
-    return evolve(a_fact(1, condition, doing=doing, cause=cause), pool=copy)
-
-
-def known(
-    here: Fact | None = None,
-    there: Fact | None = None,
-    *,
-    lease=None,
-    silent=(),
-    cordoned=False,
-    dead=(),
-) -> Known:
-    """What two nodes have said, some of which are silent by now, or dead."""
-    facts = {HERE: here, THERE: there}
-    registry = {
-        node_id(number): evolve(
-            a_node(
-                number,
-                cordoned=cordoned and number == 2,
-                dead=a_mark(number) if number in dead else None,
-            ),
-            backends=(POOL,),
-        )
-        for number in (1, 2)
-    }
-    sights = [a_sight(n, connected=n not in {*silent, *dead}) for n in (1, 2)]
-    return Known(
-        {node: observed(fact) for node, fact in facts.items() if fact is not None},
-        {sight.identity.node: sight for sight in sights},
-        registry,
-        lease,
-    )
-
-
-def happens(row=ROW, dataset=None, **what):
-    """What happens, and why."""
-    given = what.pop("known", None) or known(**what)
-    return pool_status(dataset or a_dataset(), row, given)
-
-
-def in_short(found) -> tuple[object, ...]:
-    """The phase, the node, the path, and the code of the cause."""
-    code = None if found.cause is None else found.cause.code
-    return found.phase, found.node, found.path, code
 
 
 def test_mounted():
@@ -156,116 +75,6 @@ def test_given_to_another():
     there = says(Replica(EPOCH), Condition.DETACHED)
     found = happens(given, here=says(), there=there)
     assert in_short(found) == (Phase.HANDING_OVER, THERE, None, None)
-
-
-def test_copying():
-    """While it is copied it is served where it is, and how far it is, is said."""
-    far = Copying(MoveNumber(1), 2, 2**29, 2**30, 2.0**20)
-    found = happens(moving(Stage.COPYING), a_dataset(on=2), here=says(copying=far))
-    assert in_short(found) == (Phase.COPYING, HERE, PATH, "copying")
-    assert found.cause.words == (
-        "50 % of 1G is copied, at 1M/s, about 512 s left (round 2)"
-    )
-    assert found.since == a_dataset().asked
-    assert found.move == Moving(HERE, Move(MoveNumber(1), THERE), far)
-    old = evolve(far, move=MoveNumber(0))
-    begins = happens(moving(Stage.COPYING), a_dataset(on=2), here=says(copying=old))
-    assert begins.cause.words == (
-        f"node {HERE} (10.0.0.1) has been told, and has not begun to copy it yet"
-    )
-    assert begins.move.copying is None
-
-
-def test_copying_of_unknown_size():
-    """What is not known is not made up."""
-    bare = Copying(MoveNumber(1), done=2**20)
-    found = happens(moving(Stage.COPYING), here=says(copying=bare))
-    assert found.cause.words == "1M is copied (round 1)"
-    none = happens(
-        moving(Stage.COPYING), here=says(copying=Copying(MoveNumber(1), round=0))
-    )
-    assert none.cause.words == "it is about to be copied"
-    ready = evolve(bare, ready=True)
-    found = happens(moving(Stage.COPYING), here=says(copying=ready))
-    assert found.cause.words == "the new node has all of it but what is written now"
-
-
-READY = says(copying=Copying(MoveNumber(1), ready=True, downtime=0.1))
-
-
-def test_all_in_the_end():
-    """That a move has no rounds is said, unless it waits for who uses it."""
-    cause = Cause(ALL_AT_THE_END, "it is written to all the time")
-    here = says(copying=Copying(MoveNumber(1), ready=True), cause=cause)
-    found = happens(moving(Stage.COPYING), here=here)
-    assert in_short(found) == (Phase.COPYING, HERE, PATH, ALL_AT_THE_END)
-    found = happens(moving(Stage.COPYING), here=here, lease=a_lease(on=1))
-    assert in_short(found) == (Phase.WAITING, HERE, PATH, "leased")
-
-
-def test_ready_and_in_use():
-    """What only waits for the end of its use says who uses it."""
-    found = happens(moving(Stage.COPYING), here=READY, lease=a_lease(on=1))
-    assert in_short(found) == (Phase.WAITING, HERE, PATH, "leased")
-    assert found.cause.words == f"user has it leased on node {HERE}"
-    assert found.cause.release == (
-        f"end its use on node {HERE}, or the lease, or move it with force"
-    )
-    for row, lease in (
-        (moving(Stage.COPYING, force=True), a_lease(on=1)),
-        (moving(Stage.COPYING), a_lease(on=2)),
-        (moving(Stage.COPYING), None),
-    ):
-        assert happens(row, here=READY, lease=lease).phase is Phase.COPYING
-
-
-@pytest.mark.parametrize("stage", [Stage.COPYING, Stage.FREEZING])
-def test_target_in_trouble(stage):
-    """A move that waits for the node where it goes says that."""
-    silent = happens(moving(stage), here=says(), silent=[2])
-    assert silent.cause == Cause(
-        "target-silent",
-        f"node {THERE} (10.0.0.2), where it goes, is not connected",
-        "bring node 10.0.0.2 or its agent back, or cancel the move",
-    )
-    assert silent.phase is Phase(stage.value)
-    there = says(NoCopy(), Condition.MISSING, cause=FULL)
-    full = happens(moving(stage), here=says(), there=there)
-    assert full.phase is Phase.FAILED
-    assert full.cause == evolve(
-        FULL,
-        words=f"node {THERE} (10.0.0.2), where it goes, says: the pool is full",
-    )
-
-
-def test_frozen():
-    """Nobody serves it, from the unmount until it is handed over; what is busy says."""
-    row = moving(Stage.FREEZING)
-    busy = happens(row, here=says(cause=TROUBLE))
-    assert in_short(busy) == (Phase.FREEZING, HERE, PATH, "busy")
-    frozen = happens(row, here=says(OWNED, Condition.DETACHED))
-    assert in_short(frozen) == (Phase.FREEZING, HERE, None, "copying")
-    assert frozen.cause.words == (
-        f"what node {HERE} (10.0.0.1) wrote last goes to node {THERE} (10.0.0.2):"
-        " it is let go of"
-    )
-    far = says(OWNED, Condition.DETACHED, copying=Copying(MoveNumber(1), 2, 2**20))
-    assert "1M is copied (round 2)" in happens(row, here=far).cause.words
-    since = evolve(row, move=evolve(row.move, frozen_at=1234.5))
-    assert happens(since, here=says(OWNED, Condition.DETACHED)).since == 1234.5
-    let_go = says(Released(EPOCH, HEAD, THERE), Condition.DETACHED)
-    handed = happens(row, here=let_go)
-    assert in_short(handed) == (Phase.HANDING_OVER, HERE, None, "handing-over")
-
-
-def test_cancelling():
-    """A cancelled move is over when the source has said so."""
-    found = happens(moving(Stage.CANCELLING), here=says(OWNED, Condition.DETACHED))
-    assert in_short(found) == (Phase.WAITING, HERE, None, "cancelling")
-    assert found.cause.words == (
-        f"its move to node {THERE} (10.0.0.2) is cancelled, which node {HERE}"
-        " (10.0.0.1) has not confirmed yet"
-    )
 
 
 BACK = Rollback(

@@ -7,7 +7,7 @@ from flocker.model.datasets import Mounting
 from flocker.model.ids import RollbackNumber, SnapshotID
 from flocker.model.pools import NotRolledBack, Rollback
 from flocker.testing.builders import a_dataset, dataset_id
-from tests.unit.model.test_pool_status import ROW, happens, says
+from tests.unit.model.pool_situations import ROW, happens, says
 
 IDLE = Condition.DETACHED
 WISH = Rollback(

@@ -249,7 +249,8 @@ class ISnapshottingBlockDeviceAPI(Interface):
     def check_snapshots() -> None:
         """Raises `NoSnapshots` where none can be taken as things are set up here.
 
-        Asked whenever the agent connects; it costs little and leaves nothing behind.
+        Asked whenever the agent connects, and again while it fails with anything else;
+        it costs little and leaves nothing behind.
         """
 
     def take_snapshot(blockdevice_id: VolumeID, mark: UserSnapshotID) -> BlockSnapshot:

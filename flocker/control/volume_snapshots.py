@@ -41,7 +41,9 @@ class NoSnapshotsThere(FlockerError):
             )
         return (
             f"dataset {self.dataset} has no snapshots: node {self.node} ({self.host})"
-            f" takes none of volumes of backend {self.backend}, which is {self.driver}"
+            f" has not said that it takes any of volumes of backend {self.backend},"
+            f" which is {self.driver}: it takes none as it is set up there, or did not"
+            " answer in time and is asked again; the log of the node's agent says which"
         )
 
 

@@ -1,6 +1,7 @@
 """flocker-dataset-agent: keeps the storage of this node as control wants it."""
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from secrets import SystemRandom
@@ -15,7 +16,6 @@ from twisted.internet.interfaces import (
 )
 
 from flocker import __version__
-from flocker.backends.block_interface import ISnapshottingBlockDeviceAPI
 from flocker.backends.description import BackendKind
 from flocker.backends.registry import build, build_pool, look_up
 from flocker.ca.contexts import client_context, node_context, server_context
@@ -33,13 +33,21 @@ from flocker.dataset_agent.filesystems import Filesystems
 from flocker.dataset_agent.pool_carrying import Carrier, Door, OverTLS
 from flocker.dataset_agent.pool_rig import Pool, PoolRig
 from flocker.dataset_agent.rig import MOUNT_ROOT, Backend, Rig
+from flocker.dataset_agent.snapshotting import Snapshotting
 from flocker.dataset_agent.transfer.accepting import Transfers
 from flocker.dataset_agent.transfer.frames import Packing
 from flocker.dataset_agent.transfer.pacing import Pace
 from flocker.dataset_agent.transfer.receiving import Receiver
 from flocker.model.cluster import AgentIdentity, BackendReport, Role
 from flocker.model.errors import FlockerError
-from flocker.model.ids import ClusterID, Era, InstanceID, NodeID, ProcessID
+from flocker.model.ids import (
+    BackendName,
+    ClusterID,
+    Era,
+    InstanceID,
+    NodeID,
+    ProcessID,
+)
 from flocker.runtime.clock import SteadyClock
 from flocker.runtime.era import read_era
 from flocker.runtime.logging import message
@@ -56,6 +64,7 @@ DRIVER_THREADS: Final = 16
 KERNEL_THREADS: Final = 8
 SENDING_THREADS: Final = 8
 """Datasets whose snapshots are sent at the same time."""
+_A_MOMENT: Final = 1.0
 INSTANCE_WITHIN: Final = 5.0
 """Seconds that a backend has to name this machine before Hello is said without it."""
 
@@ -101,19 +110,10 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
     chance = SystemRandom().random
     agent = DatasetAgent(rig, reactor, chance)
     transfers = await _take_visits(reactor, agent, config, certificates, rig)
-    identity = _Identity(
-        rig, read_era(), ProcessID(uuid4()), reactor, config.transfer.port
-    )
-    control = _control(config, certificates)
-
-    async def dial_control(turn: int, hearer: Hearer) -> Link:
-        return await dial(
-            reactor, control, turn, hearer, identity.at, agent.slice_number
-        )
-
+    dialling = _Dialling(reactor, _control(config, certificates), agent, rig, config)
     scraped = await _metrics(reactor, config)
     manager = service_manager()
-    session = make_session(telling(dial_control, manager), agent, reactor, chance)
+    session = make_session(telling(dialling.dial, manager), agent, reactor, chance)
     message(
         "flocker:dataset-agent:started",
         version=__version__,
@@ -126,6 +126,7 @@ async def _start(reactor: IReactor, file: Path) -> Stop:
     session.start()
 
     async def stop() -> None:
+        dialling.stop()
         session.stop()
         if scraped is not None:
             await maybeDeferred(scraped.stopListening)
@@ -244,6 +245,7 @@ class _Identity:
     """Who this agent is; its address is that of its connection to control."""
 
     rig: Rig
+    snapshotting: Mapping[BackendName, Snapshotting]
     era: Era
     process: ProcessID
     reactor: IReactor
@@ -261,8 +263,10 @@ class _Identity:
             backends=(
                 *await gatherResults(
                     [
-                        Deferred.fromCoroutine(_report(backend, self.reactor))
-                        for backend in self.rig.backends.values()
+                        Deferred.fromCoroutine(
+                            _report(backend, self.snapshotting[name], self.reactor)
+                        )
+                        for name, backend in self.rig.backends.items()
                     ]
                 ),
                 *(
@@ -273,33 +277,73 @@ class _Identity:
         )
 
 
-async def _report(backend: Backend, reactor: IReactor) -> BackendReport:
+class _Dialling:
+    """The connections to control; each begins with who the agent is, and what it can.
+
+    So one is ended, and another begun, when a backend takes snapshots after all.
+    """
+
+    def __init__(
+        self,
+        reactor: IReactor,
+        control: Control,
+        agent: DatasetAgent,
+        rig: Rig,
+        config: AgentConfig,
+    ) -> None:
+        self._reactor = reactor
+        self._control = control
+        self._agent = agent
+        self._snapshotting = {
+            name: Snapshotting(backend, reactor, self._begin_anew)
+            for name, backend in rig.backends.items()
+        }
+        self._identity = _Identity(
+            rig,
+            self._snapshotting,
+            read_era(),
+            ProcessID(uuid4()),
+            reactor,
+            config.transfer.port,
+        )
+        self._link: Link | None = None
+
+    async def dial(self, turn: int, hearer: Hearer) -> Link:
+        """Connect to a control host and say Hello. Raises what `dialling.dial` does."""
+        self._link = None
+        self._link = await dial(
+            self._reactor,
+            self._control,
+            turn,
+            hearer,
+            self._identity.at,
+            self._agent.slice_number,
+        )
+        return self._link
+
+    def _begin_anew(self) -> None:
+        if self._link is None:  # it is being dialled, and Hello may be said already
+            _ = self._reactor.callLater(_A_MOMENT, self._begin_anew)
+            return
+        self._link.abort("a backend takes snapshots after all, which control is told")
+
+    def stop(self) -> None:
+        """Ask backends no more."""
+        for each in self._snapshotting.values():
+            each.stop()
+
+
+async def _report(
+    backend: Backend, snapshotting: Snapshotting, reactor: IReactor
+) -> BackendReport:
     instance = await _instance(backend, reactor)
     return BackendReport(
         backend.name,
         backend.driver,
         backend.kind,
         instance,
-        snapshots=await _keeps_snapshots(backend, reactor),
+        snapshots=await snapshotting.takes_any(),
     )
-
-
-async def _keeps_snapshots(backend: Backend, reactor: IReactor) -> bool:
-    """Ask whether the backend takes snapshots as it is set up here, if it says soon."""
-    snapshotting: ISnapshottingBlockDeviceAPI | None = ISnapshottingBlockDeviceAPI(
-        backend.api, None
-    )
-    if snapshotting is None:
-        return False
-    asked = Deferred.fromCoroutine(backend.threads.run(snapshotting.check_snapshots))
-    try:
-        await asked.addTimeout(INSTANCE_WITHIN, reactor)
-    except Exception as error:  # noqa: BLE001  (drivers raise what they like)
-        message(
-            "flocker:dataset-agent:no-snapshots", backend=backend.name, why=str(error)
-        )
-        return False
-    return True
 
 
 async def _instance(backend: Backend, reactor: IReactor) -> InstanceID | None:

@@ -130,8 +130,10 @@ def test_only_where_there_are_any():
     with pytest.raises(NoSnapshotsThere) as caught:
         taking(unable)
     assert str(caught.value) == (
-        f"dataset {SOURCE} has no snapshots: node {node_id(1)} (10.0.0.1) takes none of"
-        " volumes of backend default, which is ebs"
+        f"dataset {SOURCE} has no snapshots: node {node_id(1)} (10.0.0.1) has not said"
+        " that it takes any of volumes of backend default, which is ebs: it takes none"
+        " as it is set up there, or did not answer in time and is asked again; the log"
+        " of the node's agent says which"
     )
     for nodes in ((a_member(2),), (evolve(a_node(1), backends=()),)):
         with pytest.raises(NoSnapshotsThere, match="has not said yet"):

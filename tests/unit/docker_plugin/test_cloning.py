@@ -202,5 +202,5 @@ def test_removed(rig: Rig, pools: MemoryPoolNodes) -> None:
 def test_no_snapshots(rig: Rig) -> None:
     """A volume of a backend without snapshots is the source of none."""
     create(rig, "letters")
-    with pytest.raises(RequestRefused, match=r"10\.0\.0\.1\) takes none of volumes"):
+    with pytest.raises(RequestRefused, match=r"10\.0\.0\.1\) has not said that"):
         create(rig, "copy", from_="letters")

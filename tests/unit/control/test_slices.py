@@ -21,14 +21,7 @@ from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND, Mounting
 from flocker.model.ids import Epoch, Era, MoveNumber
 from flocker.model.leases import Holder, Lease
-from flocker.model.pools import (
-    Buried,
-    Move,
-    Owned,
-    PoolFact,
-    PoolOwnership,
-    Record,
-)
+from flocker.model.pools import Buried, Move, Owned, PoolFact, PoolOwnership, Record
 from flocker.testing.builders import (
     a_configuration,
     a_dataset,
@@ -39,7 +32,7 @@ from flocker.testing.builders import (
     dataset_id,
     node_id,
 )
-from flocker.testing.strategies import changes_to, configurations
+from flocker.testing.change_strategies import changes_to, configurations
 
 HERE, THERE, FAR = node_id(1), node_id(2), node_id(3)
 

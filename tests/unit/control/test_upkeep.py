@@ -10,14 +10,7 @@ from hypothesis import strategies as st
 from pyrsistent import pmap
 
 from flocker.control.observations import Observations
-from flocker.control.upkeep import (
-    GRACE,
-    RETENTION,
-    UNRECORDED,
-    Times,
-    due,
-    upkeep,
-)
+from flocker.control.upkeep import GRACE, RETENTION, UNRECORDED, Times, due, upkeep
 from flocker.model.changes import Change, DatasetEdit, LeaseEdit, OwnershipEdit, apply
 from flocker.model.cluster import Condition, Fact, Phase, Want
 from flocker.model.ids import BackendName, Era
@@ -35,6 +28,7 @@ from flocker.testing.builders import (
     node_id,
     volume_id,
 )
+from flocker.testing.change_strategies import configurations
 
 LIVE = a_configuration([a_dataset()])
 DELETED = a_configuration([a_dataset(deleted=True)], [an_ownership()])
@@ -298,7 +292,7 @@ def test_due_is_when_something_is_done(data):
 
     Without nodes, pools, snapshots: it may find something to do of these at any time.
     """
-    drawn = data.draw(strategies.configurations())
+    drawn = data.draw(configurations())
     configuration = evolve(drawn, pools=pmap(), nodes=pmap(), snapshots=pmap())
     for number in (1, 2, 3):
         when = due(configuration, dataset_id(number), Times(0.0, 0.0))
@@ -329,7 +323,7 @@ def test_only_what_was_heard_of():
 @given(st.data())
 def test_settles(data):
     """Whatever is said: what upkeep asks for applies, and soon it asks no more."""
-    configuration = data.draw(strategies.configurations())
+    configuration = data.draw(configurations())
     ids = [dataset_id(number) for number in (1, 2, 3)]
     observations = Observations()
     for node in (1, 2):

@@ -28,7 +28,7 @@ from flocker.testing.builders import (
     node_id,
     volume_id,
 )
-from flocker.testing.strategies import changes_to, configurations
+from flocker.testing.change_strategies import changes_to, configurations
 
 
 @st.composite

@@ -6,6 +6,7 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
+from pyrsistent import pmap, pset
 
 from flocker.model.changes import (
     Change,
@@ -13,13 +14,17 @@ from flocker.model.changes import (
     EditConflict,
     NodeEdit,
     OwnershipEdit,
+    PoolEdit,
     apply,
     between,
     invert,
 )
 from flocker.model.configuration import Configuration
-from flocker.model.ids import Era
+from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.model.ids import Era, SnapshotID
 from flocker.model.nodes import Node
+from flocker.model.pools import PoolOwnership
+from flocker.model.snapshots import Origin
 from flocker.testing.builders import (
     a_configuration,
     a_dataset,
@@ -77,6 +82,21 @@ def test_clones_are_the_inverse_of_origins(case):
         if row.origin is not None:
             expected.setdefault(row.origin.dataset, set()).add(dataset)
     assert {source: set(of) for source, of in after.clones.items()} == expected
+
+
+def test_clone_by_either_record():
+    """What was made of something is known for it while any record of it says so."""
+    origin = Origin(dataset_id(2), SnapshotID("monday"))
+    dataset = evolve(a_dataset(1), origin=origin)
+    row = PoolOwnership(dataset.id, DEFAULT_BACKEND, node_id(), origin=origin)
+    both = apply(
+        Change((DatasetEdit(None, dataset), PoolEdit(None, row))), Configuration()
+    )
+    for gone in (PoolEdit(row, None), DatasetEdit(dataset, None)):
+        one = apply(Change((gone,)), both)
+        assert one.clones == pmap({origin.dataset: pset([dataset.id])})
+    neither = apply(Change((DatasetEdit(dataset, None), PoolEdit(row, None))), both)
+    assert neither.clones == pmap()
 
 
 @given(changed_configurations())

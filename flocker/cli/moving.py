@@ -116,6 +116,9 @@ def _for_how_long(plan: PlanAnswer) -> str:
 def describe(dataset: DatasetID, plan: PlanAnswer, nodes: Nodes) -> Iterable[str]:
     """Say a plan in sentences."""
     source, target = name_node(plan.source, nodes), name_node(plan.target, nodes)
+    if plan.source == plan.target:
+        yield f"Dataset {dataset} is on node {source} already: nothing would be sent."
+        return
     yield f"Dataset {dataset} would move from node {source} to node {target}."
     if plan.continues:
         yield f"Node {target} has a copy: what was written since is sent."

@@ -125,7 +125,8 @@ def downtime(plan: Plan, forecast: Forecast | None) -> Downtime | None:
     """
     if plan.measured is not None:
         return Downtime(plan.measured, Basis.LAST_ROUND)
-    if forecast is None or forecast.sends_all:
+    at_home = plan.source == plan.target
+    if at_home or forecast is None or forecast.sends_all:
         return None
     return Downtime(CLOSE_BEHIND + HAND_OVER, Basis.ROUNDS)
 

@@ -193,6 +193,17 @@ def test_plan_counts(
     assert move(run, "--plan").stdout.splitlines()[2:4] == [first, second]
 
 
+def test_plan_at_home(run: Run, pools: MemoryPoolNodes) -> None:
+    """Where it is nothing would be sent, and nobody would be without it."""
+    result = run("move", "-d", str(DATASET), "-t", "a", "--plan")
+    assert result.stdout.splitlines() == [
+        f"Dataset {DATASET} is on node {HERE} already: nothing would be sent."
+    ]
+    again = run("move", "-d", str(DATASET), "-t", "a", "--plan", "-o", "json")
+    plan = json.loads(again.stdout)
+    assert (plan["to_send"], plan["downtime"]) == (0, None)
+
+
 def test_on_use(run: Run, control: MemoryControl, pools: MemoryPoolNodes) -> None:
     """What nobody uses moves too, and is waited for though nobody mounts it."""
     other = "22222222-2222-4222-8222-222222222222"

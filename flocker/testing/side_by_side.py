@@ -33,33 +33,49 @@ First what is unmounted here is made to stay wherever else it is mounted. Some g
 themselves meanwhile; what is in use, as it has ``$1`` below it, stays.
 """
 _LOCK: Final = Path(tempfile.gettempdir()) / ".flocker-test-namespaces.lock"
+_GATE: Final = _LOCK.with_suffix(".gate")
 
 
-class _Turns:
-    """One open file a process: a lock on it is changed, never taken twice."""
+class Turns:
+    """One open file a process: a lock on it is changed, never taken twice.
 
-    def __init__(self) -> None:
-        self._file = _LOCK.open("wb")
+    At the gate before it nobody passes one who waits to be alone: where tests follow
+    each other without a pause, as in several runs at once, he would wait for all.
+    """
+
+    def __init__(self, lock: Path = _LOCK, gate: Path = _GATE) -> None:
+        self._file, self._gate = lock.open("wb"), gate.open("wb")
         self._held = fcntl.LOCK_UN
 
     @contextmanager
     def hold(self, kind: int) -> Iterator[None]:
         """Hold the lock in this way, and afterwards as before."""
         before, self._held = self._held, kind
-        fcntl.flock(self._file, kind)
+        # Else two who run, and both want to be alone, wait for each other at the gate.
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        fcntl.flock(self._gate, kind)
+        try:
+            fcntl.flock(self._file, kind)
+        finally:
+            fcntl.flock(self._gate, fcntl.LOCK_UN)
         try:
             yield
         finally:
             self._held = before
             fcntl.flock(self._file, before)
 
+    def close(self) -> None:
+        """Let go of all."""
+        self._file.close()
+        self._gate.close()
 
-_turns: list[_Turns] = []
+
+_turns: list[Turns] = []
 
 
-def _own() -> _Turns:
+def _own() -> Turns:
     if not _turns:
-        _turns.append(_Turns())
+        _turns.append(Turns())
     return _turns[0]
 
 

@@ -82,12 +82,20 @@ def first_cells(text: str) -> set[str]:
 
 
 def literal_codes(path: Path) -> Iterator[str]:
-    """The codes of causes, waits and refusals that a file writes out."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """The codes of causes, waits and refusals that a file writes out, or names."""
+    tree = ast.parse(path.read_text())
+    named = {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             continue
         if node.func.id in {"Cause", "Wait", "Refuse"} and node.args:
             code = node.args[0]
+            if isinstance(code, ast.Name):
+                code = named.get(code.id)
             if isinstance(code, ast.Constant) and isinstance(code.value, str):
                 yield code.value
 

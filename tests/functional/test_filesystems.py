@@ -22,6 +22,7 @@ from flocker.dataset_agent.signatures import Signature
 from flocker.runtime.holders import Holder
 from flocker.runtime.mount_points import BadMountPoint, set_immutable
 from flocker.testing.loop_devices import bound_file
+from flocker.testing.side_by_side import while_none_runs
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 
@@ -73,12 +74,15 @@ def shell(script: str, *arguments: Path):
     return process("sh", "-c", f"{script}; echo ready; read _", "sh", *arguments)
 
 
-def elsewhere(propagation: str, script: str, *arguments: Path):
-    """A process in a mount namespace of its own."""
-    return process(
-        *("unshare", "--mount", f"--propagation={propagation}"),
-        *("sh", "-c", f"{script}; echo ready; read _", "sh", *arguments),
-    )
+@contextmanager
+def elsewhere(
+    propagation: str, script: str, *arguments: Path
+) -> Iterator[subprocess.Popen]:
+    """A process in a mount namespace of its own; meanwhile no other test runs."""
+    unshare = ("unshare", "--mount", f"--propagation={propagation}")
+    shown = ("sh", "-c", f"{script}; echo ready; read _", "sh", *arguments)
+    with while_none_runs(), process(*unshare, *shown) as running:
+        yield running
 
 
 @pytest.fixture

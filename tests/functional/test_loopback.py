@@ -26,6 +26,7 @@ from flocker.backends.loopback.loop_devices import (
 from flocker.backends.loopback.machines import LiveMachines
 from flocker.dataset_agent.filesystems import Filesystems
 from flocker.model.ids import ClusterID, DatasetID, InstanceID
+from flocker.testing.side_by_side import while_none_runs
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root")
 
@@ -245,12 +246,15 @@ def test_cut_off(scratch, api, kind):
     place.mkdir()
     script = 'mount "$1" "$2" && exec "$3" -c "$4" "$2"'
     inside = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh"]
-    with subprocess.Popen(
-        [*inside, old, place, sys.executable, WRITER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as writer:
+    with (
+        while_none_runs(),
+        subprocess.Popen(
+            [*inside, old, place, sys.executable, WRITER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as writer,
+    ):
         assert writer.stdout.readline() == "ready\n"
         api.detach_volume(volume.blockdevice_id)
         api.attach_volume(volume.blockdevice_id, ME)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from flocker.runtime.mounted import is_elsewhere
+from flocker.testing.side_by_side import while_none_runs
 
 PROGRAM = """
 import subprocess, sys
@@ -30,9 +31,12 @@ def test_is_elsewhere(tmp_path: Path) -> None:
         assert not is_elsewhere(ours)
         inside = ["unshare", "--mount", "--propagation", "private"]
         program = [sys.executable, "-c", PROGRAM, str(ours), str(other)]
-        with subprocess.Popen(
-            [*inside, *program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        ) as container:
+        with (
+            while_none_runs(),
+            subprocess.Popen(
+                [*inside, *program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            ) as container,
+        ):
             assert container.stdout is not None
             assert container.stdout.readline() == b"ready\n"
             assert is_elsewhere(ours)

@@ -30,7 +30,7 @@ from flocker.testing.simulation.happenings import (
 from flocker.testing.simulation.invariants import Violated
 from flocker.testing.simulation.pool_plans import pool_plan
 from flocker.testing.simulation.running import run
-from tests.simulation.test_pool_stories import Story
+from tests.simulation.test_pool_stories import MOMENTS, Story, during_a_move
 
 Patch = pytest.MonkeyPatch
 PutIn = Callable[[Patch], None]
@@ -186,20 +186,12 @@ MEANWHILE: dict[str, tuple[Happening, ...]] = {
     "target-stands-still": (Suspend(1, 25.0), TakeSnapshot(0, "b")),
     "control-stands-still": (Suspend(None, 25.0), TakeSnapshot(0, "b")),
 }
-MOMENTS = 120
-"""More than the events in which a move is done, in the worlds of these stories."""
 
 
 def meanwhile(what: tuple[Happening, ...], moment: int) -> Story:
-    """Let something happen so many events after a move was asked for."""
+    """Let something happen during a move of what has a snapshot."""
     story = with_a_snapshot(2, moment, steps_take=0.3, latency=0.02, commits_take=0.01)
-    story.happens(Move(0, 1), Write())
-    for _ in range(moment):
-        story.world.step()
-    story.happens(Write(), *what)
-    story.world.advance(1.0)
-    story.happens(Write())
-    story.settle()
+    during_a_move(story, what, moment)
     return story
 
 

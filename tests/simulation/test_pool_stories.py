@@ -268,9 +268,8 @@ MEANWHILE: dict[str, tuple[Happening, ...]] = {
 }
 
 
-def meanwhile(what: tuple[Happening, ...], moment: int) -> Story:
-    """Let something happen so many events after a move was asked for."""
-    story = Story(3, moment, steps_take=0.3, latency=0.02, commits_take=0.01)
+def during_a_move(story: Story, what: tuple[Happening, ...], moment: int) -> None:
+    """Let something happen so many events after a move was asked for, and be over."""
     story.happens(Move(0, 1), Write())
     for _ in range(moment):
         story.world.step()
@@ -278,6 +277,12 @@ def meanwhile(what: tuple[Happening, ...], moment: int) -> Story:
     story.world.advance(1.0)
     story.happens(Write())
     story.settle()
+
+
+def meanwhile(what: tuple[Happening, ...], moment: int) -> Story:
+    """Let something happen during a move, and delete the dataset in the end."""
+    story = Story(3, moment, steps_take=0.3, latency=0.02, commits_take=0.01)
+    during_a_move(story, what, moment)
     story.happens(Delete(0))
     story.settle()
     return story

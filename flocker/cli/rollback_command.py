@@ -49,6 +49,12 @@ async def _roll_back(work: Work, text: str, snapshot: str, after: After) -> None
         f" now is kept as its snapshot {made.safety}."
     )
     await follow(work, Asked(dataset, sentence, RolledBack(made.number), nodes), after)
+    if after.within is None or after.json:
+        return
+    for each in await work.client.snapshots(dataset):
+        if each.rollback == made.number and each.name != made.safety:
+            words = f"Snapshot {each.name} was kept as well: {each.why}."
+            print_sentence(words, screen())
 
 
 async def _cancel(work: Work, text: str, after: After) -> None:

@@ -53,7 +53,7 @@ WRITES = get_args(Write)
 
 _HINDRANCES: Mapping[type[Exception], Cause] = {
     Busy: Cause("busy", "", "end what uses it"),
-    CannotRepeat: Cause("not-copied-back", "", "see to it, or cancel the rollback"),
+    CannotRepeat: Cause("not-copied-back", "", "see to it"),
     BeingWritten: Cause("being-written", "", "stop what writes to it"),
     PoolFull: Cause("pool-full", "", "make room in the pool"),
     QuotaTooSmall: Cause("quota-too-small", "", "ask for more"),

@@ -318,7 +318,7 @@ def _gone(rollback: Rollback) -> Cause:
         f"it is to become what its snapshot {rollback.name} was, and this node's copy"
         f" has no snapshot {rollback.snapshot}"
     )
-    return Cause("snapshot-missing", words, "cancel it: flockerctl rollback --cancel")
+    return Cause("snapshot-missing", words, "see what became of it in the pool")
 
 
 def _differs(told: PoolOwnership, found: Idle | Served) -> Cause:

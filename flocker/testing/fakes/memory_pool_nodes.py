@@ -46,6 +46,7 @@ from flocker.model.snapshots import (
     UserSnapshot,
     UserSnapshots,
     kept_as,
+    unsaved_in,
 )
 from flocker.testing.builders import an_identity, node_id
 from flocker.testing.ownership.history import history_of, lineage_of, snapshot_of
@@ -354,10 +355,16 @@ def _distinct(wanted: UserSnapshots | None) -> Iterable[UserSnapshot]:
 def _users(machine: Machine, wanted: UserSnapshots | None) -> tuple[FoundSnapshot, ...]:
     """Give what a node has of the snapshots that users want."""
     marks = {} if machine.disk is None else dict(machine.disk.marks)
+    ids = {each.in_pool: each.id for each in _distinct(wanted)}
+    dataset = machine.record.dataset
+    for name in sorted(marks.keys() - ids.keys()):
+        kept = unsaved_in(dataset, name)
+        if kept is not None:
+            ids[name] = kept.id_in(dataset)
     return tuple(
-        FoundSnapshot(each.id, snapshot_of(marks[each.in_pool]))
-        for each in _distinct(wanted)
-        if each.in_pool in marks
+        FoundSnapshot(ids[name], snapshot_of(marks[name]))
+        for name in ids
+        if name in marks
     )
 
 

@@ -7,6 +7,8 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from flocker.model.cluster import Cause
+from flocker.model.ids import RollbackNumber
+from flocker.model.snapshots import Kept
 from flocker.testing.fakes.memory_control import MemoryControl
 from flocker.testing.fakes.memory_pool_nodes import MemoryPoolNodes
 from tests.unit.cli.conftest import DATASET, NODE, Run
@@ -74,6 +76,21 @@ def test_given_up(run: Run, served: MemoryPoolNodes) -> None:
     read = back(run, "--cancel", "--wait")
     assert read.stdout.splitlines()[-1] == "It was not rolled back."
     assert "given up" not in run("why", str(DATASET)).stdout
+
+
+def test_interrupted(run: Run, served: MemoryPoolNodes, control: MemoryControl) -> None:
+    """What was kept besides is said as well: nobody has asked for it."""
+    machine = served.machines[NODE, DATASET]
+    assert machine.disk is not None
+    unsaved = Kept(RollbackNumber(1), 1).in_pool(DATASET)
+    kept = evolve(machine, disk=machine.disk.marked(unsaved))
+    served.machines[NODE, DATASET] = kept
+    result = back(run, "monday", "--wait")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1] == (
+        "Snapshot unsaved-1-1 was kept as well: what was written while its rollback 1"
+        " was interrupted."
+    )
 
 
 def test_listed(run: Run, served: MemoryPoolNodes) -> None:

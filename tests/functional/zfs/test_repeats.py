@@ -17,7 +17,7 @@ from flocker.backends.pool_errors import (
     PoolFull,
     PoolUnavailable,
 )
-from flocker.backends.zfs import api
+from flocker.backends.zfs import api, copying
 from flocker.backends.zfs.commands import Zfs
 from flocker.backends.zfs.copying import make_equal
 from flocker.backends.zfs.names import REPEATING
@@ -228,7 +228,7 @@ def test_no_rsync(one, monkeypatch):
     """The program that is missing is named, and nothing was begun."""
     dataset, first, second, _ = saved(one, small)
     with monkeypatch.context() as without:
-        without.setattr(api, "PROGRAM", "rsync-of-nowhere")
+        without.setattr(copying, "PROGRAM", "rsync-of-nowhere")
         with pytest.raises(CannotRepeat, match="cannot start rsync-of-nowhere"):
             one.pool.repeat(dataset, first.identity, "again")
     check_as_before(one, dataset, first, second)

@@ -103,7 +103,7 @@ def _rolling_back(
 ) -> Status:
     """Nobody serves it from the time when it is unmounted until it went back."""
     owner = known.name(row.owner)
-    cause = under_way(row.dataset, rollback, owner, observed.fact.cause)
+    cause = under_way(row, rollback, owner, observed.fact.cause)
     return at_owner(row, observed, Phase.ROLLING_BACK, cause)
 
 

@@ -7,22 +7,23 @@ from attrs import evolve
 
 from flocker.model.cluster import Cause
 from flocker.model.ids import DatasetID
-from flocker.model.pools import NotRolledBack, Rollback
+from flocker.model.pools import NotRolledBack, PoolOwnership, Rollback
 
 GIVEN_UP = "rollback-given-up"
 """The code of what is said of a dataset that is as it was: nothing is wrong with it."""
 
 
 def under_way(
-    dataset: DatasetID, wish: Rollback, owner: str, said: Cause | None
+    row: PoolOwnership, wish: Rollback, owner: str, said: Cause | None
 ) -> Cause:
     """Say what is happening; `owner` names its node, which `said` what is in the way.
 
     Whoever waits can always do without, so each way out is named.
     """
     if wish.cancelled:
+        how = "cancelled" if row.not_rolled_back is None else "given up"
         words = (
-            f"its rollback to its snapshot {wish.name} is cancelled, which {owner} has"
+            f"its rollback to its snapshot {wish.name} is {how}, which {owner} has"
             " not confirmed yet"
         )
         if said is not None:
@@ -34,7 +35,7 @@ def under_way(
             f" kept as its snapshot {wish.kept_as}"
         )
         return Cause("rolling-back", words)
-    cancel = f"let it stay as it is: flockerctl rollback {dataset} --cancel"
+    cancel = f"let it stay as it is: flockerctl rollback {row.dataset} --cancel"
     release = cancel if said.release is None else f"{said.release}; or {cancel}"
     return evolve(said, release=release)
 

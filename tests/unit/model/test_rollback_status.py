@@ -31,6 +31,19 @@ def test_two_ways_out():
     assert bare.cause.release.startswith("let it stay as it is: ")
 
 
+def test_not_confirmed():
+    """Who gave it up is said, and what its node says besides."""
+    over = evolve(WISH, cancelled=True)
+    full = Cause("pool-full", "no room is left", "make room")
+    here = says(cause=full, condition=IDLE)
+    cancelled = happens(evolve(ROW, rollback=over), here=here)
+    assert "monday is cancelled, which node" in cancelled.cause.words
+    row = evolve(ROW, rollback=over, not_rolled_back=NOT_DONE)
+    given_up = happens(row, here=here)
+    assert "monday is given up, which node" in given_up.cause.words
+    assert given_up.cause.words.endswith("has not confirmed yet: no room is left")
+
+
 def test_not_in_use():
     """A dataset that nobody uses waits for that, and says why it is not rolled back."""
     row = evolve(ROW, not_rolled_back=NOT_DONE)

@@ -189,6 +189,30 @@ def test_rollback_that_cannot_be_done(pools: LiveCluster) -> None:
     assert pools.read(ONE, path / "file") == "first"
 
 
+@only_zfs
+def test_rollback_that_cannot_be_copied(pools: LiveCluster) -> None:
+    """Where files have to be copied and cannot be, it is served as it was as well."""
+    dataset = pools.create(ONE)
+    path = pools.mounted(dataset, ONE)
+    pools.write(ONE, path / "file", "first")
+    snapshot(pools, dataset, "before")
+    pools.write(ONE, path / "file", "second")
+    rsync = pools.run(ONE, "sh", "-c", "readlink -f $(which rsync)").strip()
+    pools.run(ONE, "mount", "--bind", "/bin/false", rsync)
+    try:
+        asked = ("rollback", str(dataset), "before", "--wait")
+        failed = pools.flockerctl(*asked, expected=WRONG).err.decode()
+    finally:
+        pools.run(ONE, "umount", rsync)
+    assert "was given up, and it is as it was" in failed
+    pools.mounted(dataset, ONE)
+    assert pools.read(ONE, path / "file") == "second"
+    (_, kept) = phases(pools, dataset)
+    assert kept[0].startswith("before-before-")
+    rolled_back(pools, dataset, "before")
+    assert pools.read(ONE, path / "file") == "first"
+
+
 @only_btrfs
 @pytest.mark.slow
 def test_rollback_in_a_full_pool(pools: LiveCluster) -> None:

@@ -179,7 +179,14 @@ class Observations:
         return touched
 
     def disconnected(self, node: NodeID, now: float) -> set[DatasetID]:
-        """A node's connection is gone; give the datasets it has said something of."""
+        """A node's connection is gone; give the datasets it has said something of.
+
+        What it knew of rows is void with it: who connects next may know of others.
+        """
+        for dataset in self.reported_by(node):
+            said = self.facts(dataset)[node]
+            if said.fact.lasting != said.fact:
+                self._put(node, evolve(said, fact=said.fact.lasting))
         sight = self._nodes[node]
         self._see(evolve(sight, connected=False, since=now))
         return set(self.reported_by(node))

@@ -4,6 +4,11 @@ What the owner has taken is put on record, so that it is never taken twice; what
 deleted is forgotten when no copy has it any more. What the owner had to keep besides,
 for a rollback, is on record when control hears of it. Called by
 `flocker.control.pool_tending`.
+
+Note [All in one state]: a copy without the snapshot may be brought it by one that is
+rid of it a moment later. So what each node said counts only if it said so knowing of
+the dataset's row as it is now, in which nothing moves: while that stands no stream is
+taken anywhere. And it counts only on the connection on which it was said.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,13 +49,25 @@ def keep(
         *(
             _over(_taken(each, row, owner), before, row, owner)
             for each in before.wanted
-            if not _is_gone(each, holders, facts)
+            if not _is_gone(each, row, holders, facts)
         ),
         *_kept_besides(before, row, owner),
     )
-    if wanted == before.wanted:
+    # After a restored backup the row goes on behind what the owner has on record:
+    # it would take nothing that an older row wants.
+    heeded = _heeded(row, owner)
+    if wanted == before.wanted and heeded <= before.revision:
         return None
-    return evolve(before, wanted=wanted, revision=before.revision + 1)
+    revision = max(before.revision + 1, heeded)
+    return evolve(before, wanted=wanted, revision=revision)
+
+
+def _heeded(row: PoolOwnership, owner: Observed | None) -> int:
+    """Give up to which revision of the row the owner takes nothing that is deleted."""
+    copy = None if owner is None else owner.fact.pool
+    if copy is None or not owns(row, copy):
+        return 0
+    return copy.record.heeded
 
 
 def _taken(
@@ -123,16 +140,20 @@ def found_in(copy: PoolFact | None, snapshot: UserSnapshotID) -> FoundSnapshot |
     return next((each for each in found if each.id == snapshot), None)
 
 
-def _is_gone(snapshot: UserSnapshot, holders: tuple[NodeID, ...], facts: Facts) -> bool:
-    """Whether no node has a deleted one, nor will: each has heard of that."""
+def _is_gone(
+    snapshot: UserSnapshot,
+    row: PoolOwnership,
+    holders: tuple[NodeID, ...],
+    facts: Facts,
+) -> bool:
+    """Whether no node has a deleted one, nor will: see Note [All in one state]."""
     if snapshot.deleted is None:
         return False
     for node in holders:
         observed = facts.get(node)
         copy = None if observed is None else observed.fact.pool
-        if copy is None or copy.heard < snapshot.deleted:
-            return False
-        if found_in(copy, snapshot.id) is not None:
+        owner = node == row.owner
+        if copy is None or not copy.is_rid_of(snapshot, row, owner=owner):
             return False
     return True
 

@@ -151,10 +151,7 @@ def _keep(situation: Situation) -> Change:
 def _remember(situation: Situation) -> Change:
     configuration, row = situation.configuration, situation.row
     before = configuration.snapshots.get(row.dataset)
-    # Who fell silent may have been brought a snapshot since it said what it has.
-    facts = situation.heard.facts(row.dataset)
-    present = {node: said for node, said in facts.items() if situation.connected(node)}
-    after = keep_snapshots(configuration, row, present)
+    after = keep_snapshots(configuration, row, situation.heard.facts(row.dataset))
     return NOTHING if after is None else Change((SnapshotsEdit(before, after),))
 
 

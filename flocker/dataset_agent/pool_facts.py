@@ -25,8 +25,8 @@ NO_ROUNDS = Cause(
 class Noted:
     """What the keeper has in mind of a dataset besides what it sees.
 
-    `heard` is the revision of the row of `snapshots` under which it was seen, `skipped`
-    the move that has no rounds.
+    `heard` is the revision of the row of `snapshots` under which it was seen, `under`
+    that of the dataset's own, `skipped` the move that has no rounds.
     """
 
     doing: Phase | None = None
@@ -35,6 +35,7 @@ class Noted:
     progress: Progress | None = None
     snapshots: UserSnapshots | None = None
     heard: int = 0
+    under: int = 0
     dead: bool = False
     """Whether its mount answers nobody."""
     skipped: MoveNumber | None = None
@@ -114,6 +115,7 @@ def _of_pool(here: Here, seen: Seen, noted: Noted) -> PoolFact:
         snapshots=tuple(each.identity for each in seen.snapshots),
         users=found(seen.snapshots, noted.snapshots),
         heard=noted.heard,
+        under=noted.under,
     )
 
 

@@ -32,6 +32,7 @@ from flocker.dataset_agent.pool_minds import (
     named,
     no_peer,
     peer_of,
+    rows_of,
     unreadable,
 )
 from flocker.dataset_agent.pool_performing import Task, perform
@@ -115,7 +116,8 @@ class PoolKeeper(Known):
     def tell(self, dataset: DatasetID, assignment: Assignment | None) -> None:
         """Take in what is wanted of a dataset; None: control speaks of it no more."""
         self._take(dataset, assignment)
-        self._mind(dataset).waits = None
+        mind = self._mind(dataset)
+        mind.waits, mind.under = None, 0
         self._running.hurry(dataset)
         self._stop_sending(dataset)
 
@@ -231,8 +233,8 @@ class PoolKeeper(Known):
         if seen is None or self.doing(dataset):
             return IDLE
         mind = self._mind(dataset)
-        wanted, mind.waits = self._snapshots(dataset), None
-        mind.heard = 0 if wanted is None else wanted.revision
+        mind.waits = None
+        mind.heard, mind.under = rows_of(self._slice.get(dataset))
         if seen.unreadable is not None:
             mind.waits = unreadable(dataset, self._pool, seen.unreadable)
             return IDLE
@@ -256,7 +258,7 @@ class PoolKeeper(Known):
         return decide(self._here(dataset, seen), seen.copy, self._asked(dataset))
 
     def _here(self, dataset: DatasetID, seen: Seen) -> Here:
-        assignment = self._slice.get(dataset)
+        assignment, wanted = self._slice.get(dataset), self._snapshots(dataset)
         return Here(
             node=self._rig.node,
             record=seen.record,
@@ -265,6 +267,7 @@ class PoolKeeper(Known):
             confirmation=self._mind(dataset).confirmation,
             snapshots=seen.identities,
             names=frozenset(each.name for each in seen.snapshots),
+            deletions=0 if wanted is None else wanted.deletions,
         )
 
     def _asked(self, dataset: DatasetID) -> Asked:
@@ -393,6 +396,7 @@ class PoolKeeper(Known):
             mind.shown,
             self._snapshots(dataset),
             mind.heard,
+            mind.under,
             dataset in self._watch.dead,
             mind.skipped,
         )

@@ -31,7 +31,8 @@ class Mind:
 
     `progress` is how far a stream is, `shown` what of that was told; `cancel` ends it.
     `hindered` says that the last snapshot for a user failed, `heard` under which row of
-    users' snapshots the copy was seen and nothing is done that is not seen. After some
+    users' snapshots the copy was seen and nothing is done that is not seen; `under` is
+    the dataset's own row then, where one of them is to go. After some
     snapshots `in_vain` the rounds of a move are `skipped`. The last one `took` so long.
     """
 
@@ -49,6 +50,7 @@ class Mind:
     took: float = 0.0
     hindered: bool = False
     heard: int = 0
+    under: int = 0
     in_vain: int = 0
     skipped: MoveNumber | None = None
 
@@ -109,6 +111,19 @@ def named(told: Assignment | None, unique: str) -> str:
     row = None if told is None else told.pool
     move = None if row is None else row.move
     return unique if move is None else stamp(move.target, unique)
+
+
+def rows_of(told: Assignment | None) -> tuple[int, int]:
+    """Give the revisions of the rows by which a node looks, as facts have them.
+
+    That of users' snapshots, and where one of them is to go that of the dataset.
+    """
+    wanted = None if told is None else told.snapshots
+    row = None if told is None else told.pool
+    if wanted is None:
+        return 0, 0
+    under = row.revision if row is not None and wanted.deletions else 0
+    return wanted.revision, under
 
 
 def goes_on(told: Assignment | None, number: MoveNumber) -> bool:

@@ -53,7 +53,7 @@ def offer(here: Here, lineage: frozenset[SnapshotID]) -> Offer | None:
     if isinstance(found, NoFilesystem) or found.head is None:
         return None
     match standing:
-        case Owned(epoch, _) | Released(epoch, _, _):
+        case Owned(epoch) | Released(epoch, _, _):
             let_go = isinstance(standing, Released)
             return Offer(here.node, epoch, found.head, lineage, released=let_go)
         case _:

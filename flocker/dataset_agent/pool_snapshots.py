@@ -2,7 +2,9 @@
 
 They are told by name, and each name in a pool is one snapshot's for ever: so what was
 taken by an agent that died is not taken again. Only the owner takes one; whoever has a
-copy destroys what is deleted. None goes that a stream or a hand-over may rest on.
+copy destroys what is deleted. None goes that a stream or a hand-over may rest on. What
+the owner destroys is on record as deleted before: a row of before does not bring it
+back, whoever tells it.
 """
 
 from collections.abc import Iterable
@@ -34,6 +36,8 @@ def to_take(
         return None
     if told.deleted or not here.owner or not record.owns or told.epoch != record.epoch:
         return None
+    if wanted.revision < record.heeded:
+        return None  # it is a row of before
     move = move_asked(here)
     if move is not None and move.stage is not Stage.COPYING:
         return None
@@ -62,12 +66,17 @@ def to_destroy(
     told = here.told
     if told is None or told.deleted or told.move or told.rollback:
         return ()
-    needed = {told.base}
+    needed, heeded = {told.base}, wanted.deletions
     if isinstance(standing, Owned):
         needed.add(standing.base)
+        heeded = standing.heeded
     elif copy.snapshots:
         needed.add(copy.snapshots[-1].identity)
-    deleted = {each.in_pool for each in wanted.wanted if each.deleted is not None}
+    deleted = {
+        each.in_pool
+        for each in wanted.wanted
+        if each.deleted is not None and each.deleted <= heeded
+    }
     return tuple(
         each.identity
         for each in copy.snapshots

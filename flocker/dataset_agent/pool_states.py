@@ -71,7 +71,8 @@ NO_FENCE = Fence()
 class Here:
     """All that `node` decides from; `told` is None until control was heard.
 
-    The copy has these `snapshots`, of these `names`.
+    The copy has these `snapshots`, of these `names`. Of those that users want one was
+    deleted last in the revision `deletions` of their row; 0: none is.
     """
 
     node: NodeID
@@ -82,6 +83,7 @@ class Here:
     fence: Fence = NO_FENCE
     snapshots: frozenset[SnapshotID] = frozenset()
     names: frozenset[str] = frozenset()
+    deletions: int = 0
 
     @property
     def owner(self) -> bool:

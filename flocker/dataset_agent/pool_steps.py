@@ -128,6 +128,14 @@ class Settle:
 
 
 @frozen
+class Heed:
+    """Put on record which of users' snapshots are deleted: they are taken no more."""
+
+    phase: ClassVar = Phase.MOUNTED
+    record: Record
+
+
+@frozen
 class RaiseFloor:
     """Put on record that epochs below the floor are over for this node."""
 
@@ -215,6 +223,7 @@ Write = (
     | Release
     | Refuse
     | Settle
+    | Heed
     | RaiseFloor
     | Destroy
     | Bury

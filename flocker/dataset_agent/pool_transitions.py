@@ -18,6 +18,7 @@ from flocker.dataset_agent.pool_steps import (
     Create,
     Destroy,
     Forget,
+    Heed,
     MakeReadOnly,
     MakeWritable,
     Mount,
@@ -128,10 +129,14 @@ def create(here: Here) -> Step | None:
         return None
     if not isinstance(here.found, NoFilesystem) or told.epoch < record.floor:
         return None
-    owned = Owned(told.epoch, None)
-    empty = isinstance(record.standing, NoCopy | Buried) or record.standing == owned
+    match record.standing:
+        case NoCopy() | Buried() | Owned(told.epoch, None):
+            empty = True
+        case _:
+            empty = False
     if not empty or not here.secure:
         return None
+    owned = Owned(told.epoch, None, here.deletions)
     owning = evolve(record, standing=owned, floor=told.epoch)
     return Create(owning, told.origin)
 
@@ -143,7 +148,7 @@ def acquire(here: Here) -> Step | None:
         return None
     if not may_be_owned(here, told) or not is_base(here, told) or not here.secure:
         return None
-    owned = Owned(told.epoch, told.base)
+    owned = Owned(told.epoch, told.base, here.deletions)
     return Acquire(evolve(record, standing=owned, floor=told.epoch))
 
 
@@ -152,7 +157,7 @@ def may_be_owned(here: Here, told: PoolOwnership) -> bool:
     match here.record.standing:
         case Replica():
             return True
-        case Owned(epoch, _) | Released(epoch, _, _):
+        case Owned(epoch) | Released(epoch, _, _):
             return epoch < told.epoch
         case Promised(epoch, _):
             return epoch == told.epoch
@@ -205,6 +210,22 @@ def may_not_serve(here: Here) -> bool:
         return True
     move = move_asked(here)
     return move is not None and move.stage is not Stage.COPYING
+
+
+def heed(here: Here) -> Step | None:
+    """A17: take none of the snapshots any more that users have deleted.
+
+    Before they are destroyed, and before control counts on it: else a row of before,
+    told late, would have them taken again when nobody knows of them any more.
+    """
+    told, standing = here.told, here.record.standing
+    if told is None or told.deleted or not here.owner or not here.record.owns:
+        return None
+    if not isinstance(standing, Owned) or told.epoch != standing.epoch:
+        return None
+    if told.move or told.rollback or here.deletions <= here.record.heeded:
+        return None
+    return Heed(evolve(here.record, standing=evolve(standing, heeded=here.deletions)))
 
 
 def fence(here: Here) -> Step | None:
@@ -320,6 +341,7 @@ RULES: tuple[Rule, ...] = (
     make_read_only,
     prune,
     forget,
+    heed,
 )
 """In the order in which a node takes them.
 

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from flocker.model.datasets import Dataset
 from flocker.model.ids import (
@@ -142,6 +142,15 @@ class Fact:
     def holds(self) -> bool:
         """Whether the node has the volume attached."""
         return self.condition in HOLDING
+
+    @property
+    def lasting(self) -> "Fact":
+        """Give what is so still when the connection is over on which it was said."""
+        if self.pool is None and self.kept is None:
+            return self
+        pool = None if self.pool is None else self.pool.lasting
+        kept = None if self.kept is None else self.kept.lasting
+        return evolve(self, pool=pool, kept=kept)
 
     @property
     def engaged(self) -> bool:

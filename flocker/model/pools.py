@@ -18,7 +18,7 @@ from flocker.model.ids import (
     RollbackNumber,
     SnapshotID,
 )
-from flocker.model.snapshots import FoundSnapshot, Origin
+from flocker.model.snapshots import FoundSnapshot, Origin, UserSnapshot
 
 FIRST_EPOCH = Epoch(1)
 NO_EPOCH = Epoch(0)
@@ -165,10 +165,16 @@ class Replica:
 
 @frozen
 class Owned:
-    """The node owns the dataset in `epoch`, which started from `base`."""
+    """The node owns the dataset in `epoch`, which started from `base`.
+
+    Of users' snapshots none is taken any more that was deleted up to the revision
+    `heeded` of their row. With a new epoch that begins anew: who is told an older row
+    is told an older epoch.
+    """
 
     epoch: Epoch
     base: SnapshotID | None
+    heeded: int = 0
 
 
 @frozen
@@ -225,6 +231,11 @@ class Record:
                 return self.standing.epoch
 
     @property
+    def heeded(self) -> int:
+        """The revision up to which an owner takes nothing that is deleted; else 0."""
+        return self.standing.heeded if isinstance(self.standing, Owned) else 0
+
+    @property
     def owns(self) -> bool:
         """Whether the node owns the dataset, as far as it knows."""
         return isinstance(self.standing, Owned) and self.standing.epoch >= self.floor
@@ -263,7 +274,8 @@ class PoolFact:
     `snapshots` are all that the copy contains, oldest first. `asides` are the names of
     copies that continued nothing and were set aside. Of what users want it has `users`;
     the node knew of the row of that revision, `heard`, when it looked, and has done
-    nothing about an older one since.
+    nothing about an older one since. While one of them is to go, `under` is the
+    revision of the dataset's own row that it knew then; else 0.
     """
 
     record: Record
@@ -274,3 +286,31 @@ class PoolFact:
     snapshots: tuple[SnapshotID, ...] = ()
     users: tuple[FoundSnapshot, ...] = ()
     heard: int = 0
+    under: int = 0
+
+    @property
+    def lasting(self) -> "PoolFact":
+        """Give what is so still when the connection is over on which it was said.
+
+        Whoever comes next may be another process, and know of other rows.
+        """
+        return evolve(self, copying=None, heard=0, under=0)
+
+    def is_rid_of(
+        self, deleted: UserSnapshot, row: PoolOwnership, *, owner: bool
+    ) -> bool:
+        """Whether the copy has none of a deleted snapshot, nor will while `row` stands.
+
+        A node that knows of this very row takes no stream, as nothing moves. The owner
+        has put on record that it does not take the snapshot any more.
+        """
+        if deleted.deleted is None or row.move is not None or not row.acquired:
+            return False
+        if self.heard < deleted.deleted or self.under != row.revision:
+            return False
+        if any(each.id == deleted.id for each in self.users):
+            return False
+        if not owner:
+            return True
+        heeds = self.record.heeded >= deleted.deleted
+        return heeds and self.record.epoch == row.epoch

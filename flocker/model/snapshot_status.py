@@ -45,7 +45,7 @@ def snapshot_status(
     if owned is None:
         return SnapshotStatus(SnapshotPhase.WAITING, None, UNMADE)
     if snapshot.deleted is not None:
-        return _deleting(snapshot, snapshot.deleted, owned, known)
+        return _deleting(snapshot, owned, known)
     if snapshot.taken is None:
         return _waiting(owned, known)
     return _taken(snapshot, row, owned, known)
@@ -123,26 +123,25 @@ def _is_certain(fact: Fact | None, row: UserSnapshots, owned: PoolOwnership) -> 
 
 
 def _deleting(
-    snapshot: UserSnapshot, since: int, owned: PoolOwnership, known: Known
+    snapshot: UserSnapshot, owned: PoolOwnership, known: Known
 ) -> SnapshotStatus:
     by_owner_first = sorted(owned.holders, key=lambda node: node != owned.owner)
     for node in by_owner_first:
         if node not in known.registry:
             continue
         copy = _copy(known.fact(node))
-        found = _found(known.fact(node), snapshot)
-        gone = copy is not None and copy.heard >= since and found is None
-        if gone and known.connected(node):
+        owner = node == owned.owner
+        if copy is not None and copy.is_rid_of(snapshot, owned, owner=owner):
             continue
-        cause = _kept(node, found, owned, known)
+        cause = _kept(node, snapshot, owned, known)
         return SnapshotStatus(SnapshotPhase.DELETING, node, cause)
     return SnapshotStatus(SnapshotPhase.DELETING, owned.owner)
 
 
 def _kept(
-    node: NodeID, found: FoundSnapshot | None, owned: PoolOwnership, known: Known
+    node: NodeID, snapshot: UserSnapshot, owned: PoolOwnership, known: Known
 ) -> Cause:
-    """Say why a node may have it still."""
+    """Say why a node may have it still, or be brought it."""
     name, fact = known.name(node), known.fact(node)
     if not known.connected(node):
         return Cause(
@@ -153,12 +152,24 @@ def _kept(
         )
     if owned.move is not None:
         return Cause("moving", "the dataset is being moved: it goes after that")
-    copy = _copy(fact)
+    if not owned.acquired:
+        words = f"{known.name(owned.owner)} has not taken the dataset into use yet"
+        return Cause("handing-over", words)
+    return _kept_there(name, fact, snapshot, owned)
+
+
+def _kept_there(
+    name: str, fact: Fact | None, snapshot: UserSnapshot, owned: PoolOwnership
+) -> Cause:
+    """Say why a node that is heard may have it still, while nothing moves."""
+    found, copy = _found(fact, snapshot), _copy(fact)
     if found is not None and copy is not None and _rests_on(found, copy, owned):
         words = f"{name} keeps it as what the next move goes on from: it goes after one"
         return Cause("kept-as-base", words)
     if fact is not None and fact.cause is not None:
         return fact.cause
+    if copy is None or not copy.heard:
+        return NOT_SAID
     return Cause("not-destroyed", f"{name} has been told, and has not destroyed it yet")
 
 

@@ -13,7 +13,7 @@ import re
 from typing import Final
 from uuid import UUID
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from flocker.model.ids import DatasetID, RollbackNumber, SnapshotID, UserSnapshotID
 
@@ -129,6 +129,11 @@ class UserSnapshots:
     wanted: tuple[UserSnapshot, ...] = ()
     revision: int = 1
 
+    @property
+    def deletions(self) -> int:
+        """The revision in which one of them was deleted last; 0: none is deleted."""
+        return max((each.deleted or 0 for each in self.wanted), default=0)
+
     def named(self, name: str) -> UserSnapshot | None:
         """Give the one of that name that is not deleted."""
         found = (each for each in self.wanted if each.deleted is None)
@@ -165,3 +170,8 @@ class VolumeSnapshots:
 
     found: tuple[FoundSnapshot, ...] = ()
     heard: int = 0
+
+    @property
+    def lasting(self) -> "VolumeSnapshots":
+        """Give what is so still when the connection is over on which it was said."""
+        return evolve(self, heard=0)

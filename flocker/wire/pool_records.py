@@ -9,12 +9,13 @@ from flocker.model.pools import Record
 from flocker.wire import json_codec
 from flocker.wire.json_codec import Undecodable
 
-FORMAT = 2
+FORMAT = 3
 """The number of this format; a record of another is not half understood.
 
-Those of format 1 have nothing of rollbacks.
+Those of format 1 have nothing of rollbacks, and of format 2 nothing of users' snapshots
+that were deleted.
 """
-KNOWN = frozenset({1, FORMAT})
+KNOWN = frozenset({1, 2, FORMAT})
 """The formats that are read."""
 
 
@@ -33,7 +34,8 @@ def decode(data: bytes) -> Record:
     """Read a record. Raises `Undecodable`."""
     number = json_codec.understand(int, data, _format)
     if number not in KNOWN:
-        known = " and ".join(map(str, sorted(KNOWN)))
+        *others, last = map(str, sorted(KNOWN))
+        known = f"{', '.join(others)} and {last}"
         raise Undecodable("Record", f"its format is {number}, and {known} are known")
     return json_codec.decode(_Kept, data).record
 

@@ -12,7 +12,7 @@ from flocker.model.cluster import Assignment, Fact, Volume
 from flocker.model.errors import FlockerError
 from flocker.model.ids import DatasetID
 
-PROTOCOL = 10
+PROTOCOL = 11
 """The number of this protocol; both sides must speak the same."""
 
 PART_SIZE = 12 * 1024

@@ -50,6 +50,14 @@ STORIES = {
         {},
     ),
     "a rollback and a move": (Budget(writes=1, rollbacks=1, moves=1), {}),
+    "a snapshot, deleted, and late words": (
+        Budget(snapshots=1, restarts=1, delays=1),
+        {},
+    ),
+    "two snapshots, deleted, one after the other": (
+        Budget(writes=1, snapshots=2),
+        {},
+    ),
     "deleted while it is rolled back": (
         Budget(rollbacks=1, deletions=2, restarts=1),
         {},
@@ -87,6 +95,14 @@ LONG_STORIES = {
     ),
     "rollbacks and a move, a crash": (
         Budget(writes=1, rollbacks=2, moves=1, restarts=1),
+        {},
+    ),
+    "a snapshot, deleted, a cancelled move, a slow stream": (
+        Budget(writes=1, snapshots=1, moves=1, cancels=1, slow=1),
+        {},
+    ),
+    "a snapshot, deleted, a move, late words, a crash": (
+        Budget(snapshots=1, moves=1, restarts=1, delays=1, slow=1),
         {},
     ),
     "three nodes, two moves, a crash": (
@@ -592,3 +608,57 @@ def test_cancelled_too_late():
     script = (*GONE_BACK, "user: cancels the rollback", "A: is told", "A: settle")
     space, state = told((*script, "control: A settled"), budget=ROLLING)
     assert space.control(state).row.rolled_back == 1
+
+
+# Users' snapshots that are deleted.
+
+WISHES = Budget(writes=1, restarts=1, moves=1, cancels=1, delays=1, snapshots=1, slow=1)
+WISHED = ("app on A: writes", "user: wants a snapshot", "A: is told")
+TAKEN = (*WISHED, "A: takes it", "control: notes what A says", "control: keeps")
+GONE = (
+    "user: deletes the snapshot",
+    "A: is told",
+    "A: heed",
+    "A: destroys it",
+    "control: notes what A says",
+    "control: keeps",
+)
+
+
+def test_deleted_snapshot_is_not_taken_again():
+    """The row that wants it comes late, when nobody knows of it any more."""
+    taken = (*WISHED, "net: keeps a row for A", *TAKEN[len(WISHED) :])
+    late = ("FAULT agent A dies", "A: agent starts", "A: is told LATE")
+    possible = after((*taken, *GONE, *late), budget=WISHES)
+    assert "A: mount" not in possible
+    assert "A: takes it" not in possible
+
+
+def test_deleted_snapshot_is_on_record_before_it_goes():
+    """Neither is it destroyed nor forgotten while a row could bring it back."""
+    told_of_it = (*TAKEN, *GONE[:2])
+    assert "A: destroys it" not in after(told_of_it, budget=WISHES)
+    never_taken = ("user: wants a snapshot", "user: deletes the snapshot")
+    heard = (*never_taken, "A: is told", "control: notes what A says")
+    assert "control: keeps" not in after(heard, budget=WISHES)
+    heeded = (*never_taken, "A: is told", "A: heed", "control: notes what A says")
+    assert "control: keeps" in after(heeded, budget=WISHES)
+
+
+def test_deleted_snapshot_waits_for_who_may_be_brought_it():
+    """What B said before the stream does not count; it has to know that none comes."""
+    script = (
+        *TAKEN,
+        "user: move to B",
+        "user: deletes the snapshot",
+        "B: is told",
+        "control: notes what B says",
+        "B: receives from A, slowly",
+        "user: cancels",
+        *GONE[1:-1],
+    )
+    assert "control: keeps" not in after(script, budget=WISHES)
+    come = (*script, "B: it has come", "B: is told", "control: notes what B says")
+    space, state = told(come, budget=WISHES)
+    assert "control: keeps" not in {edge.label for edge in space.edges(state)}
+    assert space.machine(state, 1).fact.users != ()

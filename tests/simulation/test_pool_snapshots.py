@@ -11,9 +11,13 @@ from attrs import evolve
 
 from flocker.control import datasets, pool_snapshots, snapshots
 from flocker.dataset_agent import pool_planning, pool_rig
+from flocker.model.pools import Owned, PoolFact, Stage
 from flocker.testing.fakes.memory_pool import MemoryPool
+from flocker.testing.simulation.faults import Fault
 from flocker.testing.simulation.happenings import (
+    CancelMove,
     Clone,
+    CutWay,
     Delete,
     DeleteSnapshot,
     FillPool,
@@ -21,10 +25,13 @@ from flocker.testing.simulation.happenings import (
     KillAgent,
     KillControl,
     Move,
+    Partition,
+    PoolFails,
     PoolHangs,
     PowerOff,
     Suspend,
     TakeSnapshot,
+    TellOld,
     Write,
 )
 from flocker.testing.simulation.invariants import Violated
@@ -138,9 +145,13 @@ def test_snapshots_travel() -> None:
 
 
 def source_goes_before_its_clone_is_made() -> None:
-    """A clone is asked for while its node is away, and so is the end of its source."""
+    """A clone is asked for while its node is away, and so is the end of its source.
+
+    When the node is back it could bring the source to its end first.
+    """
     for end in (Delete(0), DeleteSnapshot(0, "a")):
         story = with_a_snapshot()
+        story.happens(PoolFails(0, "clone", Fault.BEFORE, 25.0))
         story.happens(PowerOff(0, 20.0), Clone(1, 0, "a", 0), end)
         story.world.advance(30.0)
         story.settle()
@@ -167,6 +178,78 @@ def deleted_while_a_holder_is_away() -> Story:
 def test_deleted_everywhere() -> None:
     """It is forgotten when no node has it any more, and not before."""
     assert names(deleted_while_a_holder_is_away()) == []
+
+
+def told_old_of_a_deleted_one() -> Story:
+    """A snapshot is deleted, and gone; then its node is told that it is wanted."""
+    story = Story(latency=0.02)
+    for name, taken in (("a", True), ("b", False)):
+        story.happens(TakeSnapshot(0, name))
+        story.until(lambda name=name: names(story) == [name])
+        story.world.advance(0.1)
+        if taken:
+            story.until(lambda name=name: is_taken(story, name))
+        story.happens(DeleteSnapshot(0, name))
+        story.until(lambda: names(story) == [])
+    told = len(story.world.pool_machines[0].history)
+    for back in range(told):
+        # After each of them its control service tells the node one time more.
+        story.happens(TellOld(0, 2 * back + 1, 2.0))
+        story.world.advance(5.0)
+    story.settle()
+    return story
+
+
+def test_told_old_of_a_deleted_one() -> None:
+    """Whoever tells late that it is to be taken: it is not taken any more (U5)."""
+    story = told_old_of_a_deleted_one()
+    due = [
+        each
+        for told in story.world.pool_machines[0].history
+        if (known := told.get(story.dataset)) is not None and known.snapshots
+        for each in known.snapshots.wanted
+        if each.deleted is None and each.taken is None
+    ]
+    assert {each.name for each in due} == {"a", "b"}
+    assert story.world.pool_machines[0].copies[story.dataset].snapshots == []
+
+
+def brought_when_it_was_deleted(moment: int, *what: Happening) -> Story:
+    """A target that has said that it has no deleted snapshot is brought it after all.
+
+    So many events after the way to it is open again something happens to it, and the
+    move is cancelled.
+    """
+    story = with_a_snapshot(2, moment, steps_take=0.3, latency=0.02)
+    story.happens(CutWay(0, 1, 5.0, both=True), Move(0, 1))
+    story.until(lambda: story.in_stage(Stage.COPYING))
+    story.happens(DeleteSnapshot(0, "a"))
+    story.world.advance(5.0)
+    for _ in range(moment):
+        story.world.step()
+    story.happens(*what, CancelMove(0))
+    story.settle()
+    return story
+
+
+TO_THE_TARGET: dict[str, tuple[Happening, ...]] = {
+    "dies": (KillAgent(1, 4.0),),
+    "off": (PowerOff(1, 4.0),),
+    "hangs": (PoolHangs(1, 8.0, streams=True),),
+    "is-cut-off": (Partition(1, 25.0),),
+}
+
+
+def deleted_and_brought() -> None:
+    """That, whatever happens to the target, at each of some moments."""
+    for what in TO_THE_TARGET.values():
+        for moment in range(0, 80, 4):
+            _ = brought_when_it_was_deleted(moment, *what)
+
+
+def test_deleted_and_brought() -> None:
+    """Whoever has said before the stream that it has none has to say so again (U5)."""
+    deleted_and_brought()
 
 
 MEANWHILE: dict[str, tuple[Happening, ...]] = {
@@ -299,11 +382,36 @@ def deletes_what_a_clone_is_made_of(patch: Patch) -> None:
 def a_snapshot_is_forgotten_too_early(patch: Patch) -> None:
     """Control forgets a deleted snapshot as soon as its owner has none."""
 
-    def careless(snapshot, holders, facts):
-        return is_gone(snapshot, holders[-1:], facts)
+    def careless(snapshot, row, holders, facts):
+        return is_gone(snapshot, row, holders[-1:], facts)
 
     is_gone = pool_snapshots._is_gone
     patch.setattr(pool_snapshots, "_is_gone", careless)
+
+
+def takes_what_an_old_row_wants(patch: Patch) -> None:
+    """Whether a row is one of before is not compared with what is on record."""
+    take = pool_planning.to_take
+
+    def forgetful(here, copy, wanted):
+        standing = here.record.standing
+        if isinstance(standing, Owned):
+            record = evolve(here.record, standing=evolve(standing, heeded=0))
+            here = evolve(here, record=record)
+        return take(here, copy, wanted)
+
+    patch.setattr(pool_planning, "to_take", forgetful)
+
+
+def words_of_before_count(patch: Patch) -> None:
+    """What a node said counts, whatever it knew of, and whoever is connected now."""
+    patch.setattr(PoolFact, "lasting", property(lambda fact: fact))
+    is_rid_of = PoolFact.is_rid_of
+
+    def careless(fact, deleted, row, *, owner):
+        return is_rid_of(evolve(fact, under=row.revision), deleted, row, owner=owner)
+
+    patch.setattr(PoolFact, "is_rid_of", careless)
 
 
 BY_STORY: dict[PutIn, Callable[[], object]] = {
@@ -313,6 +421,8 @@ BY_STORY: dict[PutIn, Callable[[], object]] = {
     tidies_what_users_took: several_travel,
     deletes_what_a_clone_is_made_of: source_goes_before_its_clone_is_made,
     a_snapshot_is_forgotten_too_early: deleted_while_a_holder_is_away,
+    takes_what_an_old_row_wants: told_old_of_a_deleted_one,
+    words_of_before_count: deleted_and_brought,
 }
 BY_SEED: dict[PutIn, int] = {
     clones_what_is_there_now: 0,

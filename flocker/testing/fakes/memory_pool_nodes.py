@@ -41,16 +41,10 @@ from flocker.model.pools import (
     Record,
     Stage,
 )
-from flocker.model.snapshots import (
-    FoundSnapshot,
-    UserSnapshot,
-    UserSnapshots,
-    kept_as,
-    unsaved_in,
-)
+from flocker.model.snapshots import kept_as
 from flocker.testing.builders import an_identity, node_id
-from flocker.testing.ownership.history import history_of, lineage_of, snapshot_of
-from flocker.testing.ownership.world import Machine, perform, with_marks
+from flocker.testing.ownership.history import history_of, lineage_of
+from flocker.testing.ownership.world import Machine, distinct, perform, with_marks
 
 PORT = 4525
 SIZE = 2**30
@@ -174,7 +168,7 @@ class MemoryPoolNodes:
         if told is None or told.pool is None:
             return False
         machine = before or Machine(Record(dataset))
-        self._put(node, evolve(machine, told=told.pool))
+        self._put(node, evolve(machine, told=told.pool, wanted=told.snapshots))
         acted = self._act(node, told)
         self._keep(node, told)
         return self._say(node, told) or acted
@@ -185,7 +179,7 @@ class MemoryPoolNodes:
         disk = machine.disk
         if told.snapshots is None or disk is None:
             return
-        for each in _distinct(told.snapshots):
+        for each in distinct(told.snapshots):
             there = {name for name, _ in disk.marks}
             if kept_as(told.id, each.id) is not None and each.deleted is None:
                 continue  # that is taken by R2
@@ -291,8 +285,6 @@ class MemoryPoolNodes:
             machine.fact,
             copying=self._copying(node, machine),
             asides=self.asides.get(node, ()),
-            users=_users(machine, told.snapshots),
-            heard=0 if told.snapshots is None else told.snapshots.revision,
             snapshots=tuple(sorted(lineage_of(machine.fact.head), key=history_of)),
         )
         return Fact(
@@ -340,32 +332,6 @@ class MemoryPoolNodes:
             for (node, found), machine in sorted(self.machines.items())
             if found == dataset and machine.disk is not None
         ]
-
-
-def _distinct(wanted: UserSnapshots | None) -> Iterable[UserSnapshot]:
-    """Give what is wanted, the last of each name in the pool.
-
-    Ids of tests are not random, so that two snapshots of a name may share that too.
-    """
-    if wanted is None:
-        return ()
-    return {each.in_pool: each for each in wanted.wanted}.values()
-
-
-def _users(machine: Machine, wanted: UserSnapshots | None) -> tuple[FoundSnapshot, ...]:
-    """Give what a node has of the snapshots that users want."""
-    marks = {} if machine.disk is None else dict(machine.disk.marks)
-    ids = {each.in_pool: each.id for each in _distinct(wanted)}
-    dataset = machine.record.dataset
-    for name in sorted(marks.keys() - ids.keys()):
-        kept = unsaved_in(dataset, name)
-        if kept is not None:
-            ids[name] = kept.id_in(dataset)
-    return tuple(
-        FoundSnapshot(ids[name], snapshot_of(marks[name]))
-        for name in ids
-        if name in marks
-    )
 
 
 def _is_idle(node: NodeID, told: Assignment) -> bool:

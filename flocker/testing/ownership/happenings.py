@@ -50,7 +50,8 @@ class Budget:
     """How often something may still happen that does not come by itself.
 
     `restarts` are deaths of agents and of whole nodes; `delays` are rows, `late_facts`
-    facts that the network keeps, and may deliver at any later time, repeatedly.
+    facts that the network keeps, and may deliver at any later time, repeatedly. Of the
+    streams so many are `slow`.
     """
 
     writes: int = 0
@@ -65,6 +66,8 @@ class Budget:
     deletions: int = 0
     expiries: int = 0
     rollbacks: int = 0
+    snapshots: int = 0
+    slow: int = 0
 
     def without(self, *spent: str) -> "Budget | None":
         """Give what is left when something happens; None if it may not."""
@@ -192,7 +195,7 @@ def _decided(control: Control, decide: Decide) -> Control | None:
         change = decide(before)
     except FlockerError:
         return None
-    return Control.of(apply(change, before)) if change else None
+    return control.after(apply(change, before)) if change else None
 
 
 def anew(
@@ -417,12 +420,13 @@ def told(
 
     With `disorder` old rows come after newer ones also while an agent lives.
     """
-    name, row = NAMES[x], control.row
-    if machine.told != row:
-        yield Happening(f"{name}: is told", machines=((x, evolve(machine, told=row)),))
+    name, row, wanted = NAMES[x], control.row, control.snapshots
+    if (machine.told, machine.wanted) != (row, wanted):
+        knows = evolve(machine, told=row, wanted=wanted)
+        yield Happening(f"{name}: is told", machines=((x, knows),))
     left = budget.without("delays")
-    if left is not None and machine.late != row:
-        kept = ((x, evolve(machine, late=row)),)
+    if left is not None and (machine.late, machine.late_wanted) != (row, wanted):
+        kept = ((x, evolve(machine, late=row, late_wanted=wanted)),)
         yield Happening(
             f"net: keeps a row for {name}", left, machines=kept, progress=False
         )
@@ -433,8 +437,8 @@ def told(
             f"net: keeps a fact of {name}", left, machines=kept, progress=False
         )
     old, known = machine.late, machine.told
-    if old is None or old == known:
+    if old is None or (old, machine.late_wanted) == (known, machine.wanted):
         return
-    if disorder or known is None or old.revision >= known.revision:
-        late = ((x, evolve(machine, told=old)),)
+    if disorder or known is None or old.revision > known.revision:
+        late = ((x, evolve(machine, told=old, wanted=machine.late_wanted)),)
         yield Happening(f"{name}: is told LATE", machines=late, progress=False)

@@ -7,7 +7,7 @@ checked with first (S, I, L, D).
 from collections.abc import Sequence
 
 from flocker.model.pools import Owned, PoolOwnership, Released
-from flocker.testing.ownership.history import rollbacks_in
+from flocker.testing.ownership.history import rollbacks_in, snapshot_of
 from flocker.testing.ownership.world import NODES, Control, Disk, Machine
 
 
@@ -25,6 +25,9 @@ def broken(control: Control, machines: Sequence[Machine], wanted: int) -> str | 
                 return wrong
     if control.row.deleted:
         return None
+    wrong = _of_snapshots(control, machines)
+    if wrong is not None:
+        return wrong
     return _of_data(machines, wanted) or _of_epochs(control, machines)
 
 
@@ -37,6 +40,42 @@ def _of_data(machines: Sequence[Machine], wanted: int) -> str | None:
         if machine.mounted and machine.disk and machine.disk.data & wanted != wanted:
             return "W4: what is served lacks an acknowledged write"
     return "S3: an acknowledged write exists nowhere" if wanted & ~kept else None
+
+
+def _of_snapshots(control: Control, machines: Sequence[Machine]) -> str | None:
+    """Say whether a snapshot is two, or is where nobody knows of it."""
+    if control.snapshots is None:
+        return None
+    known = {each.in_pool for each in control.snapshots.wanted}
+    marks = {m for machine in machines if machine.disk for m in machine.disk.marks}
+    names = {name for name, _ in marks}
+    if len(names) < len(marks):
+        return "U2: a snapshot was taken twice"
+    return None if names <= known else "U5: there is a snapshot nobody knows of"
+
+
+def _open_snapshots(control: Control, machines: Sequence[Machine]) -> bool:
+    """Whether a snapshot is to be taken, or to go and nothing rests on it."""
+    wanted = () if control.snapshots is None else control.snapshots.wanted
+    for each in wanted:
+        if each.deleted is None:
+            if each.taken is None:
+                return True
+            continue
+        if not any(_rests_on(control.row, m, each.in_pool) for m in machines):
+            return True
+    return False
+
+
+def _rests_on(row: PoolOwnership, machine: Machine, name: str) -> bool:
+    disk, standing = machine.disk, machine.record.standing
+    for mark, history in () if disk is None else disk.marks:
+        needed = {row.base, disk.head if disk and not machine.record.owns else None}
+        if isinstance(standing, Owned):
+            needed.add(standing.base)
+        if mark == name and snapshot_of(history) in needed:
+            return True
+    return False
 
 
 def _broken_rollback(row: PoolOwnership, disk: Disk) -> str | None:
@@ -148,6 +187,8 @@ def well(control: Control, machines: Sequence[Machine]) -> bool:
     if row.deleted:
         return not any(machine.disk or machine.mounted for machine in machines)
     if row.move or row.rollback or not row.acquired or row.prunes:
+        return False
+    if _open_snapshots(control, machines):
         return False
     serving = [x for x, machine in enumerate(machines) if machine.mounted]
     if [NODES[x] for x in serving] != [row.owner]:

@@ -9,13 +9,13 @@ it knows is in the store), a stream that comes in part (then nothing of it is ke
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from attrs import evolve, frozen
 
 from flocker.dataset_agent.pool_steps import Step
-from flocker.testing.ownership import happenings, promises
+from flocker.testing.ownership import happenings, promises, snapshots
 from flocker.testing.ownership.happenings import Budget, Happening, Said
 from flocker.testing.ownership.search import Edge
 from flocker.testing.ownership.world import NAMES, Control, Machine, a_world
@@ -68,8 +68,13 @@ class PoolSpace:
         self._planned = planned
         self._nodes = range(nodes)
         self._rolls_back = budget.rollbacks > 0
+        self._listens = budget.snapshots > 0
         control, machines = a_world(
-            nodes, empty=empty, pinned=pinned, marked=self._rolls_back
+            nodes,
+            empty=empty,
+            pinned=pinned,
+            marked=self._rolls_back,
+            listening=self._listens,
         )
         start = (budget, Said(), control, *machines)
         self.start: State = tuple(self._number(each) for each in start)
@@ -130,10 +135,12 @@ class PoolSpace:
         elif self._rolls_back:
             back = self._memo(("back", budget, control, *machines), self._back)
             groups.append((0, back))
+        if self._listens:
+            groups.append((0, self._memo(("wishes", budget, control), self._wishes)))
         for x, me in enumerate(machines):
             groups.extend((x, known) for known in self._of(x, state))
             groups.extend(
-                (x, self._memo(("meets", budget, x, me, y, other), self._meets))
+                (x, self._memo(self._who("meets", state, x, me, y, other), self._meets))
                 for y, other in enumerate(machines)
                 if x != y
             )
@@ -143,9 +150,17 @@ class PoolSpace:
         """What happens to one node, or is said by it."""
         budget, said, control, machine = (*state[:_MACHINE], state[_MACHINE + x])
         yield self._memo(("heard", budget, said, control, x, machine), self._heard)
-        yield self._memo(("befalls", budget, said, x, machine), self._befalls)
+        key = self._who("befalls", state, said, x, machine)
+        yield self._memo(key, self._befalls)
         yield self._memo(("told", budget, control, x, machine), self._told)
         yield self._memo(("acts", x, machine), self._acts)
+        if self._listens:
+            yield self._memo(("says", control, x, machine), self._says)
+
+    def _who(self, what: str, state: State, *more: int) -> tuple[str | int, ...]:
+        """Name what may happen to somebody; control forgets words of who dies."""
+        control = state[_CONTROL] if self._listens else -1
+        return (what, state[_BUDGET], control, *more)
 
     # What happens, computed once for the numbers in its key.
 
@@ -190,15 +205,32 @@ class PoolSpace:
                 label = f"control: {late}{NAMES[x]} {each.label}"
                 yield evolve(each, label=label, machines=((x, node),))
 
-    def _befalls(
-        self, budget: int, said: int, x: int, machine: int
+    def _wishes(self, budget: int, control: int) -> Iterator[Happening]:
+        have = self._value(control, Control)
+        yield from snapshots.asked(self._value(budget, Budget), have)
+        yield from snapshots.kept(have)
+
+    def _says(self, control: int, x: int, machine: int) -> Iterator[Happening]:
+        have, me = self._value(control, Control), self._value(machine, Machine)
+        yield from snapshots.heard(have, x, me)
+
+    def _forgetting(
+        self, control: int, what: Iterator[Happening]
     ) -> Iterator[Happening]:
-        yield from happenings.befalls(
+        if not self._listens:
+            return what
+        return snapshots.forgetting(self._value(control, Control), what)
+
+    def _befalls(
+        self, budget: int, control: int, said: int, x: int, machine: int
+    ) -> Iterator[Happening]:
+        found = happenings.befalls(
             self._value(budget, Budget),
             self._value(said, Said),
             x,
             self._value(machine, Machine),
         )
+        yield from self._forgetting(control, found)
 
     def _told(
         self, budget: int, control: int, x: int, machine: int
@@ -210,16 +242,21 @@ class PoolSpace:
 
     def _acts(self, x: int, machine: int) -> Iterator[Happening]:
         me = self._value(machine, Machine)
-        if me.up:
-            found = happenings.acts(x, me)
+        if me.up and me.coming is None:
+            found = chain(happenings.acts(x, me), snapshots.acts(x, me))
             yield from islice(found, 1) if self._planned else found
+        yield from snapshots.arrives(x, me)
 
     def _meets(
-        self, budget: int, x: int, mine: int, y: int, theirs: int
+        self, budget: int, control: int, x: int, mine: int, y: int, theirs: int
     ) -> Iterator[Happening]:
         me, them = self._value(mine, Machine), self._value(theirs, Machine)
-        if me.up and them.up:
-            yield from happenings.meets(self._value(budget, Budget), x, me, y, them)
+        if not (me.up and them.up) or me.coming or them.coming:
+            return
+        left = self._value(budget, Budget)
+        for each in self._forgetting(control, happenings.meets(left, x, me, y, them)):
+            yield each
+            yield from snapshots.slowly(left, x, me, each)
 
     # Numbers for values.
 

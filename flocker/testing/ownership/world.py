@@ -3,6 +3,8 @@
 What a filesystem has been through is an integer; see `history`.
 """
 
+from collections.abc import Iterable
+
 from attrs import evolve, frozen
 
 from flocker.dataset_agent.pool_rollbacks import number_in
@@ -37,6 +39,12 @@ from flocker.model.datasets import DEFAULT_BACKEND
 from flocker.model.ids import Epoch, NodeID, SnapshotID
 from flocker.model.leases import Lease
 from flocker.model.pools import Owned, PoolFact, PoolOwnership, Record
+from flocker.model.snapshots import (
+    FoundSnapshot,
+    UserSnapshot,
+    UserSnapshots,
+    unsaved_in,
+)
 from flocker.testing.builders import a_configuration, dataset_id, node_id
 from flocker.testing.ownership.history import (
     content_of,
@@ -94,7 +102,8 @@ class Disk:
 class Machine:
     """A node: what is durable, what is mounted, and what its agent has in memory.
 
-    `late` and `late_fact` are a row and a fact that the network still has.
+    `late` and `late_fact` are a row and a fact that the network still has. Of users'
+    snapshots it knows those `wanted`; what a slow stream brings is `coming`.
     """
 
     record: Record
@@ -108,6 +117,9 @@ class Machine:
     confirmation: Confirmation | None = None
     late: PoolOwnership | None = None
     late_fact: PoolFact | None = None
+    wanted: UserSnapshots | None = None
+    late_wanted: UserSnapshots | None = None
+    coming: Disk | None = None
 
     @property
     def found(self) -> Found:
@@ -124,7 +136,29 @@ class Machine:
     def fact(self) -> PoolFact:
         """What the agent says of it."""
         head = None if self.disk is None else self.disk.head
-        return PoolFact(self.record, self.disk is not None, head)
+        fact = PoolFact(self.record, self.disk is not None, head)
+        if self.wanted is None or self.told is None:
+            return fact
+        return evolve(
+            fact,
+            users=self._users(self.wanted),
+            heard=self.wanted.revision,
+            under=self.told.revision if self.wanted.deletions else 0,
+        )
+
+    def _users(self, wanted: UserSnapshots) -> tuple[FoundSnapshot, ...]:
+        """Give what it has of the snapshots that users want, and of parts besides."""
+        marks = {} if self.disk is None else dict(self.disk.marks)
+        ids = {each.in_pool: each.id for each in distinct(wanted)}
+        for name in sorted(marks.keys() - ids.keys()):
+            kept = unsaved_in(wanted.dataset, name)
+            if kept is not None:
+                ids[name] = kept.id_in(wanted.dataset)
+        return tuple(
+            FoundSnapshot(ids[name], snapshot_of(marks[name]))
+            for name in ids
+            if name in marks
+        )
 
     def here(self, node: NodeID) -> Here:
         """Give what its agent decides from."""
@@ -138,6 +172,7 @@ class Machine:
             Fence(self.lease),
             frozenset(snapshot_of(history) for _, history in marks),
             frozenset(name for name, _ in marks),
+            0 if self.wanted is None else self.wanted.deletions,
         )
 
     def crashed(self) -> "Machine":
@@ -147,15 +182,22 @@ class Machine:
 
     def agent_dead(self) -> "Machine":
         """Lose what the agent has in memory; a mount stays."""
-        return evolve(self, up=False, told=None, confirmation=None)
+        return evolve(
+            self, up=False, told=None, confirmation=None, wanted=None, coming=None
+        )
 
 
 @frozen
 class Control:
-    """What the store has: the row of the dataset, and its lease."""
+    """What the store has: the row of the dataset, its lease, and users' snapshots.
+
+    Where there are any, `facts` is what the nodes said last: in memory only.
+    """
 
     row: PoolOwnership
     lease: Lease | None = None
+    snapshots: UserSnapshots | None = None
+    facts: tuple[PoolFact | None, ...] = ()
 
     @property
     def configuration(self) -> Configuration:
@@ -164,11 +206,18 @@ class Control:
         bare = a_configuration(leases=leases)
         return evolve(bare, pools=bare.pools.set(DATASET, self.row))
 
-    @classmethod
-    def of(cls, configuration: Configuration) -> "Control":
-        """Take out what this world has."""
+    def after(self, configuration: Configuration) -> "Control":
+        """Take out what a decision was about."""
         row = configuration.pools[DATASET]
-        return cls(row, configuration.leases.get(DATASET))
+        return evolve(self, row=row, lease=configuration.leases.get(DATASET))
+
+
+def distinct(wanted: UserSnapshots) -> Iterable[UserSnapshot]:
+    """Give what is wanted, the last of each name in the pool.
+
+    Ids of tests are not random, so that two snapshots of a name may share that too.
+    """
+    return {each.in_pool: each for each in wanted.wanted}.values()
 
 
 def perform(machine: Machine, step: Step) -> Machine:
@@ -247,11 +296,17 @@ def with_marks(mine: Machine, theirs: Machine) -> Machine:
 
 
 def a_world(
-    nodes: int = 2, *, empty: bool = False, pinned: bool = True, marked: bool = False
+    nodes: int = 2,
+    *,
+    empty: bool = False,
+    pinned: bool = True,
+    marked: bool = False,
+    listening: bool = False,
 ) -> tuple[Control, tuple[Machine, ...]]:
     """Make a world: A owns the dataset and serves it, or is to create it.
 
-    If it is `marked` a user has a snapshot of what it is.
+    If it is `marked` a user has a snapshot of what it is. If control is `listening` it
+    keeps in memory what nodes say.
     """
     base = snapshot_of(0)
     row = PoolOwnership(
@@ -280,4 +335,5 @@ def a_world(
         mounted=True,
         told=row,
     )
-    return Control(row), (fresh if empty else serving, *others)
+    facts = (None,) * nodes if listening else ()
+    return Control(row, facts=facts), (fresh if empty else serving, *others)

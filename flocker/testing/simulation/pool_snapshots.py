@@ -33,6 +33,7 @@ class SnapshotOracle:
     _due: dict[UserSnapshotID, Names] = field(factory=dict)
     _held: dict[SnapshotID, Names] = field(factory=dict)
     _identities: dict[UserSnapshotID, SnapshotID] = field(factory=dict)
+    _gone: dict[DatasetID, set[str]] = field(factory=dict)
 
     # At each commit
 
@@ -83,12 +84,18 @@ class SnapshotOracle:
     def _forgotten(self, dataset: DatasetID, gone: UserSnapshot) -> Iterator[str]:
         if gone.deleted is None:
             yield f"U3: snapshot {gone.name} of {dataset} was forgotten"
+        self._gone.setdefault(dataset, set()).add(gone.in_pool)
+        yield from self._surplus(dataset)
+
+    def _surplus(self, dataset: DatasetID) -> Iterator[str]:
+        """What nobody knows of any more is nowhere, then and ever after."""
+        gone = self._gone.get(dataset, set())
         for machine in self.machines:
             copy = machine.copies.get(dataset)
             there = () if copy is None else copy.snapshots
-            first = self._identities.get(gone.id)
-            if any(snapshot.identity == first for snapshot in there):
-                yield f"U5: {machine.node} has {gone.name}, which nobody knows of"
+            for snapshot in there:
+                if snapshot.name in gone:
+                    yield f"U5: {machine.node} has {snapshot.name} that nobody knows of"
 
     # After each change of a disk
 
@@ -101,6 +108,7 @@ class SnapshotOracle:
         for copy in self._copies(dataset):
             yield from self._seen(copy, names)
         yield from self._owned(row, stored.pools.get(dataset))
+        yield from self._surplus(dataset)
 
     def _seen(
         self, copy: MemoryCopy, names: Mapping[str, UserSnapshot]
@@ -113,7 +121,7 @@ class SnapshotOracle:
                     _ = self._held.setdefault(snapshot.identity, files)
                 continue
             first = self._identities.setdefault(wanted.id, snapshot.identity)
-            if first != snapshot.identity and wanted.deleted is None:
+            if first != snapshot.identity:
                 yield f"U2: snapshot {wanted.name} was taken twice"
             held = self._held.get(snapshot.identity)
             if held is None:

@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 
 from flocker.control.observations import Observations
 from flocker.model.cluster import Condition, NodeSight, Observed, Phase, Want
+from flocker.model.ids import MoveNumber
+from flocker.model.pools import Copying, PoolFact, Record
+from flocker.model.snapshots import VolumeSnapshots
 from flocker.testing.builders import a_fact, an_identity, dataset_id, node_id
 
 NOW = 1000.0
@@ -44,6 +47,34 @@ def test_disconnected():
     observations.disconnected(node_id(1), LATER)
     sight = observations.nodes[node_id(1)]
     assert (sight.connected, sight.since, sight.last_seen) == (False, LATER, NOW)
+
+
+def test_what_lasts_when_a_connection_is_over():
+    """What a node has is so still; what it knew of rows, or sent, nobody knows now."""
+    copying = Copying(MoveNumber(1))
+    said = PoolFact(Record(dataset_id(1)), exists=True, asides=("a",))
+    here = evolve(said, copying=copying, heard=3, under=4)
+    kept = VolumeSnapshots((), heard=3)
+    observations = connected(1)
+    before = [
+        evolve(a_fact(1), pool=here),
+        evolve(a_fact(2), kept=kept),
+        a_fact(3),
+    ]
+    observations.replace(node_id(1), [(fact, 5.0) for fact in before], NOW)
+    observations.disconnected(node_id(1), LATER)
+    for connected_again in (False, True):
+        if connected_again:
+            observations.connected(an_identity(1), LATER)
+        left = [observations.facts(dataset_id(n))[node_id(1)] for n in (1, 2, 3)]
+        assert left == [
+            Observed(evolve(a_fact(1), pool=said), NOW - 5.0),
+            Observed(evolve(a_fact(2), kept=VolumeSnapshots()), NOW - 5.0),
+            Observed(a_fact(3), NOW - 5.0),
+        ]
+    said_anew = [(fact, 15.0) for fact in before]
+    touched = observations.replace(node_id(1), said_anew, LATER)
+    assert touched == {dataset_id(1), dataset_id(2)}
 
 
 def test_refused():

@@ -19,8 +19,8 @@ from flocker.control.volume_snapshots import NoSnapshotsThere
 from flocker.model.changes import apply
 from flocker.model.cluster import Observed
 from flocker.model.configuration import Configuration
-from flocker.model.ids import Epoch, SnapshotID, UserSnapshotID
-from flocker.model.pools import Owned, PoolFact, Record, Released
+from flocker.model.ids import Epoch, MoveNumber, SnapshotID, UserSnapshotID
+from flocker.model.pools import Move, Owned, PoolFact, Record, Released, Replica
 from flocker.model.snapshots import (
     LONGEST_NAME,
     MOST,
@@ -57,12 +57,17 @@ def wanted(known):
     return known.snapshots[DATASET].wanted
 
 
-def a_copy(*found, heard=1, standing=None):
+def a_copy(*found, heard=1, heeded=0, under=1, standing=None):
     """What a node says; it owns the dataset if nothing else is said."""
-    record = Record(DATASET, standing or Owned(Epoch(1), None))
+    record = Record(DATASET, standing or Owned(Epoch(1), None, heeded))
     users = tuple(FoundSnapshot(each, SnapshotID(f"s-{each}")) for each in found)
-    copy = PoolFact(record, exists=True, users=users, heard=heard)
+    copy = PoolFact(record, exists=True, users=users, heard=heard, under=under)
     return Observed(evolve(a_fact(), pool=copy), 1234.5)
+
+
+RID = a_copy(heard=2, heeded=2)
+FOLLOWS = a_copy(heard=3, standing=Replica(Epoch(1)))
+"""What an owner, and another node, say that have none and have heard of all."""
 
 
 def kept(known, **facts):
@@ -160,10 +165,14 @@ def test_only_the_owner_takes():
 @pytest.mark.parametrize(
     "facts",
     [
-        {"a": a_copy(heard=2)},
-        {"a": a_copy(heard=1), "b": a_copy(heard=2)},
-        {"a": a_copy(heard=2), "b": a_copy(MONDAY, heard=2)},
-        {"a": a_copy(MONDAY, heard=2), "b": a_copy(heard=2)},
+        {"a": RID},
+        {"a": a_copy(heard=1, heeded=2), "b": FOLLOWS},
+        {"a": RID, "b": a_copy(MONDAY, heard=2)},
+        {"a": a_copy(MONDAY, heard=2, heeded=2), "b": FOLLOWS},
+        {"a": a_copy(heard=2, heeded=1), "b": FOLLOWS},
+        {"a": FOLLOWS, "b": FOLLOWS},
+        {"a": RID, "b": a_copy(heard=2, under=0)},
+        {"a": a_copy(heard=2, heeded=2, under=2), "b": FOLLOWS},
     ],
 )
 def test_not_gone(facts):
@@ -176,9 +185,28 @@ def test_not_gone(facts):
 def test_gone():
     """When every node has heard of it and has none, it is forgotten."""
     known = deleted(take())
-    assert kept(known, a=a_copy(heard=2), b=a_copy(heard=3)).wanted == ()
+    assert kept(known, a=RID, b=FOLLOWS).wanted == ()
     alone = evolve(known, nodes=known.nodes.discard(B))
-    assert kept(alone, a=a_copy(heard=2)).wanted == ()
+    assert kept(alone, a=RID).wanted == ()
+
+
+def test_not_gone_while_it_moves():
+    """A copy that is rid of it may be brought it: until it is acquired nothing goes."""
+    known = deleted(take())
+    facts = {A: RID, B: FOLLOWS}
+    on_its_way = evolve(ROW, move=Move(MoveNumber(1), B))
+    for row in (on_its_way, evolve(ROW, acquired=False)):
+        assert pool_snapshots.keep(known, row, facts) is None
+
+
+def test_restored_backup():
+    """A row that is older than what its owner has heeded goes on behind that."""
+    known = take()
+    after = kept(known, a=a_copy(heeded=7))
+    assert after == evolve(known.snapshots[DATASET], revision=7)
+    now = evolve(known, snapshots=pmap({DATASET: after}))
+    assert kept(now, a=a_copy(heeded=7)) is None
+    assert kept(known, b=a_copy(heeded=7)) is None
 
 
 def test_told():

@@ -6,7 +6,7 @@ import pytest
 from attrs import define, evolve
 from pyrsistent import pmap
 
-from flocker.backends.pool_errors import PoolFull
+from flocker.backends.pool_errors import PoolFull, PoolUnavailable
 from flocker.control import pool_moves, pool_snapshots, snapshots
 from flocker.dataset_agent.pool_marks import OURS
 from flocker.model.changes import apply
@@ -197,6 +197,73 @@ def test_deleted_before_taken(cluster):
     cluster.settle(SOON)
     assert cluster.a.copy.snapshots == []
     assert cluster.wanted.wanted == ()
+
+
+def test_what_a_deletion_costs(cluster):
+    """The owner's record is written once for a deletion, and for nothing else."""
+    steps = []
+    cluster.a.disk.before = steps.append
+    cluster.takes("monday")
+    cluster.settle()
+    cluster.deletes("monday")
+    cluster.settle()
+    assert steps == ["snapshot", "record", "destroy snapshot"]
+    assert cluster.a.fact.pool.record.heeded == 3
+
+
+def test_told_old(cluster):
+    """A row of before brings nothing back that is deleted; one that goes on does."""
+    cluster.takes("monday")
+    old = cluster.wanted
+    cluster.settle()
+    cluster.deletes("monday")
+    cluster.settle()
+    assert cluster.wanted.wanted == ()
+    cluster.a.start()
+    present, cluster.wanted = cluster.wanted, old
+    cluster.tell()
+    cluster.clock.advance(SOON)
+    assert cluster.names(cluster.a) == []
+    cluster.wanted = present
+    cluster.takes("monday")
+    cluster.settle()
+    assert cluster.names(cluster.a) == ["monday"]
+
+
+def test_restored_backup(cluster):
+    """What a restored row wants is taken, though the owner knows of a later one."""
+    cluster.takes("monday")
+    old = cluster.wanted
+    cluster.settle()
+    cluster.deletes("monday")
+    cluster.settle()
+    cluster.wanted = old
+    cluster.tell()
+    cluster.settle(SOON)
+    assert cluster.taken("monday") is not None
+
+
+def test_under_which_row(cluster, monkeypatch):
+    """While one is to go a node says which row it knew, until it is told another."""
+    assert cluster.a.fact.pool.under == 0
+    cluster.takes("monday")
+    cluster.settle()
+    cluster.decide(pool_moves.move, B)
+    cluster.settle()
+    assert cluster.b.fact.pool.under == 0
+    cluster.deletes("monday")
+    cluster.settle()
+    row = cluster.row
+    assert {node.fact.pool.under for node in cluster.nodes} == {row.revision}
+
+    def unanswered(_pool):
+        raise PoolUnavailable("memory", "it hangs")
+
+    monkeypatch.setattr(MemoryPool, "list", unanswered)
+    cluster.row = evolve(row, revision=row.revision + 1)
+    cluster.tell()
+    cluster.clock.advance(SOON)
+    assert {node.fact.pool.under for node in cluster.nodes} == {0}
 
 
 def test_travels(cluster):

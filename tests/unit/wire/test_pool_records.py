@@ -52,6 +52,14 @@ WENT_BACK = {
     )
 }
 """What those of format 2 have besides."""
+HEEDING = {
+    "heeding": Record(
+        dataset_id(),
+        Owned(Epoch(3), SnapshotID("8107439012345678900"), heeded=6),
+        Epoch(3),
+    )
+}
+"""What those of format 3 have besides."""
 
 
 @given(strategies.records)
@@ -60,11 +68,11 @@ def test_read_back(record):
     assert decode(encode(record)) == record
 
 
-@pytest.mark.parametrize("name", [*RECORDS, *WENT_BACK])
+@pytest.mark.parametrize("name", [*RECORDS, *WENT_BACK, *HEEDING])
 def test_golden(name):
     """What a released version has written is read, and written the same."""
     data = (GOLDEN / f"{name}.json").read_bytes()
-    record = {**RECORDS, **WENT_BACK}[name]
+    record = {**RECORDS, **WENT_BACK, **HEEDING}[name]
     assert decode(data) == record
     assert encode(record) + b"\n" == data
 
@@ -73,6 +81,13 @@ def test_golden(name):
 def test_golden_of_format_1(name):
     """What the first version has written is read as well."""
     assert decode((EVERY / "1" / f"{name}.json").read_bytes()) == RECORDS[name]
+
+
+@pytest.mark.parametrize("name", [*RECORDS, *WENT_BACK])
+def test_golden_of_format_2(name):
+    """What was written before snapshots were heeded is read as well."""
+    record = {**RECORDS, **WENT_BACK}[name]
+    assert decode((EVERY / "2" / f"{name}.json").read_bytes()) == record
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -90,7 +105,7 @@ def test_fits_a_property(name):
         (b"", "JSONDecodeError"),
         (b"{}", "it does not say in which format it is"),
         (b'{"format":"1"}', "it does not say in which format it is"),
-        (b'{"format":3,"record":{}}', "its format is 3, and 1 and 2 are known"),
+        (b'{"format":4,"record":{}}', "its format is 4, and 1, 2 and 3 are known"),
         (b'{"format":1}', "KeyError"),
         (encode(RECORDS["owned"]).replace(b"owned", b"lent"), "lent"),
         (encode(RECORDS["owned"]).replace(b'"floor"', b'"ceiling"'), "ceiling"),

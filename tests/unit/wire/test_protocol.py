@@ -32,6 +32,7 @@ from flocker.model.ids import (
 from flocker.model.pools import (
     Copying,
     Move,
+    Owned,
     PoolFact,
     PoolOwnership,
     Prune,
@@ -376,7 +377,7 @@ SETTLED = Record(
     dataset_id(16), settled=RollbackNumber(2), rolled_back=RollbackNumber(1)
 )
 
-RELEASED = {
+RELEASED_10 = {
     **RELEASED_9,
     "slice.json": evolve(
         RELEASED_9["slice.json"],
@@ -399,6 +400,27 @@ RELEASED = {
         ),
     ),
 }
+HEEDING = PoolFact(
+    Record(
+        dataset_id(17),
+        Owned(Epoch(3), SnapshotID("8107439012345678901"), heeded=6),
+        floor=Epoch(3),
+    ),
+    exists=True,
+    heard=7,
+    under=9,
+)
+
+RELEASED = {
+    **RELEASED_10,
+    "report.json": evolve(
+        RELEASED_10["report.json"],
+        changed=(
+            *RELEASED_10["report.json"].changed,
+            AgedFact(evolve(a_fact(17, Condition.MOUNTED), pool=HEEDING), 6.0),
+        ),
+    ),
+}
 """What each golden file of the present number holds; those of others have less."""
 
 BY_NUMBER = {
@@ -411,7 +433,8 @@ BY_NUMBER = {
     "7": RELEASED_7,
     "8": RELEASED_8,
     "9": RELEASED_9,
-    "10": RELEASED,
+    "10": RELEASED_10,
+    "11": RELEASED,
 }
 """Number 4 holds what 3 does, without the fields that have their defaults."""
 

@@ -18,7 +18,13 @@ from flocker.model.cluster import Observed
 from flocker.model.configuration import Configuration
 from flocker.model.ids import DatasetID, NodeID, SnapshotID
 from flocker.model.pools import PoolFact, PoolOwnership
-from flocker.model.snapshots import LONGEST_NAME, Kept, UserSnapshots, name_in_pool
+from flocker.model.snapshots import (
+    LONGEST_NAME,
+    Kept,
+    UserSnapshots,
+    kept_as,
+    name_in_pool,
+)
 
 Facts = Mapping[NodeID, Observed]
 
@@ -52,6 +58,7 @@ def roll_back(
     wish = pool_rollbacks.begin(
         configuration, dataset, name, identity, name_in_pool(called, safety), settled
     )
+    _check_taken(configuration, dataset)
     return Change((*wish.edits, *kept.edits))
 
 
@@ -79,6 +86,16 @@ def _snapshot(
         why = f"node {row.owner}, which owns it, has not said that it has {name}"
         raise RollbackRefused(row.dataset, why)
     return copy, found.taken.identity
+
+
+def _check_taken(configuration: Configuration, dataset: DatasetID) -> None:
+    """Refuse while a snapshot is still to be taken: it would hold what comes after."""
+    known = configuration.snapshots.get(dataset, UserSnapshots(dataset))
+    for each in known.wanted:
+        due = each.taken is None and each.deleted is None
+        if due and kept_as(dataset, each.id) is None:
+            why = f"its snapshot {each.name} is not taken yet; wait for it or delete it"
+            raise RollbackRefused(dataset, why)
 
 
 def _safety(

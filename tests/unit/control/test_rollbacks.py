@@ -134,6 +134,14 @@ def test_snapshot_that_is_not_there():
     assert "has not said" in refused(facts=a_copy(snapshots=(SnapshotID("x"),)))
 
 
+def test_snapshot_that_is_still_to_be_taken():
+    """One that was asked for before would hold what the dataset is afterwards."""
+    asked = apply(snapshots.create(KNOWN, DATASET, "new", OTHER, NOW), KNOWN)
+    assert "its snapshot new is not taken yet" in refused(asked)
+    given_up = apply(snapshots.delete(asked, DATASET, "new"), asked)
+    assert back(given_up).pools[DATASET].rollback is not None
+
+
 def test_row_that_is_engaged():
     """One thing at a time: no move, no other rollback, and it must be in use."""
     moving = with_row(move=Move(1, B))

@@ -94,9 +94,15 @@ def wanted_where(configuration: Configuration, dataset_id: DatasetID) -> NodeID 
 
 
 def is_in_pool(configuration: Configuration, dataset_id: DatasetID) -> bool:
-    """Whether the dataset is in a pool, as far as there is a row that says so."""
+    """Whether the dataset is in a pool, as far as there is a row that says so.
+
+    Or was, until there is another of the same id that is none.
+    """
     row = configuration.pools.get(dataset_id)
-    return row is not None and not row.deleted
+    if row is None or not row.deleted:
+        return row is not None
+    dataset = configuration.datasets.get(dataset_id)
+    return dataset is None or row_of(configuration, dataset) is not None
 
 
 def touched_by(

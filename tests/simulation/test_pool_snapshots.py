@@ -252,6 +252,27 @@ def test_deleted_and_brought() -> None:
     deleted_and_brought()
 
 
+def test_needed_by_a_clone_and_deleted() -> None:
+    """Seed 1399 found that node and control went on telling each other of it at once.
+
+    Control took it for a volume that others wait for; each word made it be tried again.
+    """
+    story = with_a_snapshot(3, zfs=True)
+    story.happens(Move(0, 1))
+    story.settle()
+    story.happens(Clone(1, 0, "a", 1))
+    clone = story.scene.ids[1]
+    story.until(lambda: story.world.known.pools[clone].acquired)
+    story.happens(Move(1, 2), Move(0, 0))
+    story.settle()
+    story.happens(Delete(0))
+    before, until = story.world.events, story.world.clock.seconds() + 30.0
+    while story.world.clock.seconds() < until:
+        story.world.step()
+        assert story.world.events - before < 300
+    assert story.world.pool_machines[1].copies.keys() == {story.dataset, clone}
+
+
 MEANWHILE: dict[str, tuple[Happening, ...]] = {
     "taken": (TakeSnapshot(0, "b"),),
     "taken-by-who-dies": (TakeSnapshot(0, "b"), KillAgent(0, 0.0)),
@@ -426,7 +447,7 @@ BY_STORY: dict[PutIn, Callable[[], object]] = {
 }
 BY_SEED: dict[PutIn, int] = {
     clones_what_is_there_now: 0,
-    destroys_what_the_next_move_needs: 34,
+    destroys_what_the_next_move_needs: 131,
     takes_a_snapshot_twice: 2,
     snapshots_stay_behind: 0,
     tidies_what_users_took: 2,

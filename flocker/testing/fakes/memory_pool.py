@@ -360,7 +360,7 @@ class MemoryPool:
         before = {} if base is None else self._snapshot(dataset, base).files
         return {
             name: files.get(name)
-            for name in {*files, *before}
+            for name in sorted({*files, *before})
             if before.get(name) != files.get(name)
         }
 

@@ -71,7 +71,9 @@ class ResumingMemoryPool(MemoryPool):
     def drop_unfinished(self, dataset: DatasetID) -> None:
         """Forget what came."""
         with self.disk.lock:
-            _ = self.kept.pop(dataset, None)
+            if dataset in self.kept:
+                self.disk.before("drop a beginning")
+                del self.kept[dataset]
 
     def send_rest(
         self,
@@ -119,14 +121,15 @@ class ResumingMemoryPool(MemoryPool):
                 self._check_fits(dataset, announced)
             except (NoSuchFilesystem, StillWritable, Diverged, FilesystemExists):
                 return
+            self.disk.before("keep a beginning")
             self.kept[dataset] = announced, came
 
-    # What it cannot fit after
+    # What it cannot fit after: the beginning goes before
 
     def create(self, dataset: DatasetID, record: bytes, quota: int | None) -> None:
         """Make an empty one."""
-        super().create(dataset, record, quota)
         self.drop_unfinished(dataset)
+        super().create(dataset, record, quota)
 
     def clone(
         self,
@@ -136,32 +139,31 @@ class ResumingMemoryPool(MemoryPool):
         record: bytes,
     ) -> None:
         """Make one that starts with the files of another."""
-        super().clone(dataset, origin, snapshot, record)
         self.drop_unfinished(dataset)
+        super().clone(dataset, origin, snapshot, record)
 
     def destroy(self, dataset: DatasetID, record: bytes) -> None:
         """Write the ledger, then destroy."""
-        super().destroy(dataset, record)
         self.drop_unfinished(dataset)
+        super().destroy(dataset, record)
 
     def set_aside(
         self, dataset: DatasetID, node: NodeID, epoch: int, record: bytes
     ) -> Aside:
         """Write the ledger, then rename."""
-        aside = super().set_aside(dataset, node, epoch, record)
         self.drop_unfinished(dataset)
-        return aside
+        return super().set_aside(dataset, node, epoch, record)
 
     def make_writable(
         self, dataset: DatasetID, head: SnapshotID, quota: int | None
     ) -> None:
         """Start with the files of the newest snapshot."""
-        super().make_writable(dataset, head, quota)
         self.drop_unfinished(dataset)
+        super().make_writable(dataset, head, quota)
 
     def destroy_snapshot(self, dataset: DatasetID, snapshot: SnapshotID) -> None:
         """Forget the files."""
-        super().destroy_snapshot(dataset, snapshot)
         there = self.unfinished(dataset)
         if there is not None and there.base == snapshot:
             self.drop_unfinished(dataset)
+        super().destroy_snapshot(dataset, snapshot)

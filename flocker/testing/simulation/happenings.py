@@ -289,9 +289,10 @@ class Await:
 
 @frozen
 class ResetStreams:
-    """The connections of a machine to others break."""
+    """A machine's connections to others break, or what enters next `after` parts."""
 
     machine: int
+    after: int | None = None
 
 
 @frozen
@@ -352,6 +353,21 @@ class DeleteSnapshot:
 
     dataset: int
     name: str
+
+
+@frozen
+class RollBack:
+    """Ask for a dataset to be what a snapshot of it was; None: the last one kept."""
+
+    dataset: int
+    name: str | None
+
+
+@frozen
+class CancelRollback:
+    """Want a dataset to stay what it is."""
+
+    dataset: int
 
 
 @frozen
@@ -424,6 +440,8 @@ Happening = (
     | TellOld
     | TakeSnapshot
     | DeleteSnapshot
+    | RollBack
+    | CancelRollback
     | Clone
     | Limit
     | Suspend

@@ -95,7 +95,7 @@ class Surroundings:
     wall clock of control's machine is ahead when it starts. `marks` says whether the
     driver can mark volumes, as those of the first Flocker cannot. The clocks of
     processes go wrong by up to `drift`, a part of 1. In pools that are `zfs` a snapshot
-    stays while there are clones of it.
+    stays while there are clones of it; with `resumes` streams go on after a cut.
     """
 
     random: Random
@@ -109,6 +109,7 @@ class Surroundings:
     control: ControlProcess | None = None
     drift: float = 0.0
     zfs: bool = False
+    resumes: bool = False
 
     def rate(self, who: str) -> float:
         """Give the seconds on somebody's clock that go by in one of the world's."""

@@ -52,6 +52,7 @@ class Shape:
     """A world: how many machines, and the longest times as `World` has them.
 
     Clocks go wrong by up to `drift`. Where pools are `zfs`, clones need their source.
+    Where a pool `resumes`, streams go on after a cut.
     """
 
     machines: int
@@ -62,6 +63,7 @@ class Shape:
     storage: Storage = Storage.BLOCK
     drift: float = 0.0
     zfs: bool = False
+    resumes: bool = False
 
 
 @frozen

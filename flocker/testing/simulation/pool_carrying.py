@@ -11,7 +11,11 @@ from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
 
 from flocker.backends.pool_interface import IOutgoing
-from flocker.backends.pool_resuming import Unfinished, suspend
+from flocker.backends.pool_resuming import (
+    IResumableIncoming,
+    Unfinished,
+    suspend,
+)
 from flocker.dataset_agent.pool_carrying import Conversation, Door, Visitor
 from flocker.dataset_agent.pool_rig import Heard
 from flocker.dataset_agent.transfer.channel import PATIENCE, TransferCut
@@ -39,11 +43,23 @@ PART = 1024
 """Bytes that are sent at a time."""
 
 
+WORTH_KEEPING = 2 * PART
+"""Bytes of a rest, as in `transfer.receiving`: of one that is cut before nothing is
+kept."""
+
+
 @frozen
 class Data:
     """A part of a stream."""
 
     part: bytes
+
+
+@define
+class Counted:
+    """How many bytes of one stream came over this connection."""
+
+    size: int = 0
 
 
 @define(eq=False)
@@ -111,7 +127,8 @@ class Talk:
         self.end.close()
 
     async def _send(self, begin: Begin, stream: IOutgoing) -> None:
-        clock, done = self.paths.clock, 0
+        clock, done, parts = self.paths.clock, 0, 0
+        doom = self.paths.next_doom(self.end.other.station.node)
         began = clock.seconds()
         self.end.send(begin)
         _ = await self._expect()
@@ -119,7 +136,9 @@ class Talk:
             if self.end.heard_more:
                 break
             self.end.send(Data(part))
-            done += len(part)
+            done, parts = done + len(part), parts + 1
+            if parts == doom:
+                self.end.reset()
             await self.end.station.process.sleep(self.paths.pace())
             self.heard(Progress(done, begin.size, clock.seconds() - began))
         else:
@@ -174,22 +193,25 @@ async def _answer(end: PipeEnd, visit: Visitor) -> None:
 
 
 async def _take(end: PipeEnd, visit: Visitor, begin: Begin) -> None:
-    welcome = await visit.admit(begin)
+    welcome, counted = await visit.admit(begin), Counted()
     try:
         end.send(Kind.READY)
-        arrived = await _store(end, welcome)
+        arrived = await _store(end, welcome, counted)
         end.send(Arrived(arrived))
     except TransferCut:
-        suspend(welcome.stream)
+        worth = not begin.rest or counted.size >= WORTH_KEEPING
+        if worth and IResumableIncoming.providedBy(welcome.stream):
+            await end.station.threads.run(suspend, welcome.stream)
         raise
     finally:
         welcome.stream.abort()
 
 
-async def _store(end: PipeEnd, welcome: Welcome) -> SnapshotID:
+async def _store(end: PipeEnd, welcome: Welcome, counted: Counted) -> SnapshotID:
     run = end.station.threads.run
     while isinstance(what := await end.receive(), Data):
         await run(welcome.stream.write, what.part)
+        counted.size += len(what.part)
     return await run(welcome.stream.finish, welcome.record)
 
 

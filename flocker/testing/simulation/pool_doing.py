@@ -5,7 +5,7 @@ Faults end by themselves.
 
 from functools import partial
 
-from flocker.control import clones, datasets, snapshots
+from flocker.control import clones, datasets, rollbacks, snapshots
 from flocker.control.pool_wishes import Terms
 from flocker.model.sizes import KIBIBYTE
 from flocker.runtime.holders import Holder
@@ -78,7 +78,11 @@ def _await(what: h.Await, scene: Scene) -> None:
 
 @do.register
 def _reset(what: h.ResetStreams, scene: Scene) -> None:
-    _world(scene).paths.reset(scene.machine(what.machine).node)
+    paths, node = _world(scene).paths, scene.machine(what.machine).node
+    if what.after is None:
+        paths.reset(node)
+    else:
+        paths.doomed.setdefault(node, []).append(what.after)
 
 
 @do.register
@@ -131,6 +135,28 @@ def _take_snapshot(what: h.TakeSnapshot, scene: Scene) -> None:
 def _delete_snapshot(what: h.DeleteSnapshot, scene: Scene) -> None:
     dataset = scene.ids[what.dataset]
     scene.ask(partial(snapshots.delete, dataset=dataset, name=what.name))
+
+
+@do.register
+def _roll_back(what: h.RollBack, scene: Scene) -> None:
+    world, dataset = _world(scene), scene.ids[what.dataset]
+    name = world.last_kept(dataset) if what.name is None else what.name
+    if world.control is None or name is None:
+        return
+    scene.ask(
+        partial(
+            rollbacks.roll_back,
+            facts=world.control.observations.facts(dataset),
+            dataset=dataset,
+            name=name,
+            now=scene.now(),
+        )
+    )
+
+
+@do.register
+def _cancel_rollback(what: h.CancelRollback, scene: Scene) -> None:
+    scene.ask(partial(rollbacks.cancel, dataset=scene.ids[what.dataset]))
 
 
 @do.register

@@ -7,7 +7,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from attrs import define
 from zope.interface import implementer
 
-from flocker.backends.pool_errors import PoolUnavailable
+from flocker.backends.pool_errors import PoolFull, PoolUnavailable
 from flocker.backends.pool_interface import (
     Announced,
     Aside,
@@ -32,6 +32,7 @@ POOL_CHANGES = (
     "destroy",
     "set_aside",
     "snapshot",
+    "repeat",
     "destroy_snapshot",
     "set_quota",
     "make_writable",
@@ -45,6 +46,9 @@ POOL_CHANGES = (
 
 POOL_CALLS = (*POOL_CHANGES, "list", "look", "send", "receive", "estimate")
 """The calls that a plan may let fail."""
+
+REST_CALLS = ("unfinished", "drop_unfinished", "send_rest", "receive_rest")
+"""Those about streams that were cut, besides."""
 
 
 class Witness(Protocol):
@@ -66,6 +70,15 @@ class Witness(Protocol):
         self, dataset: DatasetID, origin: DatasetID, snapshot: SnapshotID
     ) -> None:
         """A copy was made that begins as a snapshot of another dataset."""
+
+    def took(self, dataset: DatasetID) -> None:
+        """A snapshot was taken."""
+
+    def repeated(self, dataset: DatasetID, snapshot: SnapshotID) -> None:
+        """A copy has become what an older snapshot of it holds."""
+
+    def came(self, dataset: DatasetID) -> None:
+        """A snapshot was received."""
 
 
 @implementer(IFilesystemPool)
@@ -153,13 +166,28 @@ class FaultyPool:
 
     def snapshot(self, dataset: DatasetID, name: str) -> PoolSnapshot:
         """Keep the files as they are."""
-        return self._call("snapshot", dataset, self.pool.snapshot, dataset, name)
+
+        def snapshot() -> PoolSnapshot:
+            made = self.pool.snapshot(dataset, name)
+            self.witness.took(dataset)
+            return made
+
+        return self._call("snapshot", dataset, snapshot)
 
     def repeat(
         self, dataset: DatasetID, snapshot: SnapshotID, name: str
     ) -> PoolSnapshot:
-        """Add what an older one holds."""
-        return self._call("repeat", dataset, self.pool.repeat, dataset, snapshot, name)
+        """Add what an older one holds; where all is copied that takes room."""
+
+        def repeat() -> PoolSnapshot:
+            disk = self.pool.disk
+            if disk.used() >= disk.size:
+                raise PoolFull("memory", f"it has {disk.size} bytes")
+            made = self.pool.repeat(dataset, snapshot, name)
+            self.witness.repeated(dataset, snapshot)
+            return made
+
+        return self._call("repeat", dataset, repeat)
 
     def destroy_snapshot(self, dataset: DatasetID, snapshot: SnapshotID) -> None:
         """Forget the files."""
@@ -217,14 +245,23 @@ class FaultyPool:
         self, dataset: DatasetID, snapshot: SnapshotID, base: SnapshotID | None
     ) -> IOutgoing:
         """Make a stream; if the call fails nobody has it."""
-        made: list[IOutgoing] = []
 
         def send() -> IOutgoing:
-            made.append(self.pool.send(dataset, snapshot, base))
+            return self.pool.send(dataset, snapshot, base)
+
+        return self._open("send", dataset, send)
+
+    def _open(
+        self, name: str, dataset: DatasetID, send: Callable[[], IOutgoing]
+    ) -> IOutgoing:
+        made: list[IOutgoing] = []
+
+        def opened() -> IOutgoing:
+            made.append(send())
             return made[0]
 
         try:
-            return self._call("send", dataset, send)
+            return self._call(name, dataset, opened)
         except Exception:
             for stream in made:
                 stream.close()
@@ -242,6 +279,7 @@ class FaultyPool:
         def finish() -> SnapshotID:
             arrived: SnapshotID = came.finish(record)
             self.witness.recording(dataset, record)
+            self.witness.came(dataset)
             return arrived
 
         return self._call("finish", dataset, finish)

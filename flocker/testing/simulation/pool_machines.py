@@ -13,8 +13,10 @@ from flocker.model.cluster import Assignment, BackendReport
 from flocker.model.ids import BackendName, DatasetID, InstanceID, NodeID
 from flocker.testing.fakes.memory_disk import MemoryCopy, MemoryDisk
 from flocker.testing.fakes.memory_pool import MemoryPool
+from flocker.testing.fakes.memory_resuming import ResumingMemoryPool
 from flocker.testing.simulation.faults import Faults
 from flocker.testing.simulation.machines import Machine, Surroundings
+from flocker.testing.simulation.pool_beginnings import Beginnings, FaultyResumingPool
 from flocker.testing.simulation.pool_carrying import Roads
 from flocker.testing.simulation.pool_faults import POOL_CHANGES, FaultyPool, Witness
 from flocker.testing.simulation.pool_wires import Paths, Station
@@ -68,6 +70,7 @@ class PoolMachine(Machine):
         self.changed = True
         self.dying: Dying | None = None
         self.history: list[dict[DatasetID, Assignment]] = []
+        self.beginnings = Beginnings()
         self._has_block = has_block
         self._witness = witness
         self._paths = paths
@@ -83,6 +86,9 @@ class PoolMachine(Machine):
     def kill_agent(self) -> None:
         """End the agent; what it read for streams is held no more."""
         super().kill_agent()
+        dying, self.dying = self.dying, None
+        self.beginnings.agent_died(whole=not self.on)
+        self.dying = dying
         self._paths.leave(self.node, silently=not self.on)
         for copy in self.disk.copies.values():
             for snapshot in copy.snapshots:
@@ -122,8 +128,7 @@ class PoolMachine(Machine):
         shorter = min(longest, READS_TAKE)
         self.stream_threads = SimulatedThreads(self._process, chance, shorter)
         self._station = Station(self.node, self._process, self.stream_threads)
-        api = FaultyPool(MemoryPool(self.disk), self.pool_faults, self._witness)
-        pool = Pool(POOL, self._driver_name, api, self.pool_threads)
+        pool = Pool(POOL, self._driver_name, self._api(), self.pool_threads)
         rig = super()._rig()
         carrier = Carrier(Roads(self._paths, self._station).dial)
         peers = PoolRig(
@@ -131,6 +136,15 @@ class PoolMachine(Machine):
         )
         backends = rig.backends if self._has_block else {}
         return evolve(rig, backends=backends, pools={POOL: pool}, peers=peers)
+
+    def _api(self) -> FaultyPool:
+        faults, witness, begun = self.pool_faults, self._witness, self.beginnings
+        if not self._around.resumes:
+            return FaultyPool(MemoryPool(self.disk), faults, witness)
+        pool = ResumingMemoryPool(self.disk, begun.kept)
+        return FaultyResumingPool(
+            pool, faults, witness, resuming=pool, beginnings=begun
+        )
 
     def _reports(self) -> tuple[BackendReport, ...]:
         pool = BackendReport(POOL, self._driver_name, "pool", None, PORT)

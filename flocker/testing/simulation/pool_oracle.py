@@ -23,8 +23,10 @@ from flocker.model.pools import (
 )
 from flocker.testing.fakes.memory_disk import MemoryCopy
 from flocker.testing.simulation.invariants import is_wanted
+from flocker.testing.simulation.pool_contents import ContentOracle
 from flocker.testing.simulation.pool_machines import PoolMachine
 from flocker.testing.simulation.pool_records import decoded, record_of
+from flocker.testing.simulation.pool_rollbacks import RollbackOracle
 from flocker.testing.simulation.pool_snapshots import SnapshotOracle
 from flocker.testing.simulation.stores import Disk
 
@@ -50,6 +52,8 @@ class Oracle:
     written: dict[DatasetID, set[str]] = field(factory=dict)
     asides: int = 0
     snapshots: SnapshotOracle = field(factory=SnapshotOracle)
+    rollbacks: RollbackOracle = field(factory=RollbackOracle)
+    contents: ContentOracle = field(factory=ContentOracle)
     _lives: dict[tuple[DatasetID, str], Life | None] = field(factory=dict)
     _owners: dict[tuple[DatasetID, Epoch], NodeID] = field(factory=dict)
     _records: dict[tuple[NodeID, DatasetID], bytes] = field(factory=dict)
@@ -74,6 +78,7 @@ class Oracle:
             if not is_wanted(now, dataset):
                 del self.written[dataset]
         self.violations.extend(self.snapshots.committed(before, now, self.written))
+        self.violations.extend(self.rollbacks.committed(before, now))
         if now.pools is before.pools:
             return
         for dataset, row in now.pools.items():
@@ -85,6 +90,20 @@ class Oracle:
                     self.violations.extend(_taken_from(before, was))
         for dataset in before.pools.keys() - now.pools.keys():
             self.violations.append(f"W2: the row of {dataset} was forgotten")
+
+    def rolled_back(
+        self, dataset: DatasetID, node: NodeID, snapshot: SnapshotID
+    ) -> None:
+        """A copy has become what one of its snapshots holds: look, and believe it."""
+        machine = self.machine(node)
+        copy, row = machine.copies[dataset], self.store.stored.pools.get(dataset)
+        written = frozenset(self.written.get(dataset, ()))
+        wrong = self.rollbacks.repeated(machine, copy, snapshot, row, written)
+        self.violations.extend(wrong)
+        self.violations.extend(self.snapshots.repeated(copy, snapshot))
+        if dataset in self.written:
+            now = {name for name in newest(copy) if self.knows(dataset, name)}
+            self.written[dataset] = now
 
     def check(self) -> list[str]:
         """Give what is wrong, if anything may be otherwise than it was."""
@@ -125,6 +144,7 @@ class Oracle:
                     yield f"D1: {machine.node} has {dataset}, which is destroyed"
         yield from self._data(dataset, serving, stored)
         yield from self.snapshots.look(dataset, stored)
+        yield from self.rollbacks.look(dataset, row)
 
     def _data(
         self,
@@ -171,6 +191,8 @@ class Oracle:
             for name in names:
                 if self._lives.get((dataset, name), row.life) != row.life:
                     yield f"D1: {name} of an earlier life of {dataset} is served"
+                elif name not in wanted and self.knows(dataset, name):
+                    yield f"B4: {dataset} is served with {name}, and was rolled back"
 
     def _owns(self, dataset: DatasetID, epoch: Epoch, node: NodeID) -> None:
         first = self._owners.setdefault((dataset, epoch), node)
@@ -294,6 +316,20 @@ class Moments:
         for name in copy.files or ():
             self.oracle.wrote(dataset, name)
 
+    def took(self, dataset: DatasetID) -> None:
+        """A snapshot was taken."""
+        self.oracle.contents.took(self.oracle.machine(self.node).copies[dataset])
+
+    def came(self, dataset: DatasetID) -> None:
+        """T1: what came is what was sent."""
+        copy = self.oracle.machine(self.node).copies[dataset]
+        self.oracle.violations.extend(self.oracle.contents.came(self.node, copy))
+
+    def repeated(self, dataset: DatasetID, snapshot: SnapshotID) -> None:
+        """B2 to B5; from here on what counts is what the snapshot held."""
+        self.took(dataset)
+        self.oracle.rolled_back(dataset, self.node, snapshot)
+
     def _wrong(self, words: str) -> None:
         self.oracle.violations.append(words)
 
@@ -312,7 +348,7 @@ def newest(copy: MemoryCopy) -> frozenset[str]:
 
 
 def _fell(node: NodeID, was: Record, now: Record) -> Iterator[str]:
-    for what in ("floor", "refused", "revision"):
+    for what in ("floor", "refused", "revision", "settled", "rolled_back"):
         if getattr(now, what) < getattr(was, what):
             yield f"{what} of {was.dataset} on {node} went back: {was} became {now}"
     done = isinstance(was.standing, Released) and isinstance(now.standing, Owned)

@@ -2,15 +2,11 @@
 
 from random import Random
 
-from attrs import define, field
-
 from flocker.model.pools import Stage
 from flocker.testing.simulation import happenings as h
-from flocker.testing.simulation import plans
+from flocker.testing.simulation import plans, pool_episodes
 from flocker.testing.simulation.faults import Fault
 from flocker.testing.simulation.plans import (
-    CLONES,
-    DATASETS,
     LONG,
     SHORT,
     Dice,
@@ -20,49 +16,23 @@ from flocker.testing.simulation.plans import (
     Storage,
     Then,
 )
+from flocker.testing.simulation.pool_dice import (
+    BETWEEN,
+    WAITS,
+    PoolDice,
+    a_name,
+    how,
+)
 from flocker.testing.simulation.pool_faults import POOL_CALLS
 
 BOTH = 4
 """One seed of so many has block storage besides."""
 ZFS = 5
 """In one seed of so many clones need the snapshot that they are made of."""
-NAMES = ("a", "b", "c")
-"""What users call snapshots: few names, so that they are used again."""
-LENGTH = range(8, 24)
+RESUMES = 3
+"""In one seed of so many no stream goes on after a cut."""
+LENGTH = range(6, 20)
 """So many things happen: fewer than with block storage, as each brings others."""
-WAITS = (0.3, 5.0, 20.0)
-"""Seconds after which a snapshot or a move is done, or is not."""
-BETWEEN = 12
-"""Before the next of so many durable steps an agent may die."""
-
-
-@define
-class PoolDice(Dice):
-    """Speaks of what was asked for: of clones too, and seldom of what is not there."""
-
-    asked: set[int] = field(factory=set)
-    clones: list[int] = field(factory=list)
-
-    def dataset(self) -> int:
-        """Choose one of the first, or now and then a clone."""
-        if self.clones and self.one_in(4):
-            return self.random.choice(self.clones)
-        chosen = super().dataset()
-        return chosen if chosen in self.asked or self.one_in(6) else 0
-
-    def create(self) -> h.Create:
-        """Ask for a dataset, perhaps twice."""
-        dataset = self.random.choice((0, 1, 1, 2, 2))
-        self.asked.add(dataset)
-        place = self.places[dataset]
-        return h.Create(dataset, place, self.one_in(5), self.one_in(8))
-
-    def clone(self, machine: int) -> int:
-        """Choose which clone is asked for, and note where."""
-        made = DATASETS + self.random.randrange(CLONES)
-        self.clones.append(made)
-        self.places[made] = machine
-        return made
 
 
 def pool_plan(seed: int) -> Plan:
@@ -77,6 +47,7 @@ def pool_plan(seed: int) -> Plan:
         storage=Storage.BOTH if seed % BOTH == BOTH - 1 else Storage.POOL,
         drift=random.choice((0.0, 0.0, 0.001, 0.1)),
         zfs=seed % ZFS == ZFS - 1,
+        resumes=seed % RESUMES != 0,
     )
     dice = PoolDice(random, shape.machines)
     steps = plans.story(dice, _USERS, _FAULTS, LENGTH)
@@ -122,7 +93,7 @@ def _in_the_middle(dice: Dice, dataset: int, here: int, there: int) -> h.Happeni
             h.CutWay(there, here, dice.long(), both=False),
             dice.move(dataset, dice.machine()),
             dice.move(dataset, here),
-            h.PoolFails(other, dice.random.choice(POOL_CALLS), _how(dice)),
+            h.PoolFails(other, dice.random.choice(POOL_CALLS), how(dice)),
             h.TellOld(other, dice.random.randrange(1, 6), 1.0),
             h.KillAgent(other, 0.0),
             h.PoolHangs(there, dice.long(), streams=True),
@@ -130,9 +101,9 @@ def _in_the_middle(dice: Dice, dataset: int, here: int, there: int) -> h.Happeni
             h.Partition(other, dice.long()),
             h.Lease(dataset, other),
             h.Delete(dataset) if dice.one_in(3) else h.CancelMove(dataset),
-            h.TakeSnapshot(dataset, _name(dice)),
-            h.TakeSnapshot(dataset, _name(dice)),
-            h.DeleteSnapshot(dataset, _name(dice)),
+            h.TakeSnapshot(dataset, a_name(dice)),
+            h.TakeSnapshot(dataset, a_name(dice)),
+            h.DeleteSnapshot(dataset, a_name(dice)),
             h.Suspend(other, dice.long()),
         )
     )
@@ -166,18 +137,14 @@ def _again(dice: Dice) -> tuple[Then, ...]:
     )
 
 
-def _name(dice: Dice) -> str:
-    return dice.random.choice(NAMES)
-
-
 def _snapshot(dice: Dice) -> tuple[Then, ...]:
     """Write, ask for a snapshot, and write on."""
-    taken = dice.soon(h.TakeSnapshot(dice.dataset(), _name(dice)))
+    taken = dice.soon(h.TakeSnapshot(dice.dataset(), a_name(dice)))
     return (dice.soon(h.Write()), taken, dice.soon(h.Write()))
 
 
 def _delete_snapshot(dice: Dice) -> h.Happening:
-    return h.DeleteSnapshot(dice.dataset(), _name(dice))
+    return h.DeleteSnapshot(dice.dataset(), a_name(dice))
 
 
 def _unwritten(dice: Dice) -> tuple[Then, ...]:
@@ -185,7 +152,7 @@ def _unwritten(dice: Dice) -> tuple[Then, ...]:
 
     It is deleted then, and the dataset moved on or back.
     """
-    dataset, name = dice.dataset(), _name(dice)
+    dataset, name = dice.dataset(), a_name(dice)
     return (
         dice.soon(h.Write()),
         dice.soon(h.TakeSnapshot(dataset, name)),
@@ -199,7 +166,7 @@ def _unwritten(dice: Dice) -> tuple[Then, ...]:
 def _clone(dice: Dice) -> tuple[Then, ...]:
     """Ask for a clone of a snapshot, soon after it; the source goes on, or goes."""
     assert isinstance(dice, PoolDice)
-    source, name = dice.dataset(), _name(dice)
+    source, name = dice.dataset(), a_name(dice)
     taken = (dice.soon(h.Write()), dice.soon(h.TakeSnapshot(source, name)))
     machine = dice.place(source)
     clone = h.Clone(dice.clone(machine), source, name, machine)
@@ -241,12 +208,8 @@ def _reset(dice: Dice) -> h.Happening:
     return h.ResetStreams(dice.machine())
 
 
-def _how(dice: Dice) -> Fault:
-    return dice.random.choice((Fault.BEFORE, Fault.AFTER, Fault.ODD))
-
-
 def _fails_once(dice: Dice) -> h.Happening:
-    return h.PoolFails(dice.machine(), dice.random.choice(POOL_CALLS), _how(dice))
+    return h.PoolFails(dice.machine(), dice.random.choice(POOL_CALLS), how(dice))
 
 
 def _fails_long(dice: Dice) -> h.Happening:
@@ -285,6 +248,10 @@ _USERS: tuple[Kind, ...] = (
     (_delete_snapshot, 2),
     (_unwritten, 2),
     (_clone, 4),
+    (pool_episodes.rolled_back, 6),
+    (pool_episodes.went_back, 3),
+    (pool_episodes.cancel_rollback, 1),
+    (pool_episodes.cut_in_the_middle, 4),
     (plans.lease, 3),
     (plans.release, 4),
     (_again, 2),

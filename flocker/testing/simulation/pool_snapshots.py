@@ -20,7 +20,7 @@ from flocker.model.snapshots import (
 from flocker.testing.fakes.memory_disk import MemoryCopy
 from flocker.testing.simulation.invariants import is_wanted
 from flocker.testing.simulation.pool_machines import PoolMachine
-from flocker.testing.simulation.pool_records import record_of
+from flocker.testing.simulation.pool_records import copy_owned
 
 Names = frozenset[str]
 
@@ -53,7 +53,13 @@ class SnapshotOracle:
             was = before.snapshots.get(dataset)
             if was is not row:
                 names = frozenset(written.get(dataset, ()))
+                names &= self._sure(before.pools.get(dataset), names)
                 yield from self._changed(was, row, names)
+
+    def _sure(self, row: PoolOwnership | None, written: Names) -> Names:
+        """Give what is there whether or not a rollback that is wanted is done yet."""
+        wish = None if row is None else row.rollback
+        return written if wish is None else self._held.get(wish.snapshot, written)
 
     def _changed(
         self, was: UserSnapshots | None, row: UserSnapshots, written: Names
@@ -133,19 +139,14 @@ class SnapshotOracle:
         """Whoever owns the dataset has all that was taken of it."""
         if owned is None or owned.deleted:
             return
-        for machine in self.machines:
-            copy, record = machine.copies.get(row.dataset), None
-            if machine.node == owned.owner and copy is not None:
-                record = record_of(machine, row.dataset)
-            if copy is None or record is None or not record.owns:
-                continue
-            if record.epoch != owned.epoch:
-                continue
-            there = {snapshot.identity for snapshot in copy.snapshots}
-            for each in row.wanted:
-                lost = each.taken is not None and each.taken.identity not in there
-                if lost and each.deleted is None:
-                    yield f"U3: {machine.node} owns {row.dataset} without {each.name}"
+        copy = copy_owned(self.machines, owned)
+        if copy is None:
+            return
+        there = {snapshot.identity for snapshot in copy.snapshots}
+        for each in row.wanted:
+            lost = each.taken is not None and each.taken.identity not in there
+            if lost and each.deleted is None:
+                yield f"U3: {owned.owner} owns {row.dataset} without {each.name}"
 
     def _copies(self, dataset: DatasetID) -> Iterator[MemoryCopy]:
         for machine in self.machines:
@@ -166,3 +167,14 @@ class SnapshotOracle:
         elif names != held:
             other = sorted(names ^ held)
             yield f"U4: {copy.dataset} differs from its snapshot: {other}"
+
+    # Rollbacks
+
+    def repeated(self, copy: MemoryCopy, snapshot: SnapshotID) -> Iterator[str]:
+        """B4: a dataset that is rolled back is exactly what the snapshot held."""
+        held, names = self._held.get(snapshot), copy.snapshots[-1].files.keys()
+        if held is None:
+            yield f"B4: {copy.dataset} became what nobody was told was taken"
+        elif names != held:
+            other = sorted(names ^ held)
+            yield f"B4: {copy.dataset} differs from its snapshot: {other}"

@@ -24,6 +24,7 @@ Pace = Callable[[], float]
 """Gives the seconds that something takes to the other end."""
 
 SILENT = "the other agent said nothing for 20 s"
+RESET = "connection reset"
 CLOSED = "the other agent closed the connection"
 
 
@@ -40,13 +41,15 @@ class Station:
 class Paths:
     """All connections between agents, and which ways are cut.
 
-    `mute` has the ways, from a node to another, on which everything is lost.
+    `mute` has the ways, from a node to another, on which everything is lost. The next
+    streams that enter a `doomed` node break after so many parts.
     """
 
     def __init__(self, clock: SimulatedClock, pace: Pace) -> None:
         self.clock = clock
         self.pace = pace
         self.mute: set[tuple[NodeID, NodeID]] = set()
+        self.doomed: dict[NodeID, list[int]] = {}
         self.stations: dict[NodeID, Station] = {}
         self.pipes: list[Pipe] = []
 
@@ -68,11 +71,16 @@ class Paths:
             if (end.station.node, end.other.station.node) == way:
                 end.lose()
 
+    def next_doom(self, target: NodeID) -> int | None:
+        """Say after how many parts the next stream to a node breaks, if it does."""
+        planned = self.doomed.get(target)
+        return planned.pop(0) if planned else None
+
     def reset(self, node: NodeID) -> None:
         """Break the connections of a node; both sides notice."""
         for end in self._ends():
             if end.station.node == node:
-                end.over_in(0.0, "connection reset")
+                end.over_in(0.0, RESET)
                 end.other.over_in(self.pace(), "connection reset")
 
     def leave(self, node: NodeID, *, silently: bool) -> None:
@@ -165,6 +173,11 @@ class PipeEnd:
             self.broken = why
             self._wake()
             self._arrives(self.other.over, why)
+
+    def reset(self) -> None:
+        """Break the connection; both sides notice, and what was sent before arrives."""
+        self._arrives(self.other.over, RESET)
+        self.over_in(0.0, RESET)
 
     def hear(self, take: Callable[[T], None], what: T) -> None:
         """Let the process at this end know something, when it can."""

@@ -35,6 +35,9 @@ from flocker.testing.simulation.world import World
 BALLAST = 3000
 """Bytes that a write of a user has at most."""
 
+KEPT = "before-"
+"""How snapshots are called that are taken before a rollback."""
+
 REST = frozenset({"kept-as-base", "needed"})
 """Why a deleted snapshot may stay where nothing else happens any more."""
 
@@ -43,7 +46,8 @@ class PoolWorld(World):
     """A cluster of machines with pools.
 
     Times are those of `World`; with `has_block` the machines have block storage too,
-    and with `zfs` what is a clone in their pools needs its source.
+    and with `zfs` what is a clone in their pools needs its source. With `resumes`
+    streams go on after a cut.
     """
 
     small: int | None = 1
@@ -59,8 +63,9 @@ class PoolWorld(World):
         has_block: bool = False,
         drift: float = 0.0,
         zfs: bool = False,
+        resumes: bool = False,
     ) -> None:
-        self._zfs, self.drift = zfs, drift
+        self._zfs, self._resumes, self.drift = zfs, resumes, drift
         self._has_block = has_block
         self._pool_writes = 0
         self._snapshot_ids = Random(f"snapshots of {seed}")
@@ -70,12 +75,13 @@ class PoolWorld(World):
         super().__init__(size, seed, steps_take, 0.0, latency, commits_take)
         self.oracle.machines = self.pool_machines
         self.oracle.snapshots.machines = self.pool_machines
+        self.oracle.rollbacks.machines = self.pool_machines
         self.store.noted = self.oracle.committed
 
     def make_machine(self, node: NodeID, instance: InstanceID) -> Machine:
         """Make one with a pool."""
         if not self.pool_machines:
-            self._around.zfs = self._zfs
+            self._around.zfs, self._around.resumes = self._zfs, self._resumes
             self.paths = Paths(self.clock, self._around.pace)
             self.oracle = Oracle(self.store)
         made = PoolMachine(
@@ -103,6 +109,17 @@ class PoolWorld(World):
     def a_snapshot(self) -> UserSnapshotID:
         """Give the id of a snapshot that is new."""
         return UserSnapshotID(a_uuid(self._snapshot_ids))
+
+    def last_kept(self, dataset: DatasetID) -> str | None:
+        """Name the last snapshot that was taken before a rollback, if one was."""
+        row = self.known.snapshots.get(dataset)
+        wanted = () if row is None else row.wanted
+        kept = [
+            each.name
+            for each in wanted
+            if each.name.startswith(KEPT) and each.taken and each.deleted is None
+        ]
+        return kept[-1] if kept else None
 
     def write(self) -> None:
         """Write wherever something is served, also where it should not be."""
@@ -192,7 +209,7 @@ class PoolWorld(World):
             return waits if kept else dataset.destroyed
         row = self.known.pools[dataset.id]
         needed = all(self._is_needed(dataset.id, prune.node) for prune in row.prunes)
-        pending = row.deleted or row.move is not None or not needed
+        pending = row.deleted or row.move or row.rollback or not needed
         wanted = wanted_on(dataset, self.known.leases.get(dataset.id))
         if pending or not row.acquired or wanted not in (None, row.owner):
             return False
@@ -214,9 +231,21 @@ class PoolWorld(World):
         return found
 
     def open_ends(self) -> list[str]:
-        """Name the snapshots of all datasets that are not as wanted."""
+        """Name what else is not as wanted: snapshots, and beginnings of streams."""
         known = self.known.snapshots
-        return [words for each in known for words in self._open_snapshots(each)]
+        found = [words for each in known for words in self._open_snapshots(each)]
+        return [
+            *found,
+            *self.oracle.rollbacks.unlisted(),
+            *self._beginnings(),
+        ]
+
+    def _beginnings(self) -> list[str]:
+        return [
+            f"{machine.node} keeps the beginning of a stream of {dataset}"
+            for machine in self.pool_machines
+            for dataset in machine.beginnings.kept
+        ]
 
     def _is_needed(self, dataset: DatasetID, node: NodeID) -> bool:
         """Whether a node says that clones need its copy, and it has such."""
@@ -278,6 +307,7 @@ class PoolWorld(World):
     def mend(self) -> None:
         """End all faults; nobody uses anything any more."""
         self.paths.mute.clear()
+        self.paths.doomed.clear()
         for machine in self.pool_machines:
             machine.dying = None
             machine.pool_faults.clear()

@@ -56,7 +56,13 @@ def make_world(seed: int, shape: Shape) -> World:
         return World(shape.machines, seed, steps, shape.lag, latency, commits)
     both = shape.storage is Storage.BOTH
     return PoolWorld(
-        shape.machines, seed, *times, has_block=both, drift=shape.drift, zfs=shape.zfs
+        shape.machines,
+        seed,
+        *times,
+        has_block=both,
+        drift=shape.drift,
+        zfs=shape.zfs,
+        resumes=shape.resumes,
     )
 
 

@@ -22,7 +22,7 @@ PYTHON: Final = (3, 11)
 MIRROR: Final = "http://deb.debian.org/debian"
 BASE: Final = (
     *("ca-certificates", "systemd-sysv", "udev", "kmod", "iproute2", "mount"),
-    *("python3", "e2fsprogs", "util-linux", "psmisc"),
+    *("python3", "e2fsprogs", "util-linux", "psmisc", "rsync"),
     *("initramfs-tools", "linux-image-cloud-amd64"),
 )
 MODULE: Final = ("linux-headers-cloud-amd64", "zfs-dkms", "zfsutils-linux")

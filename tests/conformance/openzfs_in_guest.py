@@ -3,6 +3,8 @@
 Not collected on its own: it makes, and destroys, pools in the kernel's own ZFS.
 """
 
+import os
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ from flocker.backends.zfs.configuring import open_zfs
 from flocker.runtime.mounted import read_mounts
 from flocker.runtime.process import run_sync
 from flocker.testing.conformance.pool_bench import Node, PoolBench
-from flocker.testing.conformance.pool_crashes import CrashConformance
+from flocker.testing.conformance.pool_repeats import RepeatConformance, RepeatCrashes
 from flocker.testing.conformance.pool_resuming import ResumeConformance
 from flocker.testing.conformance.pool_serving import ServingConformance
 from flocker.testing.conformance.pool_streams import FullPools, StreamConformance
@@ -25,6 +27,28 @@ MEBIBYTE = 1024 * 1024
 SMALL = 4
 SIZES = {1: 1024, 2: 1024, 3: 1024, SMALL: 320, 5: 512, 6: 512}
 """MiB of the pool of each node; the fourth is small, those after it are encrypted."""
+
+ACCESS = "system.posix_acl_access"
+READ, WRITE = 4, 2
+
+
+def acl_for(rights: int) -> bytes:
+    """Give an ACL of Linux in which another user has rights of its own.
+
+    Its form is that of ``linux/posix_acl_xattr.h``: a version, then tag, rights and
+    id of each entry.
+    """
+    owner, user, group, mask, other, nobody = 1, 2, 4, 16, 32, 0xFFFFFFFF
+    entries = (
+        (owner, READ | WRITE, nobody),
+        (user, rights, 12345),
+        (group, READ, nobody),
+        (mask, READ | WRITE, nobody),
+        (other, 0, nobody),
+    )
+    return struct.pack("<I", 2) + b"".join(
+        struct.pack("<HHI", *entry) for entry in entries
+    )
 
 
 def name_of(number: int) -> str:
@@ -106,8 +130,34 @@ class TestPromises(
     """What every pool is asked for, but for crashes."""
 
 
-class TestCrashes(OpenZfsBench, CrashConformance):
+class TestCrashes(OpenZfsBench, RepeatCrashes):
     """Killed anywhere."""
+
+
+class TestRepeating(OpenZfsBench, RepeatConformance):
+    """Back to an older snapshot."""
+
+    def test_attributes(self, one: Node) -> None:
+        """Extended attributes and ACLs come back as well; zfs-fuse has neither."""
+        dataset = one.create()
+        one.pool.zfs.run("zfs", "set", "acltype=posixacl", one.pool.names.top)
+        one.write(dataset, "file", b"content")
+        file = one.path(dataset) / "file"
+        with one.served(dataset):
+            os.setxattr(file, "user.colour", b"blue")
+            os.setxattr(file, ACCESS, acl_for(READ))
+        first = one.snapshot(dataset)
+        with one.served(dataset):
+            os.setxattr(file, "user.colour", b"red")
+            os.setxattr(file, "user.size", b"large")
+            os.setxattr(file, ACCESS, acl_for(READ | WRITE))
+        one.snapshot(dataset)
+        one.pool.make_read_only(dataset)
+        one.pool.repeat(dataset, first.identity, "again")
+        with one.served(dataset):
+            assert sorted(os.listxattr(file)) == [ACCESS, "user.colour"]
+            assert os.getxattr(file, "user.colour") == b"blue"
+            assert os.getxattr(file, ACCESS) == acl_for(READ)
 
 
 class TestEncrypted(OpenZfsBench, StreamConformance):

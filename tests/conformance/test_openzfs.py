@@ -44,7 +44,8 @@ def failures(report: bytes) -> tuple[int, list[str]]:
 
 SUITES = {
     "TestPromises": 50,
-    "TestCrashes": 11,
+    "TestCrashes": 12,
+    "TestRepeating": 7,
     "TestResuming": 30,
     "TestEncrypted": 15,
 }

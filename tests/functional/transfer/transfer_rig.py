@@ -342,27 +342,32 @@ class Rig:
 
 
 class Wire:
-    """A relay on loopback: what the source sends may be cut or not pass."""
+    """A relay on loopback: what the source sends may be cut or not pass.
+
+    The target reads all that has passed before it sees the end: a connection whose
+    socket is closed on data that nobody read is reset, and then it would not.
+    """
 
     def __init__(self, port, cut_after=None):
         self.cut_after, self.to = cut_after, port
         self.passed = 0
         self.deaf = threading.Event()
-        self.ends = []
+        self.near = self.far = None
+        self.pumps = []
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port = self.listening.getsockname()[1]
         self._go(self._accept)
 
     def _go(self, call, *args):
-        threading.Thread(target=call, args=args, daemon=True).start()
+        self.pumps.append(threading.Thread(target=call, args=args, daemon=True))
+        self.pumps[-1].start()
 
     def _accept(self):
         with suppress(OSError):
-            near, _ = self.listening.accept()
-            far = socket.create_connection(("127.0.0.1", self.to))
-            self.ends += [near, far]
-            self._go(self._pump, far, near, None)
-            self._pump(near, far, self.cut_after)
+            self.near, _ = self.listening.accept()
+            self.far = socket.create_connection(("127.0.0.1", self.to))
+            self._go(self._pump, self.far, self.near, None)
+            self._pump(self.near, self.far, self.cut_after)
 
     def _pump(self, out, into, most):
         with suppress(OSError):
@@ -372,23 +377,37 @@ class Wire:
                 if most is not None:
                     part = part[: most - self.passed]
                     self.passed += len(part)
-                into.sendall(part)
+                self._pass(part, into)
                 if most is not None and self.passed >= most:
                     break
-            if not self.deaf.is_set():
-                self.cut()
+        if not self.deaf.is_set():
+            self.cut()
+
+    def _pass(self, part, into):
+        """Pass it on; where nobody takes it, it is lost."""
+        try:
+            into.sendall(part)
+        except OSError:
+            self.cut()
 
     def cut(self):
-        for end in self.ends:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            if self.near is not None:
+                self.near.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            if self.far is not None:
+                self.far.shutdown(socket.SHUT_WR)
 
     def stop(self):
-        self.cut()
+        """End it, once the target has closed its end too, if it does."""
         with suppress(OSError):
             self.listening.shutdown(socket.SHUT_RDWR)
-        for end in (*self.ends, self.listening):
-            end.close()
+        self.cut()
+        for pump in self.pumps:
+            pump.join(PATIENCE)
+        for end in (self.near, self.far, self.listening):
+            if end is not None:
+                end.close()
 
 
 def open_files():

@@ -153,7 +153,8 @@ class TestRepeating(OpenZfsBench, RepeatConformance):
             os.setxattr(file, ACCESS, acl_for(READ | WRITE))
         one.snapshot(dataset)
         one.pool.make_read_only(dataset)
-        one.pool.repeat(dataset, first.identity, "again")
+        again = one.pool.repeat(dataset, first.identity, "again")
+        one.pool.make_writable(dataset, again.identity, None)
         with one.served(dataset):
             assert sorted(os.listxattr(file)) == [ACCESS, "user.colour"]
             assert os.getxattr(file, "user.colour") == b"blue"

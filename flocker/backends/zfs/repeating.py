@@ -12,10 +12,10 @@ from attrs import define
 
 from flocker.backends.zfs.commands import Zfs
 from flocker.backends.zfs.mounting import ZfsMounts
-from flocker.backends.zfs.names import REPEATING
+from flocker.backends.zfs.names import REPEATING, WENT_BACK
 from flocker.backends.zfs.reading import Found
 from flocker.backends.zfs.reserving import Reserve
-from flocker.backends.zfs.translate import Filesystem
+from flocker.backends.zfs.translate import WRITTEN, Filesystem, gone_back
 
 
 def under_way(base: Filesystem, name: str) -> str:
@@ -59,7 +59,18 @@ class Repeats:
             why = f"{live} was under way to a new snapshot, and what it was is gone"
             raise self.zfs.unavailable(why)
         self.mounts.hide(live)
-        self.reserve.change("rollback", newest.name)
+        if newest is not found.snapshots[-1] or self._written(live) != 0:
+            self.reserve.change("rollback", newest.name)
+            left = self._written(live)
+            if left:
+                what = f"{WENT_BACK}={gone_back(newest, left)}"
+                self.reserve.change("set", what, live)
         self.reserve.change("set", "readonly=on", live)
         self.reserve.change("inherit", "mountpoint", live)
         self.reserve.change("inherit", REPEATING, live)
+
+    def _written(self, live: str) -> int | None:
+        """Ask what was written since the newest snapshot; None where none can say."""
+        if not self.zfs.abilities().written:
+            return None
+        return int(self.zfs.ask("get", "-Hp", "-o", "value", WRITTEN, live))

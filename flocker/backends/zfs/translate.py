@@ -5,6 +5,11 @@ its property ``written``, where there is one. Old versions have none. There the 
 that only a snapshot has (its ``used``) tell: whoever writes replaces at least the root
 block, which is the snapshot's alone from then on. Unless an older snapshot has it too,
 because nothing was written between the two; then ``used`` says nothing.
+
+Note [Gone back]: OpenZFS begins a new intent log when it rolls a filesystem back. It
+does not count that as a change itself (it receives what follows), but ``written`` has
+its bytes. So a property says what that was, and after which snapshot. It is believed of
+what is read-only, and only while it is so to the byte.
 """
 
 import re
@@ -20,6 +25,7 @@ from flocker.backends.zfs.names import (
     OURS,
     RECORD,
     REPEATING,
+    WENT_BACK,
 )
 
 WRITTEN: Final = "written"
@@ -28,7 +34,7 @@ RESUMES: Final = "receive_resume_token"
 PROPERTIES: Final = (
     "type", "guid", "used", "referenced", "available", "origin", "readonly",
     "reservation", "refquota", "userrefs", "mountpoint", MADE_AS, RECORD, HOLDS, FRESH,
-    REPEATING,
+    REPEATING, WENT_BACK,
 )  # fmt: skip
 """What is asked of every filesystem and snapshot."""
 
@@ -138,6 +144,8 @@ class Filesystem:
     fresh: bool
     repeating: str | None = None
     """What says that it is on its way to a new snapshot; see `repeating`."""
+    went_back: str | None = None
+    """See Note [Gone back]."""
     token: str | None = None
     """What a stream into it that was cut goes on by."""
 
@@ -231,6 +239,7 @@ def _filesystem(name: str, values: Mapping[str, Value]) -> Filesystem:
         tags=frozenset((values[HOLDS].own or "").split()),
         fresh=values[FRESH].own is not None,
         repeating=repeating,
+        went_back=values[WENT_BACK].own if WENT_BACK in values else None,
         token=None if token == UNSET else token,
     )
 
@@ -252,13 +261,19 @@ def was_written(live: Filesystem, snapshots: Sequence[Filesystem]) -> bool | Non
     if not snapshots:
         return True
     if live.written is not None:
-        return live.written > 0
+        left = gone_back(snapshots[-1], live.written)
+        return live.written > 0 and not (live.read_only and live.went_back == left)
     if snapshots[-1].used > 0:
         return True
     alone = len(snapshots) == 1 and live.origin is None
     if alone or (len(snapshots) > 1 and snapshots[-2].used > 0):
         return False
     return None
+
+
+def gone_back(snapshot: Filesystem, written: int) -> str:
+    """Say what rolling back to a snapshot left written; see Note [Gone back]."""
+    return f"{snapshot.guid} {written}"
 
 
 def parse_estimate(out: bytes) -> int | None:

@@ -219,6 +219,26 @@ def test_under_way():
 
 
 @pytest.mark.parametrize(
+    ("went_back", "written", "read_only", "expected"),
+    [
+        ("180 1024", 1024, True, False),
+        ("180 1024", 0, True, False),
+        ("180 1024", 1536, True, True),
+        ("180 1024", 1024, False, True),
+        ("179 1024", 1024, True, True),
+        (None, 1024, True, True),
+    ],
+)
+def test_gone_back(went_back, written, read_only, expected):
+    """What going back left counts as nothing where nothing else can have come to it."""
+    value = "-" if went_back is None else went_back
+    live, snapshot = of(f"{OLD}{COPY}\tflocker:went-back\t{value}\tlocal\n")
+    assert live.went_back == value
+    live = evolve(live, written=written, read_only=read_only)
+    assert was_written(live, [evolve(snapshot, guid="180")]) is expected
+
+
+@pytest.mark.parametrize(
     ("said", "unready"),
     [
         ("cannot rollback 'tank/a': I/O error", True),

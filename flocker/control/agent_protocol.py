@@ -16,11 +16,14 @@ from twisted.python.failure import Failure
 from flocker.control.agents import Agents, ConnectionGone
 from flocker.control.observations import Observations
 from flocker.model.cluster import AgentIdentity, Role, Volume
+from flocker.model.forecasts import FirstRound, Forecast
 from flocker.model.ids import BackendName, NodeID
 from flocker.runtime import logging
 from flocker.wire.commands import (
     AgentRefused,
     BadPayload,
+    ForecastFailed,
+    ForecastMove,
     Hello,
     ListingFailed,
     ListVolumes,
@@ -38,6 +41,9 @@ ANSWER_WITHIN = 2.0
 
 LISTS_WITHIN = 30.0
 """Seconds that an agent has to list the volumes of a backend."""
+
+FORECASTS_WITHIN = 5.0
+"""Seconds that an agent has to say how much a move would send; it counts for one."""
 
 HELLO_WITHIN = 15.0
 """Seconds that a new connection has to say who it is."""
@@ -133,6 +139,26 @@ class AgentProtocol(Connection):
             return self._listings[request].volumes
         finally:
             del self._listings[request]
+
+    async def forecast(self, question: FirstRound) -> Forecast | None:
+        """Ask how much a move would send (`AgentConnection`)."""
+        try:
+            answer = await self.callRemote(
+                ForecastMove,
+                pool=question.pool,
+                dataset=str(question.dataset),
+                base=question.base,
+            ).addTimeout(FORECASTS_WITHIN, self.clock)
+        except ENDED as error:
+            raise ConnectionGone from error
+        except defer.TimeoutError as error:
+            words = f"its pool has not answered for {FORECASTS_WITHIN:.0f} s"
+            raise ForecastFailed(words) from error
+        if answer["size"] is None:
+            return None
+        return Forecast(
+            answer["size"], bool(answer["at_most"]), bool(answer["sends_all"])
+        )
 
     async def lives(self) -> bool:
         """Ask for a sign of life (`AgentConnection`)."""

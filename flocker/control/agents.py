@@ -25,6 +25,7 @@ from flocker.model.changes import Change, NodeEdit
 from flocker.model.cluster import AgentIdentity, Assignment, Fact, Volume
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
+from flocker.model.forecasts import FirstRound, Forecast
 from flocker.model.ids import BackendName, DatasetID, InstanceID, NodeID
 from flocker.model.nodes import find_instance
 from flocker.runtime import logging
@@ -60,6 +61,12 @@ class AgentConnection(Protocol):
 
     async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
         """Ask for all volumes of a backend.
+
+        Raises `ConnectionGone`, and `FlockerError` with the agent's reason.
+        """
+
+    async def forecast(self, question: FirstRound) -> Forecast | None:
+        """Ask how much a move would send; None if its pool cannot say.
 
         Raises `ConnectionGone`, and `FlockerError` with the agent's reason.
         """

@@ -16,7 +16,6 @@ from flocker.model.cluster import Volume
 from flocker.model.errors import FlockerError
 from flocker.model.forecasts import FirstRound, Forecast
 from flocker.model.ids import BackendName, DatasetID, NodeID
-from flocker.wire.forecasts import ask, hear
 
 
 class Lister(Protocol):
@@ -26,6 +25,12 @@ class Lister(Protocol):
         """Ask for all volumes of a backend.
 
         Raises `ConnectionGone`, and `FlockerError` with the agent's reason.
+        """
+
+    async def forecast(self, question: FirstRound) -> Forecast | None:
+        """Ask how much a move would send; None if its pool cannot say.
+
+        Raises the same.
         """
 
 
@@ -112,7 +117,7 @@ class Asking:
         if connection is None:
             raise NotCounted(f"node {node} is not connected")
         try:
-            heard = hear(await connection.volumes(ask(question)))
+            heard = await connection.forecast(question)
         except ConnectionGone as error:
             raise NotCounted(f"the connection to node {node} was lost") from error
         except FlockerError as error:

@@ -8,10 +8,18 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from flocker.model.cluster import AgentIdentity, Volume
-from flocker.model.ids import BackendName
+from flocker.model.forecasts import FirstRound, Forecast
+from flocker.model.ids import (
+    BackendName,
+    DatasetID,
+    NotAnIdentifier,
+    SnapshotID,
+    parse_uuid,
+)
 from flocker.runtime import logging
 from flocker.wire.commands import (
     BadPayload,
+    ForecastMove,
     Hello,
     ListVolumes,
     ReportFacts,
@@ -31,6 +39,9 @@ class Hearer(Protocol):
 
     async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
         """List all volumes of a backend. Raises `ListingFailed`."""
+
+    async def forecast(self, question: FirstRound) -> Forecast | None:
+        """Say how much a move would send, if known. Raises `ForecastFailed`."""
 
     def lost(self, why: str) -> None:
         """The connection is gone."""
@@ -96,6 +107,28 @@ class Link(Connection):
             VolumesListed, encode_briefly(listing), request=request
         )
         return {}
+
+    @ForecastMove.responder
+    def _forecast(
+        self, pool: str, dataset: str, base: str | None
+    ) -> Deferred[dict[str, object]]:
+        try:
+            known = DatasetID(parse_uuid(dataset))
+        except NotAnIdentifier as error:
+            raise BadPayload(str(error)) from error
+        snapshot = None if base is None else SnapshotID(base)
+        question = FirstRound(BackendName(pool), known, snapshot)
+        return Deferred.fromCoroutine(self._say_forecast(question))
+
+    async def _say_forecast(self, question: FirstRound) -> dict[str, object]:
+        found = await self._hearer.forecast(question)
+        if found is None:
+            return {}
+        return {
+            "size": found.size,
+            "at_most": found.at_most,
+            "sends_all": found.sends_all,
+        }
 
     async def _apply(
         self, boot: str, number: int, what: Slice, task: str

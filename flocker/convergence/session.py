@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from flocker.convergence.link import Hearer, Link
 from flocker.model.cluster import Volume
 from flocker.model.errors import FlockerError
+from flocker.model.forecasts import FirstRound, Forecast
 from flocker.model.ids import BackendName
 from flocker.runtime import logging
 from flocker.runtime.backoff import Chance, delay
@@ -38,6 +39,9 @@ class Agent(Protocol):
 
     async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
         """List all volumes of a backend. Raises `ListingFailed`."""
+
+    async def forecast(self, question: FirstRound) -> Forecast | None:
+        """Say how much a move would send, if known. Raises `ForecastFailed`."""
 
     def cut_off(self) -> None:
         """Control is not heard any more."""
@@ -102,6 +106,10 @@ class _Ear:
     async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
         """Pass a question on."""
         return await self.core.agent.volumes(backend)
+
+    async def forecast(self, question: FirstRound) -> Forecast | None:
+        """Pass a question on."""
+        return await self.core.agent.forecast(question)
 
     def lost(self, why: str) -> None:
         """Pass the end on."""

@@ -6,6 +6,7 @@ from flocker.convergence.link import Hearer, Link
 from flocker.convergence.session import Dial
 from flocker.model.cluster import Volume
 from flocker.model.errors import FlockerError
+from flocker.model.forecasts import FirstRound, Forecast
 from flocker.model.ids import BackendName
 from flocker.runtime.service_manager import ServiceManager
 from flocker.wire.protocol import Slice
@@ -40,6 +41,10 @@ class _Telling:
     async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
         """Pass a question on."""
         return await self.hearer.volumes(backend)
+
+    async def forecast(self, question: FirstRound) -> Forecast | None:
+        """Pass a question on."""
+        return await self.hearer.forecast(question)
 
     def lost(self, why: str) -> None:
         """Tell, and pass it on."""

@@ -15,6 +15,7 @@ from flocker.dataset_agent.desire import want
 from flocker.dataset_agent.facts import fact
 from flocker.dataset_agent.keeping import Keeper
 from flocker.dataset_agent.listing import list_volumes
+from flocker.dataset_agent.pool_forecasts import forecast
 from flocker.dataset_agent.pool_keeping import PoolKeeper
 from flocker.dataset_agent.pool_peers import Denial
 from flocker.dataset_agent.pool_receiving import WORDS, NotYet, Visit
@@ -23,6 +24,7 @@ from flocker.dataset_agent.rig import Rig
 from flocker.dataset_agent.states import Unknown
 from flocker.model.cluster import Assignment, Fact, Volume
 from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.model.forecasts import FirstRound, Forecast
 from flocker.model.ids import BackendName, DatasetID, NodeID
 from flocker.runtime import logging
 from flocker.runtime.backoff import Chance
@@ -135,6 +137,10 @@ class DatasetAgent:
     async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
         """List all volumes of a backend (`session.Agent`)."""
         return await list_volumes(self._rig, backend)
+
+    async def forecast(self, question: FirstRound) -> Forecast | None:
+        """Say how much a move would send (`session.Agent`)."""
+        return await forecast(self._rig.pools, question)
 
     def _assigned(self) -> Iterable[DatasetID]:
         """Name all that is told of."""

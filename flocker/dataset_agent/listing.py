@@ -5,25 +5,18 @@ A round of the agent looks only at what concerns its node; see docs/decisions.
 
 from twisted.python.failure import Failure
 
-from flocker.dataset_agent.pool_forecasts import forecast
-from flocker.dataset_agent.pool_rig import Pool
 from flocker.dataset_agent.rig import Backend, Rig
 from flocker.model.cluster import Volume
 from flocker.model.errors import FlockerError
-from flocker.model.forecasts import FirstRound
 from flocker.model.ids import BackendName
 from flocker.runtime import logging
 from flocker.wire.commands import ListingFailed
-from flocker.wire.forecasts import tell, understand
 
 
 async def list_volumes(rig: Rig, name: BackendName) -> tuple[Volume, ...]:
     """Ask a backend for everything it lists. Raises `ListingFailed`."""
     if name in rig.pools:
         return ()  # what a pool has, the agent's facts tell, each with its record
-    question = understand(name)
-    if question is not None and question.pool in rig.pools:
-        return await _foretell(rig.pools[question.pool], question)
     backend = rig.backends.get(name)
     if backend is None:
         raise ListingFailed(f"node {rig.node} has no backend {name}")
@@ -34,18 +27,6 @@ async def list_volumes(rig: Rig, name: BackendName) -> tuple[Volume, ...]:
     except Exception as error:
         logging.failure("flocker:backend:failed", Failure(), backend=name)
         words = f"backend {name} failed: {type(error).__name__}: {error}"
-        raise ListingFailed(words) from error
-
-
-async def _foretell(pool: Pool, question: FirstRound) -> tuple[Volume, ...]:
-    """Answer what is no question for volumes; see `flocker.wire.forecasts`."""
-    try:
-        return tell(question, await forecast(pool, question))
-    except FlockerError as error:
-        raise ListingFailed(str(error)) from error
-    except Exception as error:
-        logging.failure("flocker:backend:failed", Failure(), backend=pool.name)
-        words = f"pool {pool.name} failed: {type(error).__name__}: {error}"
         raise ListingFailed(words) from error
 
 

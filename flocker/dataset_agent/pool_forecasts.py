@@ -1,17 +1,22 @@
 """How much the first round of a move would send, when control asks.
 
-The pool counts; nothing is changed for it. Called by `listing`.
+The pool counts; nothing is changed for it. Called by `agent`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
+
+from twisted.python.failure import Failure
 
 from flocker.backends.pool_errors import NoSuchFilesystem, NoSuchSnapshot
 from flocker.backends.pool_interface import Copy, IFilesystemPool, PoolSnapshot
 from flocker.dataset_agent.pool_marks import is_ours, lasting
 from flocker.dataset_agent.pool_rig import Pool
+from flocker.model.errors import FlockerError
 from flocker.model.forecasts import FirstRound, Forecast
-from flocker.model.ids import SnapshotID
+from flocker.model.ids import BackendName, SnapshotID
+from flocker.runtime import logging
+from flocker.wire.commands import ForecastFailed
 
 WITHIN = 1.0
 """Seconds that a pool may count: somebody waits."""
@@ -20,9 +25,21 @@ Stream = tuple[SnapshotID | None, SnapshotID | None]
 """A snapshot, or what is now, and what it follows."""
 
 
-async def forecast(pool: Pool, question: FirstRound) -> Forecast | None:
-    """Ask the pool; None if it cannot say, or not in time. Raises pool errors."""
-    return await pool.threads.run(_count, pool.api, question, monotonic)
+async def forecast(
+    pools: Mapping[BackendName, Pool], question: FirstRound
+) -> Forecast | None:
+    """Ask a pool; None if it cannot say, or not in time. Raises `ForecastFailed`."""
+    pool = pools.get(question.pool)
+    if pool is None:
+        raise ForecastFailed(f"it has no pool {question.pool}")
+    try:
+        return await pool.threads.run(_count, pool.api, question, monotonic)
+    except FlockerError as error:
+        raise ForecastFailed(str(error)) from error
+    except Exception as error:
+        logging.failure("flocker:backend:failed", Failure(), backend=pool.name)
+        words = f"pool {pool.name} failed: {type(error).__name__}: {error}"
+        raise ForecastFailed(words) from error
 
 
 def _count(

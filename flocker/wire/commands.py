@@ -2,7 +2,8 @@
 
 An agent says `Hello`, is sent `Update` after `Update`, and sends `Report` after
 `Report`; each side has at most one of its own unanswered. Both sides `Ping`. Now and
-then control asks for the volumes of a backend with `ListVolumes`.
+then control asks for the volumes of a backend with `ListVolumes`, and how much a move
+would send with `ForecastMove`.
 """
 
 from twisted.protocols.amp import Boolean, Command, Integer, String, Unicode
@@ -40,6 +41,14 @@ class ListingFailed(FlockerError):
     def words(self) -> str:
         """Give the agent's reason."""
         return str(self.args[0]) if self.args else "the volumes cannot be listed"
+
+
+class ForecastFailed(FlockerError):
+    """An agent cannot say how much a move would send; the words say why."""
+
+    def words(self) -> str:
+        """Give the agent's reason."""
+        return str(self.args[0]) if self.args else "it cannot be said"
 
 
 class Hello(Command):
@@ -115,6 +124,26 @@ class VolumesListed(Command):
         (b"payload", String()),
     ]
     errors = {BadPayload: b"BAD_PAYLOAD"}
+
+
+class ForecastMove(Command):
+    """Control wants to know how much the first round of a move would send.
+
+    Rarely, for somebody waits. It goes to who has `base`, or nothing. Without `size`
+    (bytes) the pool cannot say, or not in time.
+    """
+
+    arguments = [
+        (b"pool", Unicode()),
+        (b"dataset", Unicode()),
+        (b"base", Unicode(optional=True)),
+    ]
+    response = [
+        (b"size", Integer(optional=True)),
+        (b"at_most", Boolean(optional=True)),
+        (b"sends_all", Boolean(optional=True)),
+    ]
+    errors = {ForecastFailed: b"FORECAST_FAILED", BadPayload: b"BAD_PAYLOAD"}
 
 
 class Ping(Command):

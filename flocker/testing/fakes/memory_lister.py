@@ -5,7 +5,6 @@ from attrs import define, field
 from flocker.model.cluster import Volume
 from flocker.model.forecasts import FirstRound, Forecast
 from flocker.model.ids import BackendName, DatasetID, NodeID
-from flocker.wire.forecasts import tell, understand
 
 
 @define(eq=False)
@@ -13,17 +12,18 @@ class MemoryLister:
     """One agent (`flocker.control.asking.Lister`)."""
 
     listed: tuple[Volume, ...]
-    forecast: Forecast | None = None
+    foretold: Forecast | None = None
     """What it says whenever it is asked how much a move would send."""
     asked: list[FirstRound] = field(factory=list)
 
     async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
-        """List what it has of this backend, or answer another question."""
-        question = understand(backend)
-        if question is not None:
-            self.asked.append(question)
-            return tell(question, self.forecast)
+        """List what it has of this backend."""
         return tuple(each for each in self.listed if each.backend == backend)
+
+    async def forecast(self, question: FirstRound) -> Forecast | None:
+        """Say what it says whenever it is asked."""
+        self.asked.append(question)
+        return self.foretold
 
 
 @define(eq=False)

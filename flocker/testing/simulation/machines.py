@@ -18,6 +18,7 @@ from flocker.dataset_agent.agent import DatasetAgent
 from flocker.dataset_agent.rig import Backend, Rig
 from flocker.model.cluster import AgentIdentity, Assignment, BackendReport, Role, Volume
 from flocker.model.datasets import DEFAULT_BACKEND
+from flocker.model.forecasts import FirstRound, Forecast
 from flocker.model.ids import (
     BackendName,
     DatasetID,
@@ -163,6 +164,10 @@ class Listened:
     async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
         """Pass it on."""
         return await self.agent.volumes(backend)
+
+    async def forecast(self, question: FirstRound) -> Forecast | None:
+        """Pass a question on."""
+        return await self.agent.forecast(question)
 
     def cut_off(self) -> None:
         """Pass it on."""

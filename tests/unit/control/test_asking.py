@@ -24,8 +24,7 @@ from flocker.model.ids import (
     VolumeID,
 )
 from flocker.testing.fakes.stores import MemoryStore
-from flocker.wire.commands import ListingFailed
-from flocker.wire.forecasts import ask, tell
+from flocker.wire.commands import ForecastFailed, ListingFailed
 
 FAST, SLOW = BackendName("fast"), BackendName("slow")
 VOLUME = Volume(FAST, VolumeID("v"), DatasetID(UUID(int=1)), 1024)
@@ -38,15 +37,25 @@ def a_node(number: int) -> NodeID:
 class Agent:
     """A connected agent that answers, or cannot."""
 
-    def __init__(self, answer: tuple[Volume, ...] | Exception) -> None:
-        self.answer = answer
-        self.asked: list[BackendName] = []
+    def __init__(
+        self,
+        answer: tuple[Volume, ...] | Exception,
+        foretold: Forecast | None = None,
+    ) -> None:
+        self.answer, self.foretold = answer, foretold
+        self.asked: list[BackendName | FirstRound] = []
 
     async def volumes(self, backend: BackendName) -> tuple[Volume, ...]:
         self.asked.append(backend)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    async def forecast(self, question: FirstRound) -> Forecast | None:
+        self.asked.append(question)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.foretold
 
 
 class Cluster:
@@ -143,9 +152,9 @@ def forecast(agent: Agent | None) -> Forecast:
 
 def test_forecast() -> None:
     """How much a move would send is asked of the node that has it, and no other."""
-    agent = Agent(tell(QUESTION, Forecast(5)))
+    agent = Agent((), Forecast(5))
     assert forecast(agent) == Forecast(5)
-    assert agent.asked == [ask(QUESTION)]
+    assert agent.asked == [QUESTION]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +162,7 @@ def test_forecast() -> None:
     [
         (None, f"node {a_node(2)} is not connected"),
         (Agent(ConnectionGone()), f"the connection to node {a_node(2)} was lost"),
-        (Agent(ListingFailed("no backend")), f"node {a_node(2)} says: no backend"),
+        (Agent(ForecastFailed("no pool")), f"node {a_node(2)} says: no pool"),
         (Agent(()), "its pool cannot say, or not within a second"),
     ],
 )

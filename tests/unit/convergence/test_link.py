@@ -1,5 +1,6 @@
-"""Both ends of the agents' protocol, connected in memory: volumes on request."""
+"""Both ends of the agents' protocol, connected in memory: what control asks for."""
 
+from collections.abc import Coroutine
 from typing import Any, cast
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from twisted.internet.testing import StringTransport
 from twisted.test.iosim import FakeTransport, IOPump, connect
 
 from flocker.control.agent_protocol import (
+    FORECASTS_WITHIN,
     LISTS_WITHIN,
     AgentFactory,
     AgentProtocol,
@@ -19,8 +21,21 @@ from flocker.control.observations import Observations
 from flocker.convergence.link import Link
 from flocker.model.cluster import Volume
 from flocker.model.datasets import DEFAULT_BACKEND
-from flocker.model.ids import BackendName, DatasetID, InstanceID, NodeID, VolumeID
-from flocker.wire.commands import ListingFailed
+from flocker.model.forecasts import FirstRound, Forecast
+from flocker.model.ids import (
+    BackendName,
+    DatasetID,
+    InstanceID,
+    NodeID,
+    SnapshotID,
+    VolumeID,
+)
+from flocker.wire.commands import (
+    BadPayload,
+    ForecastFailed,
+    ForecastMove,
+    ListingFailed,
+)
 from flocker.wire.protocol import PART_SIZE, Slice
 
 MANY = tuple(
@@ -36,10 +51,13 @@ MANY = tuple(
 
 
 class Agent:
-    """Lists what it has, when it is allowed to."""
+    """Says what it has, when it is allowed to."""
 
-    def __init__(self, volumes: tuple[Volume, ...] | Exception) -> None:
-        self.listed = volumes
+    def __init__(
+        self, volumes: tuple[Volume, ...] | Exception, foretold: Forecast | None = None
+    ) -> None:
+        self.listed, self.foretold = volumes, foretold
+        self.asked: list[FirstRound] = []
         self.allowed: Deferred[None] = Deferred()
 
     async def updated(self, boot: str, number: int, what: Slice) -> bool:
@@ -51,6 +69,13 @@ class Agent:
             raise self.listed
         return tuple(each for each in self.listed if each.backend == backend)
 
+    async def forecast(self, question: FirstRound) -> Forecast | None:
+        await self.allowed
+        self.asked.append(question)
+        if isinstance(self.listed, Exception):
+            raise self.listed
+        return self.foretold
+
     def lost(self, why: str) -> None:
         """It is over."""
 
@@ -58,9 +83,11 @@ class Agent:
 class Conversation:
     """Control and an agent over one connection."""
 
-    def __init__(self, volumes: tuple[Volume, ...] | Exception) -> None:
+    def __init__(
+        self, volumes: tuple[Volume, ...] | Exception, foretold: Forecast | None = None
+    ) -> None:
         self.clock = Clock()
-        self.agent = Agent(volumes)
+        self.agent = Agent(volumes, foretold)
         factory = AgentFactory(
             cast(Agents, None),
             Observations(),
@@ -80,9 +107,16 @@ class Conversation:
 
     def ask(self) -> list[Any]:
         """Ask for volumes; what comes of it is put in the list."""
+        return self.wait(self.control.volumes(DEFAULT_BACKEND))
+
+    def forecast(self, question: FirstRound) -> list[Any]:
+        """Ask how much a move would send."""
+        return self.wait(self.control.forecast(question))
+
+    def wait(self, asking: Coroutine[Any, Any, object]) -> list[Any]:
+        """Put what comes of it in the list."""
         found: list[Any] = []
-        asking = Deferred.fromCoroutine(self.control.volumes(DEFAULT_BACKEND))
-        asking.addBoth(found.append)
+        Deferred.fromCoroutine(asking).addBoth(found.append)
         self.pump.flush()
         return found
 
@@ -140,3 +174,64 @@ def test_lost_connection() -> None:
     conversation.pump.flush()
     with pytest.raises(ConnectionGone):
         found[0].raiseException()
+
+
+DATASET = DatasetID(UUID(int=7))
+QUESTIONS = [
+    FirstRound(BackendName("fast"), DATASET, None),
+    FirstRound(BackendName("fast"), DATASET, SnapshotID("8107439012345678900")),
+]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize(
+    "forecast",
+    [
+        None,
+        Forecast(0),
+        Forecast(2**50, at_most=True),
+        Forecast(7, sends_all=True),
+    ],
+)
+def test_forecast(question: FirstRound, forecast: Forecast | None) -> None:
+    """How much a move would send is asked and told as it is meant."""
+    conversation = Conversation((), forecast)
+    found = conversation.forecast(question)
+    conversation.allow()
+    assert found == [forecast]
+    assert conversation.agent.asked == [question]
+
+
+def test_no_forecast() -> None:
+    """Why an agent cannot say is told in its words."""
+    conversation = Conversation(ForecastFailed("the pool is not there"))
+    found = conversation.forecast(QUESTIONS[0])
+    conversation.allow()
+    with pytest.raises(ForecastFailed, match="the pool is not there"):
+        found[0].raiseException()
+
+
+def test_late_forecast() -> None:
+    """A pool that hangs does not keep those waiting who only want to know."""
+    conversation = Conversation(())
+    found = conversation.forecast(QUESTIONS[0])
+    for _ in range(int(FORECASTS_WITHIN)):
+        conversation.clock.advance(1.0)
+        conversation.pump.flush()
+    with pytest.raises(ForecastFailed, match="has not answered for 5 s"):
+        found[0].raiseException()
+
+
+def test_forecast_of_nothing() -> None:
+    """What is no dataset is refused, and the connection goes on."""
+    conversation = Conversation((), Forecast(5))
+    found: list[Any] = []
+    asking = conversation.control.callRemote(
+        ForecastMove, pool="fast", dataset="none", base=None
+    )
+    asking.addBoth(found.append)
+    conversation.pump.flush()
+    with pytest.raises(BadPayload):
+        found[0].raiseException()
+    conversation.allow()
+    assert conversation.forecast(QUESTIONS[0]) == [Forecast(5)]

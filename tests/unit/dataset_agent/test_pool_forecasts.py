@@ -5,22 +5,21 @@ from pathlib import Path
 import pytest
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from flocker.backends.pool_errors import NoSuchSnapshot, PoolUnavailable
 from flocker.backends.pool_interface import Copy, Estimate, PoolContents, PoolSnapshot
 from flocker.dataset_agent.listing import list_volumes
-from flocker.dataset_agent.pool_forecasts import WITHIN, streams
+from flocker.dataset_agent.pool_forecasts import WITHIN, forecast, streams
 from flocker.dataset_agent.pool_marks import ROUND, stamp
 from flocker.dataset_agent.pool_rig import Pool
 from flocker.dataset_agent.rig import Rig
-from flocker.model.cluster import Volume
 from flocker.model.forecasts import FirstRound, Forecast
 from flocker.model.ids import BackendName, SnapshotID
 from flocker.testing.builders import dataset_id, node_id
 from flocker.testing.fakes.memory_disk import MemoryDisk
 from flocker.testing.fakes.memory_pool import MemoryPool
-from flocker.wire.commands import ListingFailed
-from flocker.wire.forecasts import ask, hear
+from flocker.wire.commands import ForecastFailed
 
 DATASET = dataset_id()
 POOL = BackendName("fast")
@@ -34,23 +33,30 @@ class Inline:
         return call(*arguments)
 
 
+def result_of(coroutine):
+    """Give what comes of it at once."""
+    found = []
+    Deferred.fromCoroutine(coroutine).addBoth(found.append)
+    (result,) = found
+    return result.raiseException() if isinstance(result, Failure) else result
+
+
 @define(eq=False)
 class Bench:
     """An agent whose pool is in memory."""
 
     api: object = field(factory=lambda: MemoryPool(MemoryDisk()))
 
-    def volumes(self, name):
-        """Ask the agent as control does."""
+    def rig(self):
         pool = Pool(POOL, "memory", self.api, Inline())
-        rig = Rig(node_id(1), {}, None, Inline(), pools={POOL: pool})
-        found = []
-        Deferred.fromCoroutine(list_volumes(rig, name)).addBoth(found.append)
-        (result,) = found
-        return result if isinstance(result, tuple) else result.raiseException()
+        return Rig(node_id(1), {}, None, Inline(), pools={POOL: pool})
+
+    def ask(self, question):
+        """Ask the agent as control does."""
+        return result_of(forecast(self.rig().pools, question))
 
     def forecast(self, base=None):
-        return hear(self.volumes(ask(FirstRound(POOL, DATASET, base))))
+        return self.ask(FirstRound(POOL, DATASET, base))
 
 
 @pytest.fixture
@@ -81,22 +87,22 @@ def test_what_is_newer(bench):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("question", "words"),
     [
-        (ask(FirstRound(POOL, dataset_id(7), None)), "no copy of dataset"),
-        (ask(FirstRound(POOL, DATASET, NOTHING)), "no snapshot nothing"),
-        (ask(FirstRound(BackendName("slow"), DATASET, None)), "has no backend slow/"),
+        (FirstRound(POOL, dataset_id(7), None), "no copy of dataset"),
+        (FirstRound(POOL, DATASET, NOTHING), "no snapshot nothing"),
+        (FirstRound(BackendName("slow"), DATASET, None), "has no pool slow"),
     ],
 )
-def test_nothing_to_tell(bench, name, words):
+def test_nothing_to_tell(bench, question, words):
     """Who asks for what is not there hears that."""
-    with pytest.raises(ListingFailed, match=words):
-        bench.volumes(name)
+    with pytest.raises(ForecastFailed, match=words):
+        bench.ask(question)
 
 
 def test_a_pool_lists_no_volumes(bench):
     """Asked for a pool's volumes it has none."""
-    assert bench.volumes(POOL) == ()
+    assert result_of(list_volumes(bench.rig(), POOL)) == ()
 
 
 @define(eq=False)
@@ -137,7 +143,7 @@ COPY = Copy(DATASET, b"record", snapshots("a.1", "b.2"), writable=True, written=
 
 
 @pytest.mark.parametrize(
-    ("estimates", "forecast"),
+    ("estimates", "expected"),
     [
         ([Estimate(1), Estimate(2), Estimate(4)], Forecast(7)),
         (
@@ -147,10 +153,10 @@ COPY = Copy(DATASET, b"record", snapshots("a.1", "b.2"), writable=True, written=
         ([Estimate(1), None], None),
     ],
 )
-def test_sum(estimates, forecast):
+def test_sum(estimates, expected):
     """One part that is a bound makes a bound of it; without one it is not known."""
     pool = Says(COPY, estimates)
-    assert Bench(pool).forecast() == forecast
+    assert Bench(pool).forecast() == expected
     assert pool.asked == [("0", None), ("1", "0"), (None, "1")][: len(pool.asked)]
 
 
@@ -166,7 +172,7 @@ def test_pool_that_sends_all():
 )
 def test_pool_fails(error, words):
     """What became of the pool is told."""
-    with pytest.raises(ListingFailed, match=words):
+    with pytest.raises(ForecastFailed, match=words):
         Bench(Says(COPY, [error])).forecast()
 
 
@@ -187,10 +193,3 @@ def test_streams():
     assert streams(still, SnapshotID("8")) == ()
     with pytest.raises(NoSuchSnapshot):
         streams(copy, NOTHING)
-
-
-def test_volume_is_what_is_told(bench):
-    """In the words of the protocol: one entry, of the dataset."""
-    (told,) = bench.volumes(ask(FirstRound(POOL, DATASET, None)))
-    assert isinstance(told, Volume)
-    assert (told.backend, told.dataset) == (POOL, DATASET)

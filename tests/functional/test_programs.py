@@ -34,8 +34,10 @@ async def body(reactor):
 def program(runner: str, body: str) -> "subprocess.Popen[str]":
     """Start a program whose coroutine has this one statement, or lines of it."""
     text = COMMAND.format(runner=runner, body=body.replace("\n", "\n    "))
+    # Who runs tests in the background of a shell ignores SIGINT, and so would these.
+    hears = ("env", "--default-signal=INT")
     return subprocess.Popen(
-        [sys.executable, "-c", text], stdout=PIPE, stderr=PIPE, text=True
+        [*hears, sys.executable, "-c", text], stdout=PIPE, stderr=PIPE, text=True
     )
 
 

@@ -17,6 +17,7 @@ from flocker.backends.zfs.configuring import open_zfs
 from flocker.runtime.mounted import read_mounts
 from flocker.runtime.process import run_sync
 from flocker.testing.conformance.pool_bench import Node, PoolBench
+from flocker.testing.conformance.pool_estimates import EstimateConformance
 from flocker.testing.conformance.pool_repeats import RepeatConformance, RepeatCrashes
 from flocker.testing.conformance.pool_resuming import ResumeConformance
 from flocker.testing.conformance.pool_serving import ServingConformance
@@ -128,6 +129,10 @@ class TestPromises(
     OpenZfsBench, PoolConformance, ServingConformance, StreamConformance, FullPools
 ):
     """What every pool is asked for, but for crashes."""
+
+
+class TestEstimates(OpenZfsBench, EstimateConformance):
+    """How much a stream would be."""
 
 
 class TestCrashes(OpenZfsBench, RepeatCrashes):

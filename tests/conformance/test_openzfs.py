@@ -44,6 +44,7 @@ def failures(report: bytes) -> tuple[int, list[str]]:
 
 SUITES = {
     "TestPromises": 50,
+    "TestEstimates": 5,
     "TestCrashes": 12,
     "TestRepeating": 7,
     "TestResuming": 30,

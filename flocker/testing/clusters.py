@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from signal import SIGKILL
+from typing import Final
 from uuid import UUID, uuid4
 
 from attrs import frozen
@@ -41,7 +42,7 @@ from flocker.sandbox.names import (
 from flocker.sandbox.network import entering as entering_network
 from flocker.sandbox.pools import SHARED
 from flocker.sandbox.processes import send
-from flocker.sandbox.reaching import Answer, ask, await_connected
+from flocker.sandbox.reaching import Answer, NotReached, ask, await_connected
 from flocker.sandbox.waiting import Waited, until
 from flocker.wire.answers import DatasetInFull, read
 
@@ -50,7 +51,9 @@ MOUNTED_WITHIN = 60.0
 """Seconds, on a machine that is busy with other tests."""
 SIZE = 64 * 1024 * 1024
 """Bytes; the smallest a dataset may have."""
-_LAST_LINES = 15
+_LAST_LINES = 40
+UP: Final[list["LiveCluster"]] = []
+"""The clusters of this process that are up, for who shows what they said last."""
 
 
 @frozen
@@ -217,8 +220,12 @@ class LiveCluster:
         self.await_engines()
 
     def last_words(self) -> Iterator[str]:
-        """Give the ends of all logs."""
+        """Give what is said of all datasets, and the ends of all logs."""
         layout = self.sandbox.layout
+        try:
+            yield f"datasets: {self.ask('GET', '/status/datasets').body.decode()}"
+        except NotReached as error:
+            yield f"datasets: {error.words()}"
         for file in log_files(layout, self.sandbox.machines):
             for line in tail(file, _LAST_LINES):
                 yield f"{file.parent.name} {file.stem}: {line}"
@@ -241,7 +248,7 @@ def live_cluster(
     """Make a cluster in a sandbox of its own, and take it down.
 
     Its certificates are of that `age`; its machines' disks are in `data`, or the usual
-    place.
+    place. Raises `Waited`, with the cluster's last words, where it does not come up.
     """
     name = SandboxName(f"test-{uuid4().hex[:8]}")
     try:
@@ -252,8 +259,14 @@ def live_cluster(
             runs,
         )
         live = LiveCluster(made, runs)
-        live.await_connected()
-        live.await_engines()
+        UP.append(live)
+        try:
+            live.await_connected()
+            live.await_engines()
+        except Waited as error:
+            error.add_note("\n".join(live.last_words()))
+            raise
         yield live
     finally:
+        UP[:] = [each for each in UP if each.sandbox.layout.name != name]
         cluster.down(name)

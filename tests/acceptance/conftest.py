@@ -7,12 +7,11 @@ those of pools `pools` (Btrfs, then ZFS), or `live`, and make a dataset of your 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
-from flocker.testing.clusters import LiveCluster, live_cluster
-from tests.acceptance.last_words import shown_where_it_fails
+from flocker.testing.clusters import UP, LiveCluster, live_cluster
 from tests.acceptance.old_world import OldWorld, old_world
 
 LONGEST_FIRST = (
@@ -42,6 +41,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[
+    None, pytest.TestReport, pytest.TestReport
+]:
+    """Show with a test that failed what the clusters said last that were up then."""
+    report = yield
+    if report.failed:
+        for live in UP:
+            name = f"last words of {live.sandbox.layout.name}"
+            report.sections.append((name, "\n".join(live.last_words())))
+    return report
+
+
 @pytest.fixture(scope="module")
 def _module_cluster() -> Iterator[LiveCluster]:
     if os.geteuid() != 0:
@@ -51,13 +63,10 @@ def _module_cluster() -> Iterator[LiveCluster]:
 
 
 @pytest.fixture
-def cluster(
-    _module_cluster: LiveCluster, request: pytest.FixtureRequest
-) -> Iterator[LiveCluster]:
-    """A cluster whose machines are on and connected; a failing test shows its logs."""
+def cluster(_module_cluster: LiveCluster) -> LiveCluster:
+    """A cluster whose machines are on and connected."""
     _module_cluster.restore()
-    with shown_where_it_fails(request, _module_cluster.last_words):
-        yield _module_cluster
+    return _module_cluster
 
 
 @pytest.fixture(scope="module", params=["new files", "files of 1.15"])
@@ -65,8 +74,5 @@ def world(request: pytest.FixtureRequest) -> Iterator[OldWorld]:
     """A cluster for old clients; and one that was carried over from 1.15."""
     if os.geteuid() != 0:
         pytest.skip("a sandbox needs root")
-    with (
-        old_world(imported=request.param == "files of 1.15") as made,
-        shown_where_it_fails(request, made.cluster.last_words),
-    ):
+    with old_world(imported=request.param == "files of 1.15") as made:
         yield made

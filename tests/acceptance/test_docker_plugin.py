@@ -22,7 +22,6 @@ from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
 from flocker.testing.loop_devices import filesystem, scratch_directory
 from flocker.testing.moving import await_more, count, seen, writing
-from tests.acceptance.last_words import shown_where_it_fails
 from tests.acceptance.plugin_socket import PluginSocket, socket_of, with_plugins
 
 MOUNTS = "/proc/self/mounts"
@@ -40,13 +39,10 @@ def _docker_cluster() -> Iterator[LiveCluster]:
 
 
 @pytest.fixture
-def cluster(
-    _docker_cluster: LiveCluster, request: pytest.FixtureRequest
-) -> Iterator[LiveCluster]:
-    """A cluster with a plugin on each node; a failing test shows its logs."""
+def cluster(_docker_cluster: LiveCluster) -> LiveCluster:
+    """A cluster with a plugin on each node."""
     _docker_cluster.restore()
-    with shown_where_it_fails(request, _docker_cluster.last_words):
-        yield _docker_cluster
+    return _docker_cluster
 
 
 def plugin(cluster: LiveCluster, node: MachineName) -> PluginSocket:

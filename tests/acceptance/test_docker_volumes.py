@@ -16,7 +16,6 @@ from flocker.sandbox.names import address
 from flocker.sandbox.processes import send
 from flocker.sandbox.waiting import until
 from tests.acceptance.engines import ONE, TWO, WITHIN, Engines, beside, engines_of
-from tests.acceptance.last_words import shown_where_it_fails
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +26,10 @@ def _engines() -> Iterator[Engines]:
 
 
 @pytest.fixture
-def engines(_engines: Engines, request: pytest.FixtureRequest) -> Iterator[Engines]:
-    """Two nodes whose Dockers answer; a failing test shows the logs."""
+def engines(_engines: Engines) -> Engines:
+    """Two nodes whose Dockers answer."""
     _engines.cluster.restore()
-    with shown_where_it_fails(request, _engines.cluster.last_words):
-        yield _engines
+    return _engines
 
 
 def test_data_follows(engines: Engines) -> None:

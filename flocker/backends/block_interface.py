@@ -100,6 +100,22 @@ class NoSnapshots(FlockerError):
 
 
 @frozen
+class SnapshotGivenUp(FlockerError):
+    """A snapshot was not taken: who writes to the volume would have waited too long.
+
+    It is not tried again for the same mark; `release` says what to do about it.
+    """
+
+    volume: VolumeID
+    why: str
+    release: str
+
+    def words(self) -> str:
+        """Name the volume and the reason."""
+        return f"no snapshot of volume {self.volume} was taken: {self.why}"
+
+
+@frozen
 class UnknownInstanceID(FlockerError):
     """The driver cannot tell which machine this is."""
 
@@ -256,9 +272,10 @@ class ISnapshottingBlockDeviceAPI(Interface):
     def take_snapshot(blockdevice_id: VolumeID, mark: UserSnapshotID) -> BlockSnapshot:
         """Keep what a volume attached to this machine holds now.
 
-        There is one of a volume and mark: asked again, it is given as it is. Nobody
-        waits for it who writes to the volume, but for moments. Raises `UnknownVolume`,
-        `UnattachedVolume` (also where another machine has it), `NoSnapshots`.
+        There is one of a volume and mark: asked again, it is given as it is. Who writes
+        to the volume waits for moments, or for as long as the operator allows; whatever
+        is killed then, he goes on. Raises `UnknownVolume`, `UnattachedVolume` (also
+        where another machine has it), `NoSnapshots`, `SnapshotGivenUp`.
         """
 
     def list_snapshots() -> Sequence[BlockSnapshot]:

@@ -20,7 +20,11 @@ from flocker.backends.counting import counting
 from flocker.backends.description import BackendDescription, BackendKind
 from flocker.backends.directory.api import configure_directory
 from flocker.backends.foreign import adapt
-from flocker.backends.loopback.api import DEFAULT_ROOT, make_loopback
+from flocker.backends.loopback.api import (
+    DEFAULT_ROOT,
+    FREEZE_SECONDS,
+    make_loopback,
+)
 from flocker.backends.loopback.translate import SECTOR
 from flocker.backends.pool_interface import IFilesystemPool
 from flocker.backends.zfs.configuring import DEFAULT_POOL, configure_zfs
@@ -67,6 +71,7 @@ LOOPBACK = BackendDescription(
             "root_path": DEFAULT_ROOT,
             "compute_instance_id": "",
             "allocation_unit": SECTOR,
+            "freeze_seconds": FREEZE_SECONDS,
         }
     ),
     keeps_device_paths=False,

@@ -15,6 +15,7 @@ from flocker.backends.block_interface import (
     IMarkingBlockDeviceAPI,
     ISnapshottingBlockDeviceAPI,
     NoSnapshots,
+    SnapshotGivenUp,
     UnattachedVolume,
     UnknownSnapshot,
     UnknownVolume,
@@ -241,9 +242,11 @@ def _drop(snapshotting: ISnapshottingBlockDeviceAPI, snapshot: SnapshotID) -> No
 @_perform.register
 def _take_snapshot(step: TakeSnapshot, rig: Rig) -> Outcome:
     rig.filesystems.flush(step.path)
-    taken = _snapshotting(rig.backends[step.backend]).take_snapshot(
-        step.volume, step.mark
-    )
+    snapshotting = _snapshotting(rig.backends[step.backend])
+    try:
+        taken = snapshotting.take_snapshot(step.volume, step.mark)
+    except SnapshotGivenUp as error:
+        return GiveUp(Cause("snapshot-given-up", str(error), error.release))
     logging.message("flocker:snapshot:taken", volume=step.volume, snapshot=taken.id)
     return DONE
 

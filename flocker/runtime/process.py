@@ -1,7 +1,7 @@
 """Run a program to its end: in the reactor (`run`) or in a thread (`run_sync`).
 
-This and `piping` alone start programs for agents and drivers. Secrets belong into
-`stdin` or `env`: `argv` and the end of stderr are shown in errors and logs.
+This, `piping` and `companion` alone start programs for agents and drivers. Secrets
+belong into `stdin` or `env`: `argv` and the end of stderr are shown in errors and logs.
 """
 
 import contextlib

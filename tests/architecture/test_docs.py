@@ -50,8 +50,10 @@ EVERYWHERE = {"--help", "--verbose", "-v"}
 RAISED_BY_STEPS = (
     "flocker.backends.block_interface",
     "flocker.backends.loopback.api",
+    "flocker.backends.loopback.copies",
     "flocker.backends.loopback.directory",
     "flocker.backends.loopback.loop_devices",
+    "flocker.backends.loopback.standing_still",
     "flocker.backends.loopback.translate",
     "flocker.dataset_agent.filesystems",
     "flocker.dataset_agent.kinds",

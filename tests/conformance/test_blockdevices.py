@@ -163,7 +163,7 @@ class TestLoopback(
 
 @needs_root
 class TestLoopbackOnXFS(RealDevices, SnapshottingBlockDevices, MarkingBlockDevices):
-    """Where files can share blocks it has snapshots."""
+    """Where files can share blocks they do, in its snapshots."""
 
     kind = "xfs"
 
@@ -184,9 +184,15 @@ class TestLoopbackOnBtrfs(TestLoopbackOnXFS):
     kind = "btrfs"
 
 
+class TestLoopbackOnExt4(TestLoopbackOnXFS):
+    """Where they cannot, it copies them."""
+
+    kind = "ext4"
+
+
 @needs_root
-class TestLoopbackOnExt4(UnableToSnapshot):
-    """Where they cannot it has none, and says so."""
+class TestLoopbackThatFreezesNothing(UnableToSnapshot):
+    """Where it may not, it has none, and says so."""
 
     @pytest.fixture(autouse=True)
     def _root(self):
@@ -195,5 +201,9 @@ class TestLoopbackOnExt4(UnableToSnapshot):
             yield
 
     def make(self) -> IBlockDeviceAPI:
-        config = {"root_path": str(self.root), "compute_instance_id": "node-1"}
+        config = {
+            "root_path": str(self.root),
+            "compute_instance_id": "node-1",
+            "freeze_seconds": 0,
+        }
         return build("loopback", config, CLUSTER, where="agent.yml: dataset")

@@ -2,79 +2,23 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
-from uuid import UUID, uuid4
 
 import pytest
-from attrs import define
 
-from flocker.backends.block_interface import BlockDeviceVolume
-from flocker.backends.loopback.api import LoopbackBlockDevices, make_loopback
-from flocker.dataset_agent.filesystems import Filesystems
 from flocker.dataset_agent.kinds import SameFilesystem
 from flocker.model.datasets import FilesystemKind
-from flocker.model.ids import ClusterID, DatasetID, UserSnapshotID
 from flocker.model.sizes import MEBIBYTE
-from flocker.testing.loop_devices import filesystem, scratch_directory
 from tests.functional.killed_at import killed_at
+from tests.functional.volume_machine import MARK, SIZE, Machine, on
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root")
 
-CLUSTER = ClusterID(UUID(int=5))
-SIZE = 400 * MEBIBYTE
-MARK = UserSnapshotID(UUID(int=1))
 
-
-@define(eq=False)
-class Machine:
-    """A node whose volumes are in a directory where files can share blocks."""
-
-    scratch: Path
-    api: LoopbackBlockDevices
-    kernel: Filesystems
-
-    @property
-    def top(self) -> Path:
-        """Where the volumes are."""
-        (found,) = self.scratch.glob("*/volumes/*")
-        return found
-
-    def volume(self) -> BlockDeviceVolume:
-        """Make a volume and attach it."""
-        made = self.api.create_volume(DatasetID(uuid4()), SIZE)
-        return self.attach(made)
-
-    def attach(self, volume: BlockDeviceVolume) -> BlockDeviceVolume:
-        """Attach a volume."""
-        me = self.api.compute_instance_id()
-        return self.api.attach_volume(volume.blockdevice_id, me)
-
-    def mounted(self, volume: BlockDeviceVolume, *, copy: bool = False) -> Path:
-        """Mount what is on a volume."""
-        path = self.scratch / volume.blockdevice_id
-        device = self.api.get_device_path(volume.blockdevice_id)
-        self.kernel.mount(device, path, copy=copy)
-        return path
-
-    def files(self) -> list[str]:
-        """Name all files of volumes and snapshots, finished or not."""
-        return sorted(path.name for path in self.top.rglob("*-*") if path.is_file())
-
-    def clone(self) -> BlockDeviceVolume:
-        """Make a volume of the one snapshot."""
-        (taken,) = self.api.list_snapshots()
-        return self.api.create_volume_from_snapshot(
-            taken.id, DatasetID(uuid4()), SIZE, None
-        )
-
-
-@pytest.fixture(params=["xfs", "btrfs"])
+@pytest.fixture(params=["xfs", "btrfs", "ext4"])
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    """A node; its volumes are on an XFS, and on a Btrfs."""
-    with scratch_directory() as scratch:
-        root = filesystem(scratch, request.param, 2048 * MEBIBYTE) / "volumes"
-        api = make_loopback(CLUSTER, str(root), "node-1")
-        yield Machine(scratch, api, Filesystems())
+    """A node; its volumes are on an XFS, a Btrfs, and an ext4, where it copies."""
+    with on(request.param) as made:
+        yield made
 
 
 def test_killed_taking(machine: Machine) -> None:

@@ -35,11 +35,11 @@ from flocker.backends.block_interface import (
     ISnapshottingBlockDeviceAPI,
     UnattachedVolume,
     UnknownInstanceID,
-    UnknownSnapshot,
     UnknownVolume,
     VolumeBusy,
 )
 from flocker.backends.loopback.directory import StoredVolume, VolumeDirectory
+from flocker.backends.loopback.keeping import Keeping
 from flocker.backends.loopback.loop_devices import (
     FileIdentity,
     LoopDeviceBusy,
@@ -47,7 +47,8 @@ from flocker.backends.loopback.loop_devices import (
     NoLoopDevice,
 )
 from flocker.backends.loopback.machines import LiveMachines
-from flocker.backends.loopback.snapshots import SnapshotFiles, StoredSnapshot
+from flocker.backends.loopback.snapshots import StoredSnapshot
+from flocker.backends.loopback.standing_still import StandingStill
 from flocker.backends.loopback.translate import (
     SECTOR,
     SnapshotFile,
@@ -68,6 +69,8 @@ from flocker.model.ids import (
 )
 
 DEFAULT_ROOT = "/var/lib/flocker/loopback"
+FREEZE_SECONDS = 10
+"""For how long a filesystem may be frozen where its volume has to be copied."""
 MACHINE_ID = Path("/etc/machine-id")
 MOUNTINFO = Path("/proc/self/mountinfo")
 
@@ -100,6 +103,17 @@ class WrongSize(FlockerError):
         return f"{self.size} bytes are not a positive multiple of {self.unit}"
 
 
+@frozen
+class BadFreeze(FlockerError):
+    """A filesystem cannot be frozen for a time below nothing."""
+
+    seconds: int
+
+    def words(self) -> str:
+        """Name the key and its value."""
+        return f"freeze_seconds is {self.seconds}; 0 means never, and less is no time"
+
+
 def stable_instance_id(machine_id: Path = MACHINE_ID) -> InstanceID:
     """Read this machine's id, which survives restarts. Raises `UnknownInstanceID`."""
     try:
@@ -120,11 +134,13 @@ def make_loopback(
     root_path: str = DEFAULT_ROOT,
     compute_instance_id: str = "",
     allocation_unit: int = SECTOR,
+    freeze_seconds: int = FREEZE_SECONDS,
 ) -> "LoopbackBlockDevices":
     """Open the cluster's directory below `root_path` for this machine.
 
-    `allocation_unit` in bytes, a multiple of 512. Raises `UnknownInstanceID`,
-    `WrongSize` and what `VolumeDirectory.open` raises.
+    `allocation_unit` in bytes, a multiple of 512. What an agent of before left frozen
+    is thawed. Raises `UnknownInstanceID`, `WrongSize`, `BadFreeze` and what
+    `VolumeDirectory.open` raises.
     """
     if compute_instance_id and not is_instance_name(compute_instance_id):
         raise UnknownInstanceID(
@@ -132,11 +148,16 @@ def make_loopback(
         )
     if allocation_unit < SECTOR or allocation_unit % SECTOR:
         raise WrongSize(allocation_unit, SECTOR)
+    if freeze_seconds < 0:
+        raise BadFreeze(freeze_seconds)
     me = InstanceID(compute_instance_id) or stable_instance_id()
     directory = VolumeDirectory(Path(root_path) / str(cluster_id))
     directory.open()
     machines = LiveMachines(Path(root_path))
-    return LoopbackBlockDevices(directory, me, machines, allocation_unit)
+    still = StandingStill(freeze_seconds)
+    made = LoopbackBlockDevices(directory, me, machines, allocation_unit, still)
+    made.sweep()
+    return made
 
 
 def _as_volume(stored: StoredVolume) -> BlockDeviceVolume:
@@ -169,16 +190,21 @@ class LoopbackBlockDevices:
     _me: InstanceID
     _machines: LiveMachines
     _unit: int = SECTOR
+    _still: StandingStill = field(factory=lambda: StandingStill(FREEZE_SECONDS))
     _loops: LoopDevices = field(factory=LoopDevices)
     _unique: Callable[[], UUID] = uuid4
     _mountinfo: Path = MOUNTINFO
-    _snapshots: SnapshotFiles = field(init=False)
+    _keeping: Keeping = field(init=False)
     _listed: tuple[Sequence[StoredVolume], list[BlockDeviceVolume]] = ([], [])
     """What was listed last: the same files are the same volumes."""
 
     def __attrs_post_init__(self) -> None:
         """Look for snapshots beside the volumes."""
-        self._snapshots = SnapshotFiles(self._directory)
+        self._keeping = Keeping(self._directory, self._me, self._loops, self._still)
+
+    def sweep(self) -> None:
+        """Thaw and remove what killed processes left. Raises `StorageFailed`."""
+        self._keeping.sweep()
 
     def allocation_unit(self) -> int:
         """Give the configured unit in bytes."""
@@ -265,38 +291,27 @@ class LoopbackBlockDevices:
                 self._fit(stored)
 
     def check_snapshots(self) -> None:
-        """Try whether two files can share blocks there. Raises also `StorageFailed`."""
-        with self._directory.locked():
-            self._snapshots.check(self._me)
+        """Say whether they are taken, by sharing blocks or by copying.
+
+        Raises also `StorageFailed`.
+        """
+        self._keeping.check()
 
     def take_snapshot(
         self, blockdevice_id: VolumeID, mark: UserSnapshotID
     ) -> BlockSnapshot:
-        """Clone the file; see Note [Nobody is stopped] in `snapshots`.
-
-        Raises also `StorageFailed`.
-        """
+        """Clone or copy the file; see `keeping`. Raises also `StorageFailed`."""
         self._flush_early(blockdevice_id)
         file = SnapshotFile(mark, blockdevice_id)
-        with self._directory.locked():
-            stored = self._find(blockdevice_id)
-            if stored.attached_to != self._me:
-                raise UnattachedVolume(blockdevice_id)
-            there = self._snapshots.find(file.snapshot)
-            if there is not None:
-                return _as_snapshot(there)
-            size = self._snapshots.take(stored, file, self._me)
-        return BlockSnapshot(file.snapshot, blockdevice_id, mark, size)
+        return _as_snapshot(self._keeping.take(blockdevice_id, file))
 
     def list_snapshots(self) -> Sequence[BlockSnapshot]:
         """List the files, where they may have changed."""
-        with self._directory.locked(shared=True):
-            return [_as_snapshot(each) for each in self._snapshots.list()]
+        return [_as_snapshot(each) for each in self._keeping.list()]
 
     def destroy_snapshot(self, snapshot_id: SnapshotID) -> None:
         """Remove the file. Raises also `StorageFailed`."""
-        with self._directory.locked():
-            self._snapshots.remove(self._find_snapshot(snapshot_id))
+        self._keeping.destroy(snapshot_id)
 
     def create_volume_from_snapshot(
         self,
@@ -305,13 +320,13 @@ class LoopbackBlockDevices:
         size: int,
         life: Life | None,
     ) -> BlockDeviceVolume:
-        """Clone the file of the snapshot. Raises also `WrongSize`, `StorageFailed`."""
+        """Clone or copy the file.
+
+        Raises also `WrongSize`, `StorageFailed`, `NoRoom`.
+        """
         self._refuse_if_odd(size)
         file = new_file(self._unique(), dataset_id, life)
-        with self._directory.locked():
-            snapshot = self._find_snapshot(snapshot_id)
-            made = self._snapshots.make_volume(snapshot, file, size, self._me)
-        return _as_volume(made)
+        return _as_volume(self._keeping.make_volume(snapshot_id, file, size))
 
     def list_live_nodes(self) -> Collection[InstanceID]:
         """Name the instances that run, where somebody keeps that true.
@@ -357,12 +372,6 @@ class LoopbackBlockDevices:
         stored = self._directory.find(volume)
         if stored is None:
             raise UnknownVolume(volume)
-        return stored
-
-    def _find_snapshot(self, snapshot: SnapshotID) -> StoredSnapshot:
-        stored = self._snapshots.find(snapshot)
-        if stored is None:
-            raise UnknownSnapshot(snapshot)
         return stored
 
     def _loop_of(self, stored: StoredVolume) -> Path | None:

@@ -121,7 +121,8 @@ class VolumeDirectory:
         """Where the volumes are that nobody has."""
         return self.top / "unattached"
 
-    def _of(self, instance: InstanceID | None) -> Path:
+    def of(self, instance: InstanceID | None) -> Path:
+        """Say where the volumes are that an instance has, or nobody."""
         if instance is None:
             return self.unattached
         return self.top / "attached" / instance
@@ -193,7 +194,7 @@ class VolumeDirectory:
 
     def own(self, me: InstanceID) -> Path:
         """Give the directory of this instance, making it."""
-        own = self._of(me)
+        own = self.of(me)
         if not own.exists():
             own.mkdir(mode=0o700, exist_ok=True)
             sync(own.parent)
@@ -247,7 +248,7 @@ class VolumeDirectory:
             yield Path(entry.path)
 
     def _scan(self, instance: InstanceID | None) -> Iterator[StoredVolume]:
-        for entry in _entries(self._of(instance)):
+        for entry in _entries(self.of(instance)):
             known = self._stored.get(entry.path)
             if known is not None and known.size == _size(entry):
                 yield known
@@ -283,7 +284,7 @@ class VolumeDirectory:
         file = self._names.get(volume)
         if file is None:
             return None
-        path = self._of(instance) / file.name
+        path = self.of(instance) / file.name
         return path if path.exists() else None
 
     def move(self, stored: StoredVolume, to: InstanceID | None) -> Path:

@@ -1,7 +1,7 @@
-"""Snapshots of volumes as files that share blocks with theirs. Called by `api`.
+"""Snapshots of volumes as files beside theirs, which share blocks if they can.
 
-``<root>/<cluster id>/snapshots/`` holds one file a snapshot, never written again. The
-methods want the lock of `VolumeDirectory`.
+Called by `keeping`. ``<root>/<cluster id>/snapshots/`` holds one file a snapshot, never
+written again. The methods want the lock of `VolumeDirectory`.
 
 Note [Nobody is stopped]: FICLONE (ioctl_ficlone(2)) is one change of the filesystem
 that has the volumes. While it runs the kernel lets nobody write to the volume's file,
@@ -10,7 +10,8 @@ the snapshot is the volume at one instant: all that the loop device has answered
 order. That is what a power cut leaves and a filesystem recovers from. A filesystem that
 is frozen for it would hold no more, and a process that dies while one is frozen leaves
 the application hanging; so none is frozen. What the application's filesystem has not
-given to the device yet is written down before, by `IFilesystems.flush`.
+given to the device yet is written down before, by `IFilesystems.flush`. Where blocks
+cannot be shared it is otherwise: see `standing_still`.
 
 Note [Whole or not there]: a file is cloned, synced, and only then renamed to its name.
 What a kill leaves has another name, and the next writer on this instance removes it.
@@ -25,13 +26,13 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
-from flocker.backends.block_interface import NoSnapshots
 from flocker.backends.loopback.directory import StoredVolume, VolumeDirectory, explained
 from flocker.backends.loopback.translate import (
     SnapshotFile,
     VolumeFile,
     parse_snapshot_name,
 )
+from flocker.model.errors import FlockerError
 from flocker.model.ids import InstanceID, SnapshotID
 from flocker.runtime.durable import sync
 
@@ -40,6 +41,21 @@ _FICLONE = 0x4004_9409
 _TEMPORARY = ".cloning-"
 _UNABLE = frozenset({errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV})
 """What a filesystem answers that cannot share blocks between files."""
+
+
+@frozen
+class CannotShare(FlockerError):
+    """Two files of a filesystem cannot have blocks in common."""
+
+    top: Path
+    why: str
+
+    def words(self) -> str:
+        """Name the filesystem by a directory on it."""
+        return (
+            f"the filesystem of {self.top} cannot share blocks between files"
+            f" ({self.why}); XFS and Btrfs can"
+        )
 
 
 @frozen
@@ -60,11 +76,17 @@ class SnapshotFiles:
     _marks: tuple[int, ...] = field(default=(), init=False)
 
     @property
-    def _top(self) -> Path:
+    def top(self) -> Path:
+        """Where they are."""
         return self.directory.top / "snapshots"
 
+    def prepare(self) -> None:
+        """Make the directory, durably. Raises `OSError`."""
+        self.top.mkdir(mode=0o700, exist_ok=True)
+        sync(self.top.parent)
+
     def check(self, me: InstanceID) -> None:
-        """Clone an empty file, and leave nothing of it. Raises `NoSnapshots`.
+        """Clone an empty file, and leave nothing of it. Raises `CannotShare`.
 
         Also `StorageFailed`.
         """
@@ -79,19 +101,18 @@ class SnapshotFiles:
     def take(self, stored: StoredVolume, file: SnapshotFile, me: InstanceID) -> int:
         """Keep what a volume holds; give its size. See Note [Nobody is stopped].
 
-        Raises `NoSnapshots`, `StorageFailed`.
+        Raises `CannotShare`, `StorageFailed`.
         """
         with explained(self.directory.top, f"take a snapshot of {stored.file.volume}"):
-            self._top.mkdir(mode=0o700, exist_ok=True)
-            sync(self._top.parent)
-            return self._put(stored.path, self._top / file.name, me)
+            self.prepare()
+            return self._put(stored.path, self.top / file.name, me)
 
     def make_volume(
         self, snapshot: StoredSnapshot, file: VolumeFile, size: int, me: InstanceID
     ) -> StoredVolume:
         """Make a volume that begins as a snapshot, `size` bytes large if that is more.
 
-        Raises `NoSnapshots`, `StorageFailed`.
+        Raises `CannotShare`, `StorageFailed`.
         """
         what = f"make a volume of {snapshot.file.snapshot}"
         with explained(self.directory.top, what):
@@ -104,7 +125,7 @@ class SnapshotFiles:
         file = parse_snapshot_name(snapshot)
         if file is None:
             return None
-        path = self._top / file.name
+        path = self.top / file.name
         with explained(self.directory.top, "look for a snapshot"):
             try:
                 size = path.stat(follow_symlinks=False).st_size
@@ -116,7 +137,7 @@ class SnapshotFiles:
         """Destroy the file, durably. Raises `StorageFailed`."""
         with explained(self.directory.top, f"destroy {snapshot.file.snapshot}"):
             snapshot.path.unlink(missing_ok=True)
-            sync(self._top)
+            sync(self.top)
 
     def list(self) -> list[StoredSnapshot]:
         """Give all; the last list where nobody changed anything since.
@@ -124,16 +145,16 @@ class SnapshotFiles:
         See Note [Counted changes] in `directory`. Raises `StorageFailed`.
         """
         with explained(self.directory.top, "list the snapshots"):
-            marks = self.directory.changes(), _changed_at(self._top)
+            marks = self.directory.changes(), _changed_at(self.top)
             if marks != self._marks:
                 self._last = sorted(self._scan(), key=lambda each: each.file.name)
                 self._marks = marks
         return self._last
 
     def _scan(self) -> Iterator[StoredSnapshot]:
-        if not self._top.exists():
+        if not self.top.exists():
             return
-        with os.scandir(self._top) as entries:
+        with os.scandir(self.top) as entries:
             for entry in entries:
                 file = parse_snapshot_name(entry.name)
                 if file is not None and entry.is_file(follow_symlinks=False):
@@ -163,11 +184,8 @@ class SnapshotFiles:
             except OSError as error:
                 if error.errno not in _UNABLE:
                     raise
-                why = (
-                    f"the filesystem of {self.directory.top} cannot share blocks"
-                    f" between files ({error.strerror}); XFS and Btrfs can"
-                )
-                raise NoSnapshots(why) from error
+                why = error.strerror or str(error)
+                raise CannotShare(self.directory.top, why) from error
 
 
 def _sweep(own: Path) -> None:

@@ -23,6 +23,7 @@ from flocker.backends.block_interface import (
     IMarkingBlockDeviceAPI,
     ISnapshottingBlockDeviceAPI,
     NoSnapshots,
+    SnapshotGivenUp,
     UnattachedVolume,
     UnknownSnapshot,
     UnknownVolume,
@@ -86,6 +87,8 @@ class MemoryBlockDevices:
     live: set[InstanceID] = field(factory=set)
     snapshots: dict[SnapshotID, tuple[BlockSnapshot, Content]] = field(factory=dict)
     why_no_snapshots: str | None = None
+    too_slow: tuple[str, str] | None = None
+    """Why no snapshot can be taken in time, and what to do about it."""
     lock: RLock = field(factory=RLock)
     _attached: int = 0
     _at: dict[Path, VolumeID] = field(factory=dict)
@@ -260,6 +263,8 @@ class MemoryNode(MemoryFixedNode):
                 raise UnattachedVolume(blockdevice_id)
             name = SnapshotID(f"{blockdevice_id}@{mark}")
             made = BlockSnapshot(name, blockdevice_id, mark, volume.size)
+            if self.service.too_slow is not None:
+                raise SnapshotGivenUp(blockdevice_id, *self.service.too_slow)
             content = self.service.contents[blockdevice_id].copy()
             return self.service.snapshots.setdefault(name, (made, content))[0]
 

@@ -7,6 +7,7 @@ from attrs import evolve
 from twisted.internet.defer import ensureDeferred
 
 from flocker.backends.block_interface import BlockSnapshot, NoSnapshots
+from flocker.convergence.outcome import GiveUp
 from flocker.dataset_agent.performing import perform
 from flocker.dataset_agent.planning import Waiting, decide
 from flocker.dataset_agent.states import Attached, Blank, Missing, Mounted
@@ -218,6 +219,17 @@ def done(fakes: FakeRig, step):
     ensureDeferred(perform(step, fakes.rig)).addCallback(outcomes.append)
     fakes.clock.pump([0.1] * 5)
     return outcomes[0] if outcomes else None
+
+
+def test_given_up(bench):
+    """What would stop who writes for too long is given up, saying what to do."""
+    bench.fakes.service.too_slow = "it is too large", "make it smaller"
+    step = TakeSnapshot(ONE, DEFAULT_BACKEND, the_volume(bench), PLACE, MONDAY)
+    outcome = done(bench.fakes, step)
+    assert isinstance(outcome, GiveUp)
+    assert outcome.cause.code == "snapshot-given-up"
+    assert outcome.cause.words.endswith("it is too large")
+    assert outcome.cause.release == "make it smaller"
 
 
 def test_clone_made(bench):

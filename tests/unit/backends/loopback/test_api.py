@@ -6,6 +6,7 @@ import pytest
 
 from flocker.backends.block_interface import UnknownInstanceID, UnknownVolume
 from flocker.backends.loopback.api import (
+    BadFreeze,
     NotThisInstance,
     WrongSize,
     make_loopback,
@@ -58,6 +59,12 @@ def test_impossible_unit(tmp_path, unit):
     """An allocation unit is a number of whole sectors."""
     with pytest.raises(WrongSize):
         made(tmp_path, allocation_unit=unit)
+
+
+def test_impossible_freeze(tmp_path):
+    """Nothing can be frozen for less than no time."""
+    with pytest.raises(BadFreeze, match="-1"):
+        made(tmp_path, freeze_seconds=-1)
 
 
 @pytest.mark.parametrize("size", [0, -512, 1000])

@@ -1,10 +1,26 @@
-"""What all tests share: how Hypothesis searches, and that no test is skipped unseen."""
+"""What all tests share: how Hypothesis searches, and that no test is skipped unseen.
+
+And that what killed runs left goes before tests begin that make such things.
+"""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from flocker.testing.orphans import own_what_is_started
+from flocker.testing.sweeping import sweep
+
+REAL = ("acceptance", "conformance", "functional")
+"""Folders of tests that make mounts, loop devices and namespaces."""
+SWEPT = pytest.StashKey[str]()
+
+TESTS = Path(__file__).parent
+ON_A_REAL_KERNEL = [
+    TESTS / name for name in ("acceptance", "conformance", "functional")
+]
 
 # The same examples at every run: a red build is red again on the developer's desk.
 # `--hypothesis-profile=searching` looks for new ones.
@@ -16,9 +32,40 @@ settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch the skips of the whole run; workers of xdist leave it to their master."""
-    if not hasattr(config, "workerinput"):
+    """Own what is started, and watch the skips, which workers of xdist do not do."""
+    if sys.platform == "linux":
+        own_what_is_started()
+    if not is_worker(config):
         config.pluginmanager.register(SkipWatch(), "flocker-skip-watch")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remove what killed runs left, before there are workers."""
+    config = session.config
+    if not is_worker(config) and os.geteuid() == 0 and is_real(config):
+        config.stash[SWEPT] = sweep().words()
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what that was."""
+    swept = config.stash.get(SWEPT, "")
+    return [f"left by killed runs: {swept}"] if swept else []
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether another process leads this run."""
+    return hasattr(config, "workerinput")
+
+
+def is_real(config: pytest.Config) -> bool:
+    """Whether tests are asked for that make something on this machine."""
+    real = [Path(__file__).with_name(name) for name in REAL]
+    asked = [Path(argument.partition("::")[0]).resolve() for argument in config.args]
+    return any(
+        one.is_relative_to(other) or other.is_relative_to(one)
+        for one in asked
+        for other in real
+    )
 
 
 class SkipWatch:

@@ -1,5 +1,6 @@
 """A sandbox's life: up, a machine killed and started, down. The commands call it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -35,6 +36,7 @@ from flocker.sandbox.names import (
     machine_names,
     node_names,
 )
+from flocker.sandbox.owners import Owner, owner_in
 from flocker.sandbox.places import STATES, places, prepare
 from flocker.sandbox.pools import SHARED, ZFS, disk_of
 from flocker.sandbox.records import (
@@ -146,12 +148,19 @@ def not_up(name: SandboxName) -> NotUp:
     return NotUp(name, of_root=places().rootless and (STATES / name).exists())
 
 
-def up(made: Sandbox, now: datetime, say: Say, runs: Programs | None = None) -> Sandbox:
+def up(
+    made: Sandbox,
+    now: datetime,
+    say: Say,
+    runs: Programs | None = None,
+    owner: Owner | None = None,
+) -> Sandbox:
     """Make a sandbox and start its machines; they may not be connected yet.
 
-    What fails or is interrupted on the way is taken down again before the error goes
-    on. Afterwards this process is where its namespaces are. Raises `AlreadyUp`,
-    `DirectoryInUse`, `NoPlace`, `Waited`, and what programs raise.
+    It is a left-over when its `owner` has ended, or whom the environment names; without
+    one it stays until its `down`. What fails or is interrupted on the way is taken down
+    again before the error goes on. Afterwards this process is where its namespaces are.
+    Raises `AlreadyUp`, `DirectoryInUse`, `NoPlace`, `Waited`, and what programs raise.
     """
     wanted, here = made.layout, places()
     prepare(here)
@@ -162,8 +171,10 @@ def up(made: Sandbox, now: datetime, say: Say, runs: Programs | None = None) -> 
         made.docker,
         made.backend,
         enclosed=here.rootless,
+        owner=owner or owner_in(os.environ),
     )
-    sweep(say, spare=wanted.name)
+    for why in sweep(say, spare=wanted.name).stayed:
+        say(why)
     with locked(wanted.state, lambda: say("another command works on it; waiting")):
         _make_room(wanted, say)
         write_sandbox(wanted.record, record)
@@ -175,6 +186,13 @@ def up(made: Sandbox, now: datetime, say: Say, runs: Programs | None = None) -> 
             take_down(wanted)
             raise
     return made
+
+
+def keep(sandbox: Sandbox) -> None:
+    """Let a sandbox outlive who made it; raises `NotUp`."""
+    owner = owner_in(os.environ)
+    with _at_work(sandbox) as record:
+        write_sandbox(sandbox.layout.record, evolve(record, owner=owner))
 
 
 def down(name: SandboxName) -> bool:
@@ -231,7 +249,7 @@ def _machines(layout: Layout) -> LiveMachines:
 
 
 @contextmanager
-def _at_work(sandbox: Sandbox) -> Iterator[None]:
+def _at_work(sandbox: Sandbox) -> Iterator[SandboxRecord]:
     """Hold a sandbox's lock; raises `NotUp` if it went down meanwhile."""
     with locked(sandbox.layout.state):
         record = read_sandbox(sandbox.layout.record)
@@ -239,7 +257,7 @@ def _at_work(sandbox: Sandbox) -> Iterator[None]:
             with suppress(OSError):  # not empty: `down` will find the rest
                 remove_state(sandbox.layout)
             raise not_up(sandbox.layout.name)
-        yield
+        yield record
 
 
 def _make_room(wanted: Layout, say: Say) -> None:

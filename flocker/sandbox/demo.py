@@ -41,6 +41,7 @@ from flocker.sandbox.names import (
     node_names,
     parse_sandbox_name,
 )
+from flocker.sandbox.owners import this_process
 from flocker.sandbox.places import places
 from flocker.sandbox.pools import BACKENDS, SHARED
 from flocker.sandbox.reaching import ask, await_connected, nodes_seen
@@ -241,7 +242,8 @@ def _prepare(wanted: Sandbox, console: Console) -> Demonstration:
     def say(text: str) -> None:
         console.print(f"· {text}")
 
-    return Demonstration(cluster.up(wanted, now, say), console)
+    made = cluster.up(wanted, now, say, owner=this_process())
+    return Demonstration(made, console)
 
 
 def _require(backend: str) -> None:
@@ -281,6 +283,8 @@ def demonstrate(*, keep: bool, docker: bool, backend: str, name: str) -> None:
         database = docker and does_docker_answer(demo, node_names(NODES))
         console.print(f"It is up after {watch}.")
         show(demo, keep=keep, database=database)
+        if keep:
+            cluster.keep(demo.sandbox)
         kept = keep
     except (Exception, KeyboardInterrupt) as error:
         if not isinstance(error, KeyboardInterrupt):

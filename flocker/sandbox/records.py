@@ -13,6 +13,7 @@ from uuid import UUID
 
 from attrs import frozen
 
+from flocker.sandbox.owners import Owner, parse_owner
 from flocker.sandbox.processes import Process
 
 FORMAT = 1
@@ -39,6 +40,8 @@ class SandboxRecord:
     """What its datasets are on."""
     enclosed: bool = False
     """Whether it is in namespaces of a user without root."""
+    owner: Owner | None = None
+    """With whose end nobody needs it any more; None: it stays until its `down`."""
 
 
 @frozen
@@ -83,6 +86,7 @@ def write_sandbox(path: Path, record: SandboxRecord) -> None:
         "docker": record.docker,
         "backend": record.backend,
         "enclosed": record.enclosed,
+        "owner": "" if record.owner is None else str(record.owner),
     }
     write_text(path, json.dumps(plain) + "\n")
 
@@ -98,6 +102,7 @@ def read_sandbox(path: Path) -> SandboxRecord | None:
             docker=bool(plain.get("docker", False)),
             backend=str(plain.get("backend", "loopback")),
             enclosed=bool(plain.get("enclosed", False)),
+            owner=parse_owner(str(plain.get("owner", ""))),
         )
     except (KeyError, ValueError, TypeError):
         return None

@@ -8,7 +8,7 @@ remember anything but the names of the directories.
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -25,6 +25,7 @@ from flocker.sandbox.locking import locked, locked_if_free
 from flocker.sandbox.loops import unbind_below
 from flocker.sandbox.machines import kill_all, pull_plug, running
 from flocker.sandbox.names import MachineName, SandboxName
+from flocker.sandbox.owners import lives
 from flocker.sandbox.places import places
 from flocker.sandbox.processes import Process, held_namespace, inside
 from flocker.sandbox.records import (
@@ -47,6 +48,22 @@ class MountedBelow(FlockerError):
         return f"{self.place} is a mount point; unmount it, its content is not ours"
 
 
+@frozen
+class Swept:
+    """What a sweep has removed, and why the rest stayed."""
+
+    removed: tuple[str, ...] = ()
+    stayed: tuple[str, ...] = ()
+
+    def __add__(self, other: "Swept") -> "Swept":
+        return Swept(self.removed + other.removed, self.stayed + other.stayed)
+
+    def words(self) -> str:
+        """Say it in one line; empty if there was nothing."""
+        gone = [f"removed {', '.join(self.removed)}"] if self.removed else []
+        return "; ".join([*gone, *self.stayed])
+
+
 Say = Callable[[str], None]
 """Tells the user what is being done."""
 
@@ -59,36 +76,77 @@ def is_left_over(
     machines: dict[MachineName, bool],
     *,
     enclosed: bool = False,
+    orphaned: bool = False,
 ) -> bool:
     """Say whether nobody needs a sandbox any more on which nobody works.
 
     `machines` says of each machine that was switched on and never killed by command
     whether it runs. One whose machines were all killed by command is kept, but not one
-    that should be `enclosed` in namespaces of a user's own, and is not.
+    that should be `enclosed` in namespaces of a user's own, and is not, and not one
+    that is `orphaned`: its owner has ended.
     """
-    if record is None or record.stage is not Stage.UP:
+    if record is None or record.stage is not Stage.UP or orphaned:
         return True
     if record.enclosed and not enclosed:
         return True
     return bool(machines) and not any(machines.values())
 
 
-def sweep(say: Say, spare: SandboxName) -> None:
-    """Take down what killed runs of other names left; what lives is not touched."""
-    for name in sorted(_known() - {spare}):
-        layout = default_layout(name)
-        layout.state.mkdir(parents=True, exist_ok=True)
-        with locked_if_free(layout.state) as free:
-            if free and is_dead(layout):
-                say(f"removing what a killed run left of the sandbox {name!r}")
-                take_down(layout)
+def sweep(say: Say, spare: SandboxName | None = None) -> Swept:
+    """Take down what killed runs of other names left; what lives is not touched.
+
+    What cannot be removed is no obstacle; the next sweep tries again.
+    """
+    swept = Swept()
+    for name in sorted(_known()):
+        if name != spare:
+            swept += _swept(default_layout(name), say)
+    return swept
+
+
+def _swept(layout: Layout, say: Say) -> Swept:
+    with _nobody_at_work(layout) as free:
+        if not free or not is_dead(layout):
+            return Swept()
+        if not _entries(layout.state) and not layout.data.exists():
+            remove_state(layout)  # another sweep was faster
+            return Swept()
+        say(f"removing what a killed run left of the sandbox {layout.name!r}")
+        try:
+            take_down(layout)
+        except (FlockerError, OSError) as error:
+            why = f"something of the sandbox {layout.name!r} stays: {error}"
+            return Swept(stayed=(why,))
+        return Swept(removed=(f"the sandbox {layout.name!r}",))
+
+
+@contextmanager
+def _nobody_at_work(layout: Layout) -> Iterator[bool]:
+    """Hold a sandbox's lock, unless somebody works on it who may need it.
+
+    On one whose owner has ended only a sweep can be at work: that is waited for.
+    """
+    if is_orphaned(read_sandbox(layout.record)):
+        with locked(layout.state):
+            yield True
+        return
+    layout.state.mkdir(parents=True, exist_ok=True)
+    with locked_if_free(layout.state) as free:
+        yield free
+
+
+def is_orphaned(record: SandboxRecord | None) -> bool:
+    """Say whether a sandbox had an owner, who has ended."""
+    return record is not None and record.owner is not None and not lives(record.owner)
 
 
 def is_dead(layout: Layout) -> bool:
     """Look whether a sandbox is a left-over; hold its lock."""
     enclosed = enclosure.kept(layout) is not None
     record = read_sandbox(layout.record)
-    return is_left_over(record, recorded(layout), enclosed=enclosed)
+    orphaned = is_orphaned(record)
+    machines = recorded(layout)
+    return is_left_over(record, machines, enclosed=enclosed, orphaned=orphaned)
 
 
 def recorded(layout: Layout) -> dict[MachineName, bool]:
@@ -196,6 +254,8 @@ def _refuse_mounts(directory: Path) -> None:
             raise MountedBelow(place)
 
 
-def _entries(directory: Path) -> Iterator[Path]:
-    with suppress(FileNotFoundError):
-        yield from sorted(directory.iterdir())
+def _entries(directory: Path) -> list[Path]:
+    try:
+        return sorted(directory.iterdir())
+    except FileNotFoundError:
+        return []

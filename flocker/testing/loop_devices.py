@@ -1,16 +1,14 @@
 """Directories for tests that make loop devices, and the sweep of what killed runs left.
 
-Called by tests of loopback drivers and by the session of pytest that runs them. Only
-loop devices whose file lies in a directory made here are ever touched.
+Called by tests of loopback drivers and by `sweeping`. Only loop devices whose file lies
+in a directory made here are ever touched.
 """
 
-import fcntl
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from flocker.backends.devices import device_number
@@ -20,15 +18,13 @@ from flocker.backends.loopback.loop_devices import (
     LoopDevices,
 )
 from flocker.model.sizes import MEBIBYTE
-from flocker.runtime.mount_points import set_immutable
 from flocker.runtime.mount_table import parse_mountinfo
 from flocker.runtime.process import run_sync
+from flocker.sandbox.removing import Swept
+from flocker.testing.claims import PARENT, claimed, empty, sweep_claims
 
-PARENT = Path(tempfile.gettempdir())
 PREFIX = "flocker-test-"
 _MOUNTINFO = Path("/proc/self/mountinfo")
-_LOCK = ".in-use"
-_SWEEPING = ".flocker-test.lock"
 _ATTEMPTS, _PAUSE = 600, 0.1
 """How often, and with how many seconds between, what is busy is tried again."""
 
@@ -36,17 +32,8 @@ _ATTEMPTS, _PAUSE = 600, 0.1
 @contextmanager
 def scratch_directory() -> Iterator[Path]:
     """Give a directory; afterwards unmount, unbind and remove all that is below it."""
-    with ExitStack() as kept:
-        with _alone():
-            path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=PARENT))
-            lock = kept.enter_context((path / _LOCK).open("wb"))
-            fcntl.flock(lock, fcntl.LOCK_SH)
-        try:
-            yield path
-        finally:
-            clear(path)
-            with _alone():
-                _remove(path)
+    with claimed(PREFIX, clear) as path:
+        yield path
 
 
 def bound_file(directory: Path, size: int) -> Path:
@@ -66,25 +53,9 @@ def filesystem(scratch: Path, kind: str, size: int = 512 * MEBIBYTE) -> Path:
     return path
 
 
-def sweep() -> None:
-    """Clear and remove what runs left that died: what no process has locked."""
-    with _alone():
-        for path in PARENT.glob(f"{PREFIX}*"):
-            with (path / _LOCK).open("ab") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                clear(path)
-                _remove(path)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Let no sweep see a directory without its lock: not locked yet, or going."""
-    with (PARENT / _SWEEPING).open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def sweep() -> Swept:
+    """Clear and remove what runs left that died."""
+    return sweep_claims(PREFIX, clear)
 
 
 def _unbind(loops: LoopDevices, device: Path, file: FileIdentity) -> None:
@@ -109,10 +80,7 @@ def _bound_below(loops: LoopDevices, path: Path) -> list[tuple[Path, FileIdentit
 
 
 def clear(path: Path) -> None:
-    """Unmount, unbind and remove everything below a directory made here, but its lock.
-
-    That stays to the last: without it the directory would be anybody's to clear.
-    """
+    """Unmount, unbind and remove everything below a directory made here."""
     if path.parent != PARENT or not path.name.startswith(PREFIX):
         raise ValueError(path)
     loops = LoopDevices()
@@ -125,19 +93,4 @@ def clear(path: Path) -> None:
             run_sync(["umount", str(mount.path)])
     for device, file in _bound_below(loops, path):
         _unbind(loops, device, file)
-    _empty(path)
-
-
-def _empty(path: Path) -> None:
-    for directory, _, _ in os.walk(path):
-        set_immutable(Path(directory), immutable=False)
-    for entry in path.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        elif entry.name != _LOCK:
-            entry.unlink()
-
-
-def _remove(path: Path) -> None:
-    (path / _LOCK).unlink(missing_ok=True)
-    path.rmdir()
+    empty(path)

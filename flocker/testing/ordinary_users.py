@@ -5,15 +5,12 @@ shown to him too, in a mount namespace in which all his commands run.
 """
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import SystemRandom
-from signal import SIGKILL
 
 from attrs import frozen
 
@@ -21,14 +18,18 @@ import flocker
 from flocker.runtime.process import DEFAULT_ENVIRONMENT
 from flocker.sandbox.environment import search_path
 from flocker.sandbox.layout import programs
-from flocker.sandbox.processes import everyone, look_up
-from flocker.sandbox.waiting import until
+from flocker.sandbox.machines import kill_all
+from flocker.sandbox.processes import Process, everyone, look_up
+from flocker.sandbox.removing import Swept
+from flocker.testing.claims import claimed, empty, sweep_claims
+from flocker.testing.loop_devices import scratch_directory
+from flocker.testing.orphans import DIES_WITH_US
 from flocker.testing.side_by_side import while_none_runs
 
-_FIRST, _USERS = 1_600_000_000, 100_000_000
+_NOBODYS = range(1_600_000_000, 1_700_000_000)
 """Numbers of users that no system gives away."""
-_LONGEST = 10.0
-"""Seconds."""
+_PREFIX = "flocker-home-"
+_HOME = "home"
 
 _SHOW = """
 set -eu
@@ -96,14 +97,13 @@ class OrdinaryUser:
 
     def processes(self) -> list[int]:
         """Find all that he runs."""
-        his = (pid for pid in everyone() if _user_of(pid) == self.number)
-        return [pid for pid in his if look_up(pid) is not None]
+        return [process.pid for process in _processes_of(self.number)]
 
     def files(self) -> list[Path]:
         """Find what is in his home, and what is his where all may write."""
         shared = (*Path("/tmp").iterdir(), *Path("/var/tmp").iterdir())  # noqa: S108
         found = [path for path in shared if _owner(path) == self.number]
-        return [*(each for each in found if each != self.home), *self.home.iterdir()]
+        return [*found, *self.home.iterdir()]
 
 
 @contextmanager
@@ -112,39 +112,54 @@ def world() -> Iterator[int]:
 
     It has no loop device mounted that others here want to let go of.
     """
-    stash = Path(tempfile.mkdtemp(prefix="flocker-stash-"))
     make = ("unshare", "--mount", "--propagation=private", "sh", "-c", _SHOW, "sh")
-    with while_none_runs():
-        kept = subprocess.Popen(  # noqa: S603
-            [*make, *_shown(), "--"],
-            env={**DEFAULT_ENVIRONMENT, "STASH": str(stash)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert kept.stdout is not None
-        assert kept.stdout.readline() == "ready\n"
-    try:
-        yield kept.pid
-    finally:
-        kept.kill()
-        kept.communicate()
-        stash.rmdir()
+    with scratch_directory() as scratch:
+        stash = scratch / "stash"
+        stash.mkdir()
+        with while_none_runs():
+            kept = subprocess.Popen(  # noqa: S603
+                [*DIES_WITH_US, *make, *_shown(), "--"],
+                env={**DEFAULT_ENVIRONMENT, "STASH": str(stash)},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            assert kept.stdout is not None
+            assert kept.stdout.readline() == "ready\n"
+        try:
+            yield kept.pid
+        finally:
+            kept.kill()
+            kept.communicate()
 
 
 @contextmanager
 def ordinary_user(world: int) -> Iterator[OrdinaryUser]:
     """Have such a user; whatever he leaves is ended and removed afterwards."""
-    number = _FIRST + SystemRandom().randrange(_USERS)
-    home = Path(tempfile.mkdtemp(prefix="flocker-user-"))
-    os.chown(home, number, number)
-    user = OrdinaryUser(number, home, world)
-    try:
-        yield user
-    finally:
-        for pid in user.processes():
-            os.kill(pid, SIGKILL)
-        until(lambda: not user.processes(), f"the end of user {number}", _LONGEST)
-        shutil.rmtree(home)
+    number = _NOBODYS.start + SystemRandom().randrange(len(_NOBODYS))
+    with claimed(_PREFIX, _clear) as place:
+        place.chmod(0o755)
+        home = place / _HOME
+        home.mkdir(mode=0o700)
+        os.chown(home, number, number)
+        yield OrdinaryUser(number, home, world)
+
+
+def sweep() -> Swept:
+    """End and remove users of runs that died."""
+    return sweep_claims(_PREFIX, _clear)
+
+
+def _clear(place: Path) -> None:
+    number = _owner(place / _HOME)
+    # Never one of this system: he may not have moved in yet.
+    if number is not None and number in _NOBODYS:
+        kill_all(lambda: _processes_of(number), f"the end of user {number}")
+    empty(place)
+
+
+def _processes_of(number: int) -> list[Process]:
+    his = (look_up(pid) for pid in everyone() if _user_of(pid) == number)
+    return [process for process in his if process is not None]
 
 
 def _shown() -> Sequence[str]:

@@ -6,7 +6,6 @@ with its first process; what is on its disk is there when it boots again.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -23,15 +22,18 @@ from flocker.backends.loopback.loop_devices import (
 )
 from flocker.runtime.process import Completed, ProcessFailed, run_sync
 from flocker.sandbox.processes import look_up
+from flocker.sandbox.removing import Swept
 from flocker.sandbox.waiting import until
+from flocker.testing.claims import claimed, empty, sweep_claims
+from flocker.testing.orphans import DIES_WITH_US
 from flocker.testing.systemd_image import HOME, Image, image, install_flocker
 
 BOOTED_WITHIN: Final = 60.0
 DOWN_WITHIN: Final = 120.0
 """Seconds, on a machine that is busy with other tests."""
 _BOOT: Final = Path(__file__).parent / "boot_systemd.sh"
-_PLACES: Final = Path("/run")
-_PLACE: Final = "flocker-systemd-"
+_PREFIX: Final = "flocker-units-"
+_MEMORY: Final = "memory"
 _IN_CGROUP: Final = 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"'
 _NAMESPACES: Final = ("--mount", "--pid", "--uts", "--ipc", "--cgroup")
 _ADDRESSES: Final = "10.78.0"
@@ -48,12 +50,12 @@ class Machines:
     @property
     def volumes(self) -> Path:
         """Give the directory of the loopback backend, the cloud of these nodes."""
-        return self.place / "volumes"
+        return _volumes(self.place)
 
     @property
     def cgroups(self) -> Path:
         """Give the nodes' part of the cgroup tree."""
-        return self.place / "cgroup" / self.place.name
+        return _cgroups(self.place)
 
 
 @define(eq=False)
@@ -145,8 +147,7 @@ class Node:
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [
-                # Whatever ends this process takes the node with it.
-                *("setpriv", "--pdeathsig=KILL", "sh", "-c", _IN_CGROUP, "sh"),
+                *(*DIES_WITH_US, "sh", "-c", _IN_CGROUP, "sh"),
                 *(str(cgroup), "nsenter", f"--net={self.network}", "--"),
                 *("unshare", *_NAMESPACES, "--fork", "--kill-child", "--"),
                 *("sh", *boot, str(self.machines.volumes)),
@@ -183,9 +184,8 @@ class Node:
 @contextmanager
 def two_nodes() -> Iterator[tuple[Node, Node]]:
     """Make two nodes, connected and switched on, with Flocker installed in them."""
-    _sweep()
-    with ExitStack() as after:
-        machines = _machines(after)
+    with claimed(_PREFIX, _clear) as claim, ExitStack() as after:
+        machines = _machines(claim / _MEMORY)
         nodes = Node(machines, "one", 1), Node(machines, "two", 2)
         for node in nodes:
             node.disk.mkdir()
@@ -207,10 +207,13 @@ def unbind(volumes: Path) -> None:
                 loops.unbind(device, file)
 
 
-def _machines(after: ExitStack) -> Machines:
-    place = _PLACES / f"{_PLACE}{os.getpid()}"
+def sweep() -> Swept:
+    """Clear what tests left that were killed; their nodes died too."""
+    return sweep_claims(_PREFIX, _clear)
+
+
+def _machines(place: Path) -> Machines:
     place.mkdir(mode=0o700)
-    after.callback(_clear, place)
     _ = run_sync(["mount", "-t", "tmpfs", "-o", "mode=700", "flocker", str(place)])
     layer = place / "flocker"
     layer.mkdir()
@@ -220,9 +223,15 @@ def _machines(after: ExitStack) -> Machines:
     (place / "cgroup").mkdir()
     _ = run_sync(["mount", "-t", "cgroup2", "cgroup2", str(place / "cgroup")])
     machines.cgroups.mkdir()
-    after.callback(_remove_cgroup, machines.cgroups)
-    after.callback(unbind, machines.volumes)
     return machines
+
+
+def _volumes(place: Path) -> Path:
+    return place / "volumes"
+
+
+def _cgroups(place: Path) -> Path:
+    return place / "cgroup" / place.parent.name
 
 
 def _connect(one: Node, two: Node) -> None:
@@ -265,15 +274,10 @@ def _emptied(cgroup: Path) -> bool:
     return True
 
 
-def _sweep() -> None:
-    """Clear the places of tests that were killed; their nodes died with them."""
-    for place in _PLACES.glob(f"{_PLACE}*"):
-        if not Path(f"/proc/{place.name.removeprefix(_PLACE)}").exists():
-            unbind(place / "volumes")
-            _clear(place)
-
-
-def _clear(place: Path) -> None:
+def _clear(claim: Path) -> None:
+    place = claim / _MEMORY
+    _remove_cgroup(_cgroups(place))
+    unbind(_volumes(place))
     if place.is_mount():
         _ = run_sync(["umount", "--recursive", "--lazy", str(place)])
-    shutil.rmtree(place)
+    empty(claim)

@@ -18,6 +18,7 @@ from attrs import define, field
 from flocker.backends.zfs.commands import Zfs
 from flocker.runtime.mounted import read_mounts
 from flocker.runtime.process import ProcessFailed, run_sync
+from flocker.testing.orphans import DIES_WITH_US
 from flocker.testing.side_by_side import LET_GO, while_none_runs
 
 _PATIENCE = 20.0
@@ -34,7 +35,6 @@ if [ -n "$3" ]; then mount --bind "$3" /usr/local/sbin; fi
 echo ready
 exec sleep infinity
 """
-_DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
 
 @define(eq=False)
@@ -69,7 +69,7 @@ class ZfsMachine:
         log = (self.directory / "zfs-fuse.log").open("ab")
         with log:
             self._daemon = subprocess.Popen(
-                [*_DIES_WITH_US, *self.within, *argv],
+                [*DIES_WITH_US, *self.within, *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -148,7 +148,7 @@ def zfs_machine(scratch: Path, programs: Path | None = None) -> Iterator[ZfsMach
         run_sync(["mount", "--make-shared", str(served)])
         namespace = subprocess.Popen(
             [
-                *_DIES_WITH_US,
+                *DIES_WITH_US,
                 "unshare",
                 "--mount",
                 "--propagation",

@@ -1,7 +1,6 @@
-"""What tests on a real kernel begin with, and what a killed run of them left there."""
+"""What tests on a real kernel begin with."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,18 +13,11 @@ from attrs import frozen
 from flocker.ca.files import write_credential
 from flocker.sandbox.waiting import until
 from flocker.testing.certificates import a_cluster
-from flocker.testing.loop_devices import scratch_directory, sweep
+from flocker.testing.loop_devices import scratch_directory
 from flocker.testing.side_by_side import beside_others
 
 STARTED = "flocker:control:started"
 CONTROL = "from flocker.daemons.control import main; main()"
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _sweep() -> None:
-    """Unmount and unbind what earlier runs left."""
-    if os.geteuid() == 0:
-        sweep()
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,7 @@ from flocker.sandbox.processes import everyone, namespace, send
 from flocker.sandbox.records import Stage, read_sandbox
 from flocker.sandbox.removing import MountedBelow, sweep
 from flocker.sandbox.waiting import until
+from tests.functional.sandbox_traces import await_swept, left_of
 
 ONE = node_name(1)
 NOW = datetime.now(UTC)
@@ -74,33 +75,6 @@ def other() -> Iterator[SandboxName]:
     name = SandboxName(f"test-{uuid4().hex[:8]}")
     yield name
     cluster.down(name)
-
-
-def left_of(name: SandboxName) -> list[str]:
-    """Everything on this machine that belongs to a sandbox of this name."""
-    own = [str(STATES / name), str(DATAS / name)]
-    found = [path for path in own if Path(path).exists()]
-    table = Path("/proc/self/mountinfo").read_text().splitlines()
-    found += [line for line in table if f"{STATES / name}/" in line]
-    found += [str(binding) for binding in bound_below(DATAS / name)]
-    for pid in everyone():
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if f"{DATAS / name}/" in command and running_in_a_machine(pid):
-            found.append(command)
-    return found
-
-
-def await_swept(name: SandboxName) -> None:
-    """Wait until nothing is left: a sweep of another run may be at work on it."""
-    until(lambda: left_of(name) == [], f"{name} swept: {left_of(name)}", 60)
-
-
-def running_in_a_machine(pid: int) -> bool:
-    """Whether a process is not in the network of this test."""
-    return namespace(pid, "net") not in {namespace("self", "net"), None}
 
 
 def in_namespaces(kind: str, inodes: set[int | None]) -> list[int]:
@@ -225,7 +199,7 @@ def test_living_sandbox_is_not_swept(name: SandboxName, other: SandboxName) -> N
     for machine in off.machines:
         cluster.kill(off, machine)
     before = demand(made.layout, ONE)
-    sweep(silent, spare=SandboxName("none"))
+    sweep(silent)
     assert demand(made.layout, ONE) == before
     cluster.start(off, ONE, nothing)
     assert demand(off.layout, ONE)
@@ -237,7 +211,7 @@ def test_dead_sandbox_is_swept(name: SandboxName) -> None:
     for machine in made.machines:
         send(demand(made.layout, machine).init, signal.SIGKILL)
     until(lambda: not any(running(made.layout, m) for m in made.machines), "death", 5)
-    sweep(silent, spare=SandboxName("none"))
+    sweep(silent)
     await_swept(name)
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from flocker.sandbox.owners import Owner
 from flocker.sandbox.processes import Process
 from flocker.sandbox.records import (
     Enclosure,
@@ -27,16 +28,19 @@ MACHINE = MachineRecord(Process(12, 3456), "kernel", 4026531840, UUID(int=7))
 def test_sandbox_comes_back(tmp_path: Path, stage: Stage) -> None:
     """A sandbox's record is read as it was written."""
     up = stage is Stage.UP
-    record = SandboxRecord(stage, 3, tmp_path, docker=up, backend="btrfs", enclosed=up)
+    owner = Owner(Process(12, 3456), "kernel") if up else None
+    record = SandboxRecord(
+        stage, 3, tmp_path, docker=up, backend="btrfs", enclosed=up, owner=owner
+    )
     write_sandbox(tmp_path / "r", record)
     assert read_sandbox(tmp_path / "r") == record
 
 
 def test_record_of_an_older_sandbox(tmp_path: Path) -> None:
-    """A record without a word of Docker is that of a sandbox without it."""
+    """A record without a word of Docker or an owner is of a sandbox without them."""
     plain = {"format": 1, "stage": "up", "nodes": 2, "data": "/d"}
     (tmp_path / "r").write_text(json.dumps(plain))
-    found = SandboxRecord(Stage.UP, 2, Path("/d"), docker=False)
+    found = SandboxRecord(Stage.UP, 2, Path("/d"), docker=False, owner=None)
     assert read_sandbox(tmp_path / "r") == found
 
 

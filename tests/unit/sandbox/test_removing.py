@@ -6,7 +6,7 @@ import pytest
 
 from flocker.sandbox.names import CONTROL, MachineName, node_name
 from flocker.sandbox.records import SandboxRecord, Stage
-from flocker.sandbox.removing import is_left_over
+from flocker.sandbox.removing import Swept, is_left_over
 
 ON, OFF = True, False
 
@@ -44,3 +44,17 @@ def test_enclosed(machines: dict[MachineName, bool]) -> None:
     assert is_left_over(record, machines)
     alive = machines in ({}, {CONTROL: ON})
     assert is_left_over(record, machines, enclosed=True) != alive
+
+
+@pytest.mark.parametrize("machines", [{}, {CONTROL: ON}, {CONTROL: OFF}])
+def test_orphaned(machines: dict[MachineName, bool]) -> None:
+    """Without the owner it was made for it is one, whatever runs of it."""
+    record = SandboxRecord(Stage.UP, 1, Path("/"))
+    assert is_left_over(record, machines, orphaned=True)
+
+
+def test_words() -> None:
+    """What a sweep did is said in one line, and nothing if there was nothing to do."""
+    both = Swept(removed=("this", "that")) + Swept(stayed=("more stays: it is busy",))
+    assert Swept().words() == ""
+    assert both.words() == "removed this, that; more stays: it is busy"

@@ -6,7 +6,6 @@ With each stands the first of the fixed seeds that finds it.
 
 from collections.abc import Callable
 
-import pytest
 from attrs import evolve
 
 from flocker.control import agents, node_upkeep, upkeep
@@ -26,17 +25,15 @@ from flocker.dataset_agent.keeping import Keeper
 from flocker.dataset_agent.steps import Attach, Create, Destroy, Format
 from flocker.model.cluster import Condition, Want
 from flocker.model.nodes import Node
-from flocker.testing.simulation.invariants import Violated
 from flocker.testing.simulation.running import run
 from flocker.testing.simulation.stores import ProcessStore
+from tests.simulation.bugs import Patch, PutIn, each_of, expect_found
 from tests.simulation.test_datasets import deleted_while_it_is_made
 from tests.simulation.test_leases import moved_there_and_back
 
 ENOUGH = 600
 """Seeds within which each bug must be found: those of `test_seeds`."""
 
-Patch = pytest.MonkeyPatch
-PutIn = Callable[[Patch], None]
 BUGS: dict[PutIn, int] = {}
 """With the first seed that has found each; tried first, for plans may change."""
 
@@ -271,7 +268,7 @@ def _performs(patch: Patch, step: type, how: Callable) -> None:
     patch.setattr(performing, "_perform", perform)
 
 
-@pytest.mark.parametrize("put_in", BUGS, ids=lambda each: each.__name__)
+@each_of(BUGS)
 def test_found(put_in: PutIn, monkeypatch: Patch) -> None:
     """A bug that is put in is found by one of the fixed seeds, which pass without."""
     put_in(monkeypatch)
@@ -288,5 +285,4 @@ def test_found_by_its_story(monkeypatch: Patch) -> None:
 def test_said_too_early(monkeypatch: Patch) -> None:
     """What may be unmounted this moment is said to be mounted, and a story tells."""
     monkeypatch.setattr(Observations, "letting_go", lambda self, dataset: frozenset())
-    with pytest.raises(Violated):
-        [moved_there_and_back(moment) for moment in range(30)]
+    expect_found(lambda: [moved_there_and_back(moment) for moment in range(30)])

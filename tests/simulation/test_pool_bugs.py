@@ -39,10 +39,17 @@ from flocker.model.changes import Change
 from flocker.model.pools import NoCopy, Record, Released, Stage
 from flocker.testing.simulation import pool_carrying as simulated
 from flocker.testing.simulation.happenings import Delete, PoolHangs, ResetStreams
-from flocker.testing.simulation.invariants import Violated
 from flocker.testing.simulation.pool_plans import pool_plan
 from flocker.testing.simulation.running import run
 from flocker.wire import pool_records
+from tests.simulation.bugs import (
+    Patch,
+    PutIn,
+    Story,
+    each_of,
+    expect_found,
+    first_that_finds,
+)
 from tests.simulation.test_pool_stories import (
     MEANWHILE,
     cancelled_on_the_way_back,
@@ -57,9 +64,6 @@ ENOUGH = 1000
 SOME = 60
 """Seeds that miss what has something else behind it."""
 
-Patch = pytest.MonkeyPatch
-PutIn = Callable[[Patch], None]
-Story = Callable[[], object]
 BUGS: dict[PutIn, int] = {}
 """With the first seed that has found each; tried first, for plans may change."""
 
@@ -357,29 +361,22 @@ def finishes_after_the_visit(patch: Patch) -> None:
     patch.setattr(simulated, "_store", store)
 
 
-def finds(put_in: PutIn) -> int | None:
-    """Give the first of the fixed seeds that finds a bug."""
-    seeds = (BUGS[put_in], *range(ENOUGH))
-    return next((s for s in seeds if run(s, plan=pool_plan).violation), None)
-
-
-@pytest.mark.parametrize("put_in", BUGS, ids=lambda each: each.__name__)
+@each_of(BUGS)
 def test_found(put_in: PutIn, monkeypatch: Patch) -> None:
     """A bug that is put in is found by one of the fixed seeds, which pass without."""
     put_in(monkeypatch)
-    assert finds(put_in) is not None
+    assert first_that_finds(BUGS[put_in], ENOUGH) is not None
 
 
-@pytest.mark.parametrize("put_in", BY_STORY, ids=lambda each: each.__name__)
+@each_of(BY_STORY)
 def test_found_by_its_story(put_in: PutIn, monkeypatch: Patch) -> None:
     """What the fixed seeds are too lucky for a story finds, which passes without."""
     put_in(monkeypatch)
-    with pytest.raises(Violated):
-        _ = BY_STORY[put_in]()
+    expect_found(BY_STORY[put_in])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("put_in", SECOND, ids=lambda each: each.__name__)
+@each_of(SECOND)
 def test_second_barrier(put_in: PutIn, monkeypatch: Patch) -> None:
     """What something else stands behind is not missed; who finds it moves it up."""
     put_in(monkeypatch)

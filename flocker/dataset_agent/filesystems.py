@@ -37,6 +37,7 @@ from flocker.runtime.mount_table import (
 )
 from flocker.runtime.mounted import MountText, read_mounts
 from flocker.runtime.process import ProcessFailed, run_sync
+from flocker.runtime.unmounting import unmount
 
 _LET_GO_ATTEMPTS = 10
 _BETWEEN_ATTEMPTS = 0.02
@@ -344,7 +345,7 @@ class Filesystems:
 
     def _unmount(self, device: Path, path: Path, number: int) -> None:
         try:
-            run_sync(["umount", str(path)], timeout=kinds.WORK_SECONDS)
+            unmount(path, kinds.WORK_SECONDS)
         except ProcessFailed:
             found = users(number)
             if not found:

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from flocker.convergence.loop import make_loop
 from flocker.convergence.outcome import Done, Outcome, TryAgain
-from flocker.convergence.running import Running
+from flocker.convergence.running import SEE_TO_IT, Running
 from flocker.dataset_agent.causes import failed, unanswered, under_way
 from flocker.dataset_agent.known import IDLE, Known, Said
 from flocker.dataset_agent.pool_facts import Noted, fact, wanted_at_all
@@ -52,6 +52,7 @@ from flocker.dataset_agent.pool_unfinished import drop_unexpected
 from flocker.dataset_agent.pool_watching import MountWatch
 from flocker.dataset_agent.pool_work import Send, Work
 from flocker.dataset_agent.slowness import watched
+from flocker.dataset_agent.transfer.connecting import AgentUnreachable
 from flocker.dataset_agent.transfer.pacing import Progress
 from flocker.model.cluster import Assignment, Cause, Fact, Phase
 from flocker.model.datasets import Mounting
@@ -65,6 +66,9 @@ REFRESH = 5.0
 """Seconds after which a target that is close behind is brought up to date again."""
 SOON = 0.2
 """Seconds after which a target is asked again that cannot take anything yet."""
+STARTING = 1.0
+"""Seconds after which a target is called again that cannot be reached: one that starts
+anew is not to be waited for longer than it takes, least of all while nobody serves."""
 TOLD_EVERY = 1.0
 """Seconds between two facts about how far a stream is."""
 
@@ -342,6 +346,9 @@ class PoolKeeper(Known):
                 lambda progress: self._progressed(dataset, progress),
                 lambda cancel: self._begun(dataset, cancel),
             )
+        except AgentUnreachable as error:
+            cause = Cause("agent-unreachable", str(error), SEE_TO_IT)
+            return TryAgain(cause, jittered(STARTING, self._chance))
         except NotTaken as error:
             wait = SOON if error.soon else None
             return TryAgain(Cause("target-refused", str(error)), wait)

@@ -23,6 +23,7 @@ from flocker.runtime.mount_points import BadMountPoint
 from flocker.runtime.mount_table import Mount, seen_at
 from flocker.runtime.mounted import read_mounts
 from flocker.runtime.process import ProcessFailed, run_sync
+from flocker.runtime.unmounting import unmount
 
 _SECONDS = 60
 
@@ -101,7 +102,7 @@ class BindMounts:
         if stay := left_mounted(ours, table, what.by):
             return stay
         try:
-            run_sync(["umount", str(path)], timeout=_SECONDS)
+            unmount(path, _SECONDS)
         except ProcessFailed as error:
             found = users(directory.stat().st_dev)
             return found or (Holder(0, "kernel", f"umount says: {error.stderr}"),)

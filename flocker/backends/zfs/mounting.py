@@ -35,12 +35,12 @@ from flocker.runtime.mount_points import BadMountPoint
 from flocker.runtime.mount_table import Mount, seen_at
 from flocker.runtime.mounted import read_mounts
 from flocker.runtime.process import ProcessFailed
+from flocker.runtime.unmounting import found_a_gap
 
 ROOTS: Final = Path("/run/flocker-zfs")
 """Where filesystems are mounted that are not served; only root comes there."""
 PATIENCE: Final = 2.0
 """Seconds in which a mount is let go that nobody is found to use."""
-_AGAIN: Final = 0.05
 _WHOLE: Final = "/"
 ELSEWHERE: Final = "ZFS mounts it elsewhere; was the pool imported with `-R`?"
 
@@ -244,18 +244,16 @@ class ZfsMounts:
         if stay := left_mounted(ours, table):
             return stay
         give_up = self.zfs.now() + PATIENCE
-        while True:
-            try:
-                self._unmount(path)
-            except ProcessFailed as error:
+        try:
+            self._unmount(path)
+        except ProcessFailed as error:
+            while not found_a_gap(path):
                 if found := users(ours.device):
                     return found
                 if self.zfs.now() > give_up:
                     said = f"umount says: {error.stderr}"
                     return (Holder(0, "kernel", said),)
-                self.zfs.sleep(_AGAIN)
-            else:
-                return self.users(name)
+        return self.users(name)
 
     def _unmount(self, path: Path) -> None:
         self.zfs.run("umount", str(path))

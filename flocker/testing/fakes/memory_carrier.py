@@ -11,6 +11,7 @@ from flocker.dataset_agent.pool_carrying import open_stream
 from flocker.dataset_agent.pool_receiving import Denied, NotYet, Visit
 from flocker.dataset_agent.pool_rig import Cancel, Heard, NotTaken, Pool, Shipment
 from flocker.dataset_agent.pool_states import Offer
+from flocker.dataset_agent.transfer.connecting import AgentUnreachable
 from flocker.dataset_agent.transfer.frames import PROTOCOL, Begin
 from flocker.dataset_agent.transfer.hosting import Welcome
 from flocker.dataset_agent.transfer.pacing import Progress
@@ -30,7 +31,7 @@ class Host(Protocol):
 
 @frozen
 class NotReached(FlockerError):
-    """The other agent is not there, or the way to it was cut."""
+    """The way to the other agent was cut."""
 
     why: str
 
@@ -65,7 +66,7 @@ class MemoryCarrier:
         """Send what the target lacks (`pool_rig.Carrier`)."""
         host = self.hosts.get(to.node)
         if host is None:
-            raise NotReached(f"node {to.node} is off")
+            raise AgentUnreachable(to.host, to.port, "it is off")
         ended: list[str] = []
         under_way(ended.append)
         try:

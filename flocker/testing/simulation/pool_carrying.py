@@ -19,6 +19,7 @@ from flocker.backends.pool_resuming import (
 from flocker.dataset_agent.pool_carrying import Conversation, Door, Visitor
 from flocker.dataset_agent.pool_rig import Heard
 from flocker.dataset_agent.transfer.channel import PATIENCE, TransferCut
+from flocker.dataset_agent.transfer.connecting import AgentUnreachable
 from flocker.dataset_agent.transfer.frames import (
     Arrived,
     Begin,
@@ -70,12 +71,12 @@ class Roads:
     here: Station
 
     async def dial(self, to: Peer, heard: Heard) -> Conversation:
-        """Connect. Raises `TransferCut`."""
+        """Connect. Raises `AgentUnreachable`, `TransferCut`."""
         await self.here.process.sleep(self.paths.pace())
         pipe = self.paths.open(self.here, to.node)
         if pipe is None:
             await self.here.process.sleep(PATIENCE.reached_within)
-            raise TransferCut(f"nobody answers at {to.host}")
+            raise AgentUnreachable(to.host, to.port, "nobody answers")
         serving = serve(pipe.target, self.here.node)
         _ = self.paths.clock.callLater(0, Deferred.fromCoroutine, serving)
         return Talk(self.paths, pipe.source, heard)

@@ -105,3 +105,15 @@ def test_cancel_ends_the_stream(cluster):
     assert len(passed) <= 4
     assert cluster.a.served
     assert cluster.b.copy is None
+
+
+def test_starts_anew(cluster):
+    """A target that is away for long is called again at most 2 s after it is back."""
+    away = cluster.carrier.hosts.pop(B)
+    cluster.decide(pool_moves.move, B)
+    cluster.settle(MINUTE)
+    assert cluster.a.served
+    assert cluster.a.fact.cause.code == "agent-unreachable"
+    cluster.carrier.hosts[B] = away
+    cluster.clock.pump([0.5] * 4)
+    assert cluster.carrier.sent

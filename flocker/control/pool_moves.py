@@ -4,6 +4,8 @@ The guards C1, C2, C3, C8, C12 and C16 of the ownership protocol. Each is one co
 what it checks is still so when it is durable.
 """
 
+from typing import Final
+
 from attrs import evolve, frozen
 
 from flocker.control.admission import admit
@@ -16,10 +18,13 @@ from flocker.model.ids import (
     Epoch,
     MoveNumber,
     NodeID,
+    RollbackNumber,
     SnapshotID,
 )
 from flocker.model.leases import Lease
-from flocker.model.pools import Move, PoolOwnership, Prune, Stage, after
+from flocker.model.pools import Move, PoolOwnership, Prune, Released, Stage, after
+
+UNSURE: Final = "control was restored from a backup, and has yet to hear who owns it"
 
 
 @frozen
@@ -102,20 +107,36 @@ def start(
     that is over, and control may not forget it.
     """
     before = configuration.pools.get(dataset)
-    new = PoolOwnership(dataset, backend, owner, holders=(owner,))
+    if before is not None and not before.deleted:
+        return Change()
+    last = configuration.numbers_from
+    new = _numbered(PoolOwnership(dataset, backend, owner, holders=(owner,)), last)
     if before is not None:
-        if not before.deleted:
-            return Change()
-        epoch = after(before.top)
+        epoch = after(max(before.top, Epoch(last)))
         new = evolve(
             new,
             epoch=epoch,
             top=epoch,
-            moves=before.moves,
-            rollbacks=before.rollbacks,
-            revision=before.revision + 1,
+            moves=max(before.moves, new.moves),
+            rollbacks=max(before.rollbacks, new.rollbacks),
+            revision=max(before.revision, last) + 1,
         )
     return Change((PoolEdit(before, new),))
+
+
+def _numbered(row: PoolOwnership, last: int) -> PoolOwnership:
+    """Number what begins behind what a restored store may have forgotten."""
+    if not last:
+        return row
+    epoch = after(Epoch(last))
+    return evolve(
+        row,
+        epoch=epoch,
+        top=epoch,
+        moves=MoveNumber(last),
+        rollbacks=RollbackNumber(last),
+        revision=last + 1,
+    )
 
 
 def move(
@@ -171,9 +192,7 @@ def engagement(row: PoolOwnership) -> str | None:
         return f"it is being rolled back to its snapshot {row.rollback.name} already"
     if row.candidate is not None:
         return f"node {row.candidate} is about to take it over"
-    if not row.acquired:
-        return f"node {row.owner} has not taken it into use yet"
-    return None
+    return _unsettled(row, "it")
 
 
 def freeze(
@@ -186,7 +205,7 @@ def freeze(
     """
     row = alive(configuration, dataset)
     moving = row.move
-    if moving is None or moving.stage is not Stage.COPYING:
+    if moving is None or moving.stage is not Stage.COPYING or row.unsure:
         return Change()
     lease = configuration.leases.get(dataset)
     in_the_way = lease is not None and lease.node != moving.target
@@ -257,12 +276,22 @@ def _needed(
         return "it is the dataset"
     if row.moves_to(copy.node):
         return "the dataset is on its way there"
-    if not row.acquired:
-        return f"node {row.owner} has not taken the dataset into use yet"
+    unsettled = _unsettled(row, "the dataset")
+    if unsettled is not None:
+        return unsettled
     if copy.node == row.candidate:
         return "it is about to become the dataset"
     if copy.snapshot not in lineage:
         return "the dataset is not known to contain it"
+    return None
+
+
+def _unsettled(row: PoolOwnership, what: str) -> str | None:
+    """Say why nobody can be said to have the dataset, if that is so."""
+    if row.unsure:
+        return UNSURE
+    if not row.acquired:
+        return f"node {row.owner} has not taken {what} into use yet"
     return None
 
 
@@ -275,7 +304,13 @@ def bury(
     if lease is not None and not force:
         raise InUse(lease)
     deleted = evolve(
-        row, deleted=True, move=None, rollback=None, candidate=None, prunes=()
+        row,
+        deleted=True,
+        move=None,
+        rollback=None,
+        candidate=None,
+        prunes=(),
+        unsure=False,
     )
     return edited(row, deleted)
 
@@ -288,6 +323,25 @@ def edited(before: PoolOwnership, after: PoolOwnership) -> Change:
 def renewed(before: PoolOwnership, after: PoolOwnership) -> PoolOwnership:
     """Give a row that follows on another: each has a revision of its own."""
     return evolve(after, revision=before.revision + 1)
+
+
+def given(
+    row: PoolOwnership, node: NodeID, let_go: Released, move: Move | None
+) -> PoolOwnership:
+    """Give what was let go of to a node, in a new epoch that starts from there."""
+    epoch = new_epoch(row)
+    there = evolve(
+        row,
+        owner=node,
+        epoch=epoch,
+        top=epoch,
+        base=let_go.snapshot,
+        acquired=False,
+        create=False,
+        move=move,
+        candidate=None,
+    )
+    return renewed(row, there)
 
 
 def new_epoch(row: PoolOwnership) -> Epoch:

@@ -10,6 +10,7 @@ from typing import Protocol
 from attrs import evolve, frozen
 
 from flocker.control.admission import BackendDiffers, NodeLacksBackend, NodeRefuses
+from flocker.control.pool_doubts import Words, doubt, forgotten, is_behind, settle
 from flocker.control.pool_moves import (
     InUse,
     MoveRefused,
@@ -95,10 +96,14 @@ def tend(
     if row is None and not belongs_in_pool(configuration, dataset):
         return None
     facts = pool_facts(heard, dataset.id)
+    said = words(heard, dataset.id)
+    unsure = None if row is None else _be_sure(dataset, row, said, now)
+    if unsure is not None and (unsure or not dataset.deleted):
+        return unsure
     if dataset.deleted:
         return _end(configuration, dataset, row, facts, now)
     if row is None:
-        return start(configuration, dataset.id, dataset.primary, dataset.backend)
+        return _begin(configuration, dataset, said, now)
     situation = Situation(configuration, dataset, row, facts, heard, now, started)
     found = (rule(situation) for rule in RULES)
     return next((change for change in found if change), NOTHING)
@@ -111,6 +116,52 @@ def pool_facts(heard: Heard, dataset: DatasetID) -> Mapping[NodeID, PoolFact]:
         for node, observed in heard.facts(dataset).items()
         if observed.fact.pool is not None
     }
+
+
+def words(heard: Heard, dataset: DatasetID) -> Words:
+    """Give what nodes said of their copies that is not about to change."""
+    return {
+        node: observed.fact.pool
+        for node, observed in heard.facts(dataset).items()
+        if observed.fact.pool is not None and observed.fact.doing is None
+    }
+
+
+# Be sure: of a row from a backup nothing is decided before nodes have said what came
+# after it. A dataset that moved meanwhile stays where it is: that was asked for later.
+
+
+def _be_sure(
+    dataset: Dataset, row: PoolOwnership, said: Words, now: float
+) -> Change | None:
+    """Give what makes a row sure; None where it is."""
+    if not row.unsure:
+        if row.deleted or dataset.deleted or not is_behind(row, said):
+            return None
+        return Change((PoolEdit(row, doubt(row, int(now))),))
+    certain = settle(row, said)
+    if certain is None:
+        return NOTHING
+    found = PoolEdit(row, certain)
+    if certain.owner in {row.owner, dataset.primary} or dataset.deleted:
+        return Change((found,))
+    stays = evolve(dataset, primary=certain.owner)
+    return Change((found, DatasetEdit(dataset, stays)))
+
+
+# Begin: it is made where it is wanted, unless it is there already, forgotten by a store
+# that was restored.
+
+
+def _begin(
+    configuration: Configuration, dataset: Dataset, said: Words, now: float
+) -> Change:
+    before = configuration.pools.get(dataset.id)
+    numbers_from = configuration.numbers_from or int(now)
+    there = forgotten(dataset.id, dataset.backend, before, said, numbers_from)
+    if there is not None:
+        return Change((PoolEdit(before, there),))
+    return start(configuration, dataset.id, dataset.primary, dataset.backend)
 
 
 # End: a deleted dataset is buried once nobody uses it, and destroyed when no node that

@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping
 
 from attrs import evolve
 
-from flocker.control.pool_moves import new_epoch, renewed
+from flocker.control.pool_moves import given, renewed
 from flocker.control.pool_rollbacks import settled
 from flocker.model.ids import NodeID
 from flocker.model.pools import (
     Buried,
-    Move,
     Owned,
     PoolFact,
     PoolOwnership,
@@ -46,7 +45,7 @@ def hand_over(row: PoolOwnership, node: NodeID, fact: PoolFact) -> PoolOwnership
     let_go = released(row, node, fact)
     if let_go is None or not finishes(row, let_go):
         return None
-    return _given(row, let_go.target, let_go, None)
+    return given(row, let_go.target, let_go, None)
 
 
 def re_grant(row: PoolOwnership, node: NodeID, fact: PoolFact) -> PoolOwnership | None:
@@ -55,7 +54,7 @@ def re_grant(row: PoolOwnership, node: NodeID, fact: PoolFact) -> PoolOwnership 
     if let_go is None or finishes(row, let_go):
         return None
     over = row.move is None or row.move.stage is Stage.CANCELLING
-    return _given(row, node, let_go, None if over else row.move)
+    return given(row, node, let_go, None if over else row.move)
 
 
 def acquired(row: PoolOwnership, node: NodeID, fact: PoolFact) -> PoolOwnership | None:
@@ -96,6 +95,13 @@ def pruned(row: PoolOwnership, node: NodeID, fact: PoolFact) -> PoolOwnership | 
     return renewed(row, evolve(row, prunes=left))
 
 
+def noticed(row: PoolOwnership, node: NodeID, fact: PoolFact) -> PoolOwnership | None:
+    """Who has a copy that control did not know of is to be told, as others are."""
+    if not fact.exists or node in row.holders:
+        return None
+    return renewed(row, evolve(row, holders=(*row.holders, node)))
+
+
 RULES: tuple[Rule, ...] = (
     hand_over,
     re_grant,
@@ -103,6 +109,7 @@ RULES: tuple[Rule, ...] = (
     cancelled,
     settled,
     pruned,
+    noticed,
 )
 """In the order in which control takes them; nothing is done about deleted datasets."""
 
@@ -140,21 +147,3 @@ def _is_buried(row: PoolOwnership, fact: PoolFact) -> bool:
     """
     buried = isinstance(fact.record.standing, Buried) and not fact.exists
     return buried and fact.record.floor > row.top
-
-
-def _given(
-    row: PoolOwnership, node: NodeID, let_go: Released, move: Move | None
-) -> PoolOwnership:
-    epoch = new_epoch(row)
-    given = evolve(
-        row,
-        owner=node,
-        epoch=epoch,
-        top=epoch,
-        base=let_go.snapshot,
-        acquired=False,
-        create=False,
-        move=move,
-        candidate=None,
-    )
-    return renewed(row, given)

@@ -78,7 +78,7 @@ def _placed(dataset: Dataset, configuration: Configuration) -> tuple[NodeID, ...
         return ()
     row = row_of(configuration, dataset)
     if row is not None:
-        return row.holders
+        return row.holders if _is_told(row) else ()
     node = wanted_on(dataset, configuration.leases.get(dataset.id))
     return () if node is None else (node,)
 
@@ -198,7 +198,7 @@ def _of_pool(
     configuration: Configuration, node: NodeID, dataset: Dataset, row: PoolOwnership
 ) -> Assignment | None:
     """Give what a node must know of a dataset that is in a pool."""
-    if node not in row.holders:
+    if node not in row.holders or not _is_told(row):
         return None
     others = (other for one, other in _exchanging(row) if one == node)
     found = (_peer(configuration, other, row) for other in others)
@@ -210,6 +210,15 @@ def _of_pool(
         peers=tuple(peer for peer in found if peer is not None),
         snapshots=configuration.snapshots.get(dataset.id),
     )
+
+
+def _is_told(row: PoolOwnership) -> bool:
+    """Whether nodes are told a row.
+
+    Of one that is unsure they are not: who serves it goes on, and all say what they
+    have. Only who is to make it is asked to; its record says whether that is over.
+    """
+    return row.create or not row.unsure
 
 
 def _exchanging(row: PoolOwnership) -> Iterable[tuple[NodeID, NodeID]]:

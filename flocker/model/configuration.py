@@ -38,7 +38,8 @@ class Configuration:
     `revision` grows by one a commit; `datasets_revision` is the revision of the last
     change to a dataset, from which the configuration tag of the API is made. `volumes`
     is the inverse of `ownership`, and `clones` that of `sources`, of deleted ones too;
-    `flocker.model.changes.apply` keeps both.
+    `flocker.model.changes.apply` keeps both. What is numbered anew begins behind
+    `numbers_from`: a store that was restored has forgotten the numbers before.
     """
 
     revision: int = 0
@@ -51,6 +52,7 @@ class Configuration:
     snapshots: PMap[DatasetID, UserSnapshots] = _NO_SNAPSHOTS
     volumes: PMap[tuple[BackendName, VolumeID], DatasetID] = _NO_VOLUMES
     clones: Clones = Factory(_clones, takes_self=True)
+    numbers_from: int = 0
 
     def sources(self, dataset: DatasetID) -> frozenset[DatasetID]:
         """Give what a dataset was made of, or is to be: of its volume, or in a pool."""

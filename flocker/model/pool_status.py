@@ -10,6 +10,7 @@ from attrs import evolve
 from flocker.model.cluster import Cause, Condition, Observed, Phase
 from flocker.model.datasets import Dataset, Mounting
 from flocker.model.ids import NodeID
+from flocker.model.pool_doubt_status import unsure
 from flocker.model.pool_known import Known, at_owner, leased, or_failed
 from flocker.model.pool_move_status import (
     given_up,
@@ -45,6 +46,8 @@ def pool_status(dataset: Dataset, row: PoolOwnership | None, known: Known) -> St
         return _ending(dataset, row, known)
     if row is None:
         return Status(Phase.WAITING, dataset.asked, dataset.primary, UNMADE)
+    if row.unsure:
+        return unsure(dataset, row, known)
     found = _where_it_is(dataset, row, known)
     return evolve(found, move=moving(row, known))
 

@@ -106,7 +106,8 @@ class PoolOwnership:
     edit of the row. `given_up` says why the last move was, if it was. What the owner is
     to make begins as its `origin`, or empty. `rollbacks` is the number of the last
     rollback, `rolled_back` that of the last that was done; `not_rolled_back` says of
-    the last why it was given up, if it was.
+    the last why it was given up, if it was. One that is `unsure` is from a backup: more
+    may have happened since, and nothing is decided before nodes have said what.
     """
 
     dataset: DatasetID
@@ -131,13 +132,14 @@ class PoolOwnership:
     rollbacks: RollbackNumber = NO_ROLLBACK
     rolled_back: RollbackNumber = NO_ROLLBACK
     not_rolled_back: NotRolledBack | None = None
+    unsure: bool = False
 
     @property
     def told(self) -> "PoolOwnership":
         """What agents are told: not what control has for users only."""
-        if self.not_rolled_back is None:
+        if self.not_rolled_back is None and not self.unsure:
             return self
-        return evolve(self, not_rolled_back=None)
+        return evolve(self, not_rolled_back=None, unsure=False)
 
     def prune_on(self, node: NodeID) -> SnapshotID | None:
         """Give the copy that `node` is to destroy, if it is to."""

@@ -6,6 +6,10 @@ Note [Restored is another store]: what came after the backup is void, and must n
 taken for what comes now. So a restored store gets a new id, from which the tags of
 conditional requests are made; numbers of slices and events begin anew with the service.
 
+Note [Restored is unsure]: nodes with pools remember what such a store has forgotten, so
+it marks what it says of their datasets as unsure, and numbers behind the time of the
+restore: see `flocker.control.pool_doubts`.
+
 Note [The old store is kept]: it is copied under another name before the restored one
 takes its place by a rename. Whoever is killed between has the old store.
 """
@@ -26,8 +30,10 @@ from flocker.control.persistence.directory import (
     synced,
 )
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
+from flocker.control.pool_doubts import doubt_all
 from flocker.model.configuration import Configuration
 from flocker.model.errors import FlockerError
+from flocker.runtime.clock import SteadyClock
 
 BEFORE_RESTORE = "configuration.before-restore.sqlite"
 """What a store is called that was replaced; others get a number."""
@@ -102,7 +108,10 @@ def back_up(data_path: Path, file: Path) -> Configuration:
 
 
 def restore(
-    data_path: Path, file: Path, new_id: Callable[[], UUID] = uuid4
+    data_path: Path,
+    file: Path,
+    new_id: Callable[[], UUID] = uuid4,
+    now: Callable[[], float] | None = None,
 ) -> Restored:
     """Put a backup in the place of the store; the service must not run.
 
@@ -110,11 +119,12 @@ def restore(
     `DataDirectoryUnusable`, `StoreUnavailable`; then the store is what it was.
     """
     path = data_path / DATABASE
+    told = SteadyClock().seconds if now is None else now
     with locked(data_path):
         unfinished = path.with_name(path.name + ".new")
         try:
             _bring(file, path, unfinished)
-            configuration = _renewed(file, unfinished, new_id())
+            configuration = _renewed(file, unfinished, new_id(), int(told()))
             kept = _keep(path)
             unfinished.rename(path)
             synced(data_path)
@@ -156,13 +166,17 @@ def _bring(file: Path, path: Path, to: Path) -> None:
         raise NotABackup(file, error.strerror or str(error)) from error
 
 
-def _renewed(file: Path, unfinished: Path, store_id: UUID) -> Configuration:
-    """See Note [Restored is another store]."""
+def _renewed(file: Path, unfinished: Path, store_id: UUID, now: int) -> Configuration:
+    """See the notes [Restored is another store] and [Restored is unsure]."""
     try:
         database = Database(unfinished)
         try:
             configuration = database.load()
-            database.become(store_id)
+            numbers_from = max(configuration.numbers_from, now)
+            doubted = doubt_all(configuration, numbers_from)
+            if doubted:
+                database.commit([doubted], configuration.revision)
+            database.become(store_id, numbers_from)
         finally:
             database.close()
         settled(unfinished)

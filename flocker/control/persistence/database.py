@@ -132,10 +132,14 @@ class Database:
             finally:
                 target.close()
 
-    def become(self, store_id: UUID) -> None:
-        """Make this another store with the same content. Raises `StoreUnavailable`."""
+    def become(self, store_id: UUID, numbers_from: int) -> None:
+        """Make this another store with the same content. Raises `StoreUnavailable`.
+
+        What it numbers anew begins behind `numbers_from`.
+        """
         with _translated(self.path):
-            self._connection.execute(schema.SET_STORE_ID, (str(store_id),))
+            values = (str(store_id), numbers_from)
+            self._connection.execute(schema.SET_RESTORED, values)
         self.store_id = store_id
 
     def settle(self) -> None:
@@ -235,8 +239,8 @@ class Database:
         rows = self._connection.execute(schema.READ_META).fetchall()
         if len(rows) != 1:
             raise schema.Malformed(f"it has {len(rows)} rows about itself, not one")
-        store_id, revision, datasets_revision = rows[0]
-        return schema.Meta(UUID(store_id), int(revision), int(datasets_revision))
+        store_id, *numbers = rows[0]
+        return schema.Meta(UUID(store_id), *(int(number) for number in numbers))
 
     def _expect(self, revision: int) -> None:
         found = int(str(self._value(schema.READ_REVISION)))

@@ -34,7 +34,7 @@ from flocker.wire import json_codec
 APPLICATION_ID = 0x464C4B52
 """Marks an SQLite file as Flocker's: "FLKR" in ASCII."""
 
-FORMAT = 10
+FORMAT = 11
 """The number of this schema, kept in the file's `user_version`."""
 
 UPGRADES: Mapping[int, tuple[str, ...]] = {
@@ -47,6 +47,10 @@ UPGRADES: Mapping[int, tuple[str, ...]] = {
     7: ("PRAGMA user_version = 8",),
     8: ("PRAGMA user_version = 9",),
     9: ("PRAGMA user_version = 10",),
+    10: (
+        "ALTER TABLE meta ADD COLUMN numbers_from INTEGER NOT NULL DEFAULT 0",
+        "PRAGMA user_version = 11",
+    ),
 }
 """What takes a file of an older format to the next.
 
@@ -56,7 +60,8 @@ has rows of the kind ``pool``; in 5 backends of nodes have a `port`, moves of po
 when they were frozen; 7 has rows of the kind ``snapshots``, and clones in pools an
 `origin`; in 8 clones of volumes have one, and backends of nodes say whether they have
 `snapshots`; in 9 datasets of pools have a `rollback`; in 10 they say why one was given
-up."""
+up; in 11 they are `unsure` where the store was restored, which says from where on it
+gives out numbers."""
 
 DATASET = "dataset"
 OWNERSHIP = "ownership"
@@ -101,13 +106,14 @@ CREATE = (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         store_id TEXT NOT NULL,
         revision INTEGER NOT NULL,
-        datasets_revision INTEGER NOT NULL
+        datasets_revision INTEGER NOT NULL,
+        numbers_from INTEGER NOT NULL DEFAULT 0
     )
     """,
 )
-CREATE_META = "INSERT INTO meta VALUES (1, ?, 0, 0)"
+CREATE_META = "INSERT INTO meta VALUES (1, ?, 0, 0, 0)"
 
-READ_META = "SELECT store_id, revision, datasets_revision FROM meta"
+READ_META = "SELECT store_id, revision, datasets_revision, numbers_from FROM meta"
 READ_OBJECTS = "SELECT kind, id, value FROM objects"
 READ_REVISION = "SELECT revision FROM meta"
 TOUCH = (
@@ -118,7 +124,7 @@ TOUCH = (
 
 PUT_OBJECT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?)"
 DROP_OBJECT = "DELETE FROM objects WHERE kind = ? AND id = ?"
-SET_STORE_ID = "UPDATE meta SET store_id = ?"
+SET_RESTORED = "UPDATE meta SET store_id = ?, numbers_from = ?"
 SET_REVISION = "UPDATE meta SET revision = ?"
 SET_DATASETS_REVISION = "UPDATE meta SET datasets_revision = ?"
 
@@ -134,6 +140,7 @@ class Meta:
     store_id: UUID
     revision: int
     datasets_revision: int
+    numbers_from: int = 0
 
 
 Row = tuple[str, str, object]
@@ -199,6 +206,7 @@ def read(meta: Meta, rows: Iterable[Row]) -> Configuration:
         leases=pmap(objects.leases),
         nodes=pmap(objects.nodes),
         volumes=pmap(volumes),
+        numbers_from=meta.numbers_from,
     )
 
 

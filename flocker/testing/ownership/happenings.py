@@ -51,7 +51,7 @@ class Budget:
 
     `restarts` are deaths of agents and of whole nodes; `delays` are rows, `late_facts`
     facts that the network keeps, and may deliver at any later time, repeatedly. Of the
-    streams so many are `slow`.
+    streams so many are `slow`. Of so many backups each is restored once.
     """
 
     writes: int = 0
@@ -68,6 +68,7 @@ class Budget:
     rollbacks: int = 0
     snapshots: int = 0
     slow: int = 0
+    restores: int = 0
 
     def without(self, *spent: str) -> "Budget | None":
         """Give what is left when something happens; None if it may not."""
@@ -220,7 +221,7 @@ def anew(
 
 def heard(said: Said, control: Control, x: int, fact: PoolFact) -> Happenings:
     """What control does when it hears a fact of a node, rule by rule."""
-    if control.row.deleted:
+    if control.row.deleted or control.row.unsure:
         return
     for rule in pool_upkeep.RULES:
         row = rule(control.row, NODES[x], fact)
@@ -276,14 +277,14 @@ def broken_step(
 ) -> str | None:
     """Say what a step violates, whatever the state after it looks like."""
     match step:
-        case Unmount(Reason.FROZEN | Reason.ROLLED_BACK):
+        case Unmount(Reason.FROZEN | Reason.ROLLED_BACK) if not machines[x].apart:
             return promises.broken_freeze(control, x)
         case Repeat(_, name):
             number = pool_rollbacks_here.number_in(name)
             return promises.broken_repeat(control, machines[x], number)
         case Release(record) if isinstance(record.standing, Released):
             return promises.broken_release(control, machines, record.standing)
-        case Destroy() if not control.row.deleted:
+        case Destroy() if not (control.row.deleted or control.row.unsure):
             return promises.broken_prune(control, machines, x)
         case Create():
             return promises.broken_create(machines[x], said.wanted)

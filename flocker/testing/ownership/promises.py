@@ -107,6 +107,8 @@ def _of_epochs(control: Control, machines: Sequence[Machine]) -> str | None:
         record = machine.record
         if record.owns:
             owning.append(record.epoch)
+            if row.unsure:
+                continue
             if row.owner != node or row.epoch != record.epoch:
                 return "I1: owned by a node that is not the store's owner"
     return "W2: an epoch has two owners" if len(owning) > 1 else None
@@ -123,6 +125,15 @@ def broken_commit(control: Control, after: PoolOwnership, cancelled: int) -> str
     if after.top < before.top or after.epoch < before.epoch:
         return "W2: an epoch went back"
     return None if after.owner == before.owner else _handed_over(control, cancelled)
+
+
+def broken_certainty(before: PoolOwnership, after: PoolOwnership) -> str | None:
+    """Say what becoming sure of a row that was restored violates."""
+    if after.epoch < before.epoch or after.top < before.top:
+        return "W2: an epoch went back"
+    if after.epoch == before.epoch and after.owner != before.owner:
+        return "W2: an epoch is given out twice"
+    return None
 
 
 def _handed_over(control: Control, cancelled: int) -> str | None:
@@ -186,7 +197,7 @@ def well(control: Control, machines: Sequence[Machine]) -> bool:
     row = control.row
     if row.deleted:
         return not any(machine.disk or machine.mounted for machine in machines)
-    if row.move or row.rollback or not row.acquired or row.prunes:
+    if row.move or row.rollback or row.prunes or row.unsure or not row.acquired:
         return False
     if _open_snapshots(control, machines):
         return False

@@ -15,7 +15,7 @@ from typing import TypeVar
 from attrs import evolve, frozen
 
 from flocker.dataset_agent.pool_steps import Step
-from flocker.testing.ownership import happenings, promises, snapshots
+from flocker.testing.ownership import happenings, promises, restoring, snapshots
 from flocker.testing.ownership.happenings import Budget, Happening, Said
 from flocker.testing.ownership.search import Edge
 from flocker.testing.ownership.world import NAMES, Control, Machine, a_world
@@ -69,6 +69,7 @@ class PoolSpace:
         self._nodes = range(nodes)
         self._rolls_back = budget.rollbacks > 0
         self._listens = budget.snapshots > 0
+        self._restores = budget.restores > 0
         control, machines = a_world(
             nodes,
             empty=empty,
@@ -137,6 +138,8 @@ class PoolSpace:
             groups.append((0, back))
         if self._listens:
             groups.append((0, self._memo(("wishes", budget, control), self._wishes)))
+        if self._restores:
+            groups.append((0, self._memo(("restored", *state), self._restored)))
         for x, me in enumerate(machines):
             groups.extend((x, known) for known in self._of(x, state))
             groups.extend(
@@ -187,13 +190,23 @@ class PoolSpace:
             tuple(self._value(each, Machine) for each in machines),
         )
 
+    def _restored(
+        self, budget: int, said: int, control: int, *machines: int
+    ) -> Iterator[Happening]:
+        have = self._value(control, Control)
+        nodes = tuple(self._value(each, Machine) for each in machines)
+        yield from restoring.befalls(self._value(budget, Budget), have, nodes)
+        yield from restoring.heard(self._value(said, Said), have, nodes)
+        for x, machine in enumerate(nodes):
+            yield from restoring.connects(x, machine)
+
     def _heard(
         self, budget: int, said: int, control: int, x: int, machine: int
     ) -> Iterator[Happening]:
         """What is heard now makes void what was said before, unless in disorder."""
         me, have = self._value(machine, Machine), self._value(control, Control)
         after = me if self._disorder else evolve(me, late_fact=None)
-        facts = [("", me.fact, after)] if me.up else []
+        facts = [("", me.fact, after)] if me.up and not me.apart else []
         if me.late_fact is not None:
             facts.append(("LATE ", me.late_fact, me))
         for late, fact, node in facts:
@@ -237,7 +250,8 @@ class PoolSpace:
     ) -> Iterator[Happening]:
         me, have = self._value(machine, Machine), self._value(control, Control)
         left = self._value(budget, Budget)
-        if me.up:
+        unsure = have.row.unsure and not have.row.create
+        if me.up and not me.apart and not unsure:
             yield from happenings.told(left, have, x, me, disorder=self._disorder)
 
     def _acts(self, x: int, machine: int) -> Iterator[Happening]:

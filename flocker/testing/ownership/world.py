@@ -103,7 +103,8 @@ class Machine:
     """A node: what is durable, what is mounted, and what its agent has in memory.
 
     `late` and `late_fact` are a row and a fact that the network still has. Of users'
-    snapshots it knows those `wanted`; what a slow stream brings is `coming`.
+    snapshots it knows those `wanted`; what a slow stream brings is `coming`. It is
+    `apart` while it goes on by what control said that is no more.
     """
 
     record: Record
@@ -120,6 +121,7 @@ class Machine:
     wanted: UserSnapshots | None = None
     late_wanted: UserSnapshots | None = None
     coming: Disk | None = None
+    apart: bool = False
 
     @property
     def found(self) -> Found:
@@ -183,7 +185,13 @@ class Machine:
     def agent_dead(self) -> "Machine":
         """Lose what the agent has in memory; a mount stays."""
         return evolve(
-            self, up=False, told=None, confirmation=None, wanted=None, coming=None
+            self,
+            up=False,
+            told=None,
+            confirmation=None,
+            wanted=None,
+            coming=None,
+            apart=False,
         )
 
 
@@ -191,13 +199,15 @@ class Machine:
 class Control:
     """What the store has: the row of the dataset, its lease, and users' snapshots.
 
-    Where there are any, `facts` is what the nodes said last: in memory only.
+    Where there are any, `facts` is what the nodes said last: in memory only. A `backup`
+    is the row and the lease as they were.
     """
 
     row: PoolOwnership
     lease: Lease | None = None
     snapshots: UserSnapshots | None = None
     facts: tuple[PoolFact | None, ...] = ()
+    backup: tuple[PoolOwnership, Lease | None] | None = None
 
     @property
     def configuration(self) -> Configuration:

@@ -67,6 +67,11 @@ class Invariants:
         """Control has answered that all up to a revision is stored."""
         self._promised = max(self._promised, revision)
 
+    def restored(self) -> None:
+        """Control begins anew with a backup: what was answered since is void."""
+        self._before = self.disk.stored
+        self._promised = self.disk.stored.revision
+
     def forgive(self, dataset: DatasetID) -> None:
         """The world took a dataset's data: nothing is expected of it any more."""
         self.forgiven.add(dataset)

@@ -43,7 +43,8 @@ class Write:
 class Oracle:
     """Knows all that was acknowledged, and compares it with disks and rows.
 
-    `asides` counts the copies that were set aside.
+    `asides` counts the copies that were set aside. With `forgot` the store was brought
+    back by somebody, without a word.
     """
 
     store: Disk
@@ -51,6 +52,7 @@ class Oracle:
     violations: list[str] = field(factory=list)
     written: dict[DatasetID, set[str]] = field(factory=dict)
     asides: int = 0
+    forgot: bool = False
     snapshots: SnapshotOracle = field(factory=SnapshotOracle)
     rollbacks: RollbackOracle = field(factory=RollbackOracle)
     contents: ContentOracle = field(factory=ContentOracle)
@@ -68,6 +70,12 @@ class Oracle:
         if is_wanted(self.store.stored, dataset):
             self.written.setdefault(dataset, set()).add(name)
 
+    def lives_again(self, dataset: DatasetID) -> None:
+        """What was written to a dataset that is made anew is its own: it is there."""
+        for known, name in list(self._lives):
+            if known == dataset:
+                del self._lives[known, name]
+
     def knows(self, dataset: DatasetID, name: str) -> bool:
         """Whether it is something that a user wrote."""
         return (dataset, name) in self._lives
@@ -84,9 +92,10 @@ class Oracle:
         for dataset, row in now.pools.items():
             was = before.pools.get(dataset)
             if was is not row:
-                self.violations.extend(_went_wrong(was, row))
+                self.violations.extend(_went_wrong(was, row, now.numbers_from))
                 self._owns(dataset, row.epoch, row.owner)
-                if was is not None and was.owner != row.owner:
+                known = was is not None and not was.unsure
+                if was is not None and known and was.owner != row.owner:
                     self.violations.extend(_taken_from(before, was))
         for dataset in before.pools.keys() - now.pools.keys():
             self.violations.append(f"W2: the row of {dataset} was forgotten")
@@ -167,8 +176,10 @@ class Oracle:
         row: PoolOwnership | None,
     ) -> Iterator[str]:
         self._owns(dataset, record.epoch, machine.node)
-        if row is None:
+        if row is None and not self.forgot:
             yield f"I1: {machine.node} owns {dataset}, which has no row"
+        elif row is None or row.unsure or (self.forgot and row.epoch < record.epoch):
+            return  # the store has forgotten, and knows that it has, or will
         elif (row.owner, row.epoch) != (machine.node, record.epoch):
             yield (
                 f"I1: {machine.node} owns {dataset} in epoch {record.epoch}, and the"
@@ -259,7 +270,7 @@ class Moments:
         lease, node = stored.leases.get(dataset), stored.nodes.get(self.node)
         row = stored.pools.get(dataset)
         dead = node is not None and node.dead is not None
-        if lease is None or lease.node != self.node or dead:
+        if lease is None or lease.node != self.node or dead or (row and row.unsure):
             return
         if row is not None and not row.deleted:
             self._wrong(f"S6: {dataset} was unmounted on {self.node}, which leases it")
@@ -356,9 +367,12 @@ def _fell(node: NodeID, was: Record, now: Record) -> Iterator[str]:
         yield f"{node} took back that it let go of {was.dataset}: {now}"
 
 
-def _went_wrong(was: PoolOwnership | None, row: PoolOwnership) -> Iterator[str]:
+def _went_wrong(
+    was: PoolOwnership | None, row: PoolOwnership, numbers_from: int
+) -> Iterator[str]:
     if was is None:
-        if row.epoch != FIRST_EPOCH:
+        first = after(Epoch(numbers_from)) if numbers_from else FIRST_EPOCH
+        if row.create and row.epoch != first:
             yield f"W2: {row.dataset} begins in epoch {row.epoch}"
         return
     for what in ("epoch", "top", "moves", "revision"):
@@ -366,7 +380,8 @@ def _went_wrong(was: PoolOwnership | None, row: PoolOwnership) -> Iterator[str]:
             yield f"W2: {what} of {row.dataset} went back: {was} became {row}"
     if was.deleted and not row.deleted and row.epoch == was.epoch:
         yield f"D1: {row.dataset} is deleted no more, in epoch {row.epoch}"
-    yield from _given(was, row)
+    if not was.unsure:
+        yield from _given(was, row)
 
 
 def _given(was: PoolOwnership, row: PoolOwnership) -> Iterator[str]:

@@ -3,12 +3,16 @@
 from functools import partial
 from random import Random
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from flocker.control import datasets, leases, nodes, pool_moves
 from flocker.control.operations import Decide
+from flocker.control.pool_doubts import doubt_all
 from flocker.control.statuses import snapshot_status_of
+from flocker.model.changes import apply
 from flocker.model.cluster import Phase
+from flocker.model.configuration import Configuration
 from flocker.model.datasets import DEFAULT_BACKEND, Dataset, Mounting
 from flocker.model.errors import FlockerError
 from flocker.model.ids import (
@@ -31,6 +35,9 @@ from flocker.testing.simulation.pool_oracle import Oracle, newest
 from flocker.testing.simulation.pool_wires import Paths
 from flocker.testing.simulation.wires import LATENCY
 from flocker.testing.simulation.world import World
+
+NUMBERED = 1_000_000
+"""So many numbers nobody gives out between two restores."""
 
 BALLAST = 3000
 """Bytes that a write of a user has at most."""
@@ -68,6 +75,8 @@ class PoolWorld(World):
         self._zfs, self._resumes, self.drift = zfs, resumes, drift
         self._has_block = has_block
         self._pool_writes = 0
+        self._backup = Configuration()
+        self._restores = 0
         self._snapshot_ids = Random(f"snapshots of {seed}")
         self.paths: Paths
         self.oracle: Oracle
@@ -103,6 +112,31 @@ class PoolWorld(World):
     def rate(self, who: str) -> float:
         """Give how fast somebody's clock goes: an instance's, or ``"control"``'s."""
         return self._around.rate(who)
+
+    # What befalls control
+
+    def back_up(self) -> None:
+        """Keep what is stored now."""
+        self._backup = self.store.stored
+
+    def restore(self) -> None:
+        """Kill control, and start it with what was kept, as a restored one."""
+        self.stop_control()
+        self._restores += 1
+        numbers_from = NUMBERED * self._restores
+        doubted = doubt_all(self._backup, numbers_from)
+        restored = evolve(self._backup, numbers_from=numbers_from)
+        self.bring_back(apply(doubted, restored))
+
+    def bring_back(self, stored: Configuration) -> None:
+        """Let control go on with what was stored once."""
+        self.stop_control()
+        self.store.stored = stored
+        self.invariants.restored()
+        for machine in self.pool_machines:
+            machine.history.clear()
+            machine.changed = True
+        self.start_control()
 
     # What users do
 
@@ -209,7 +243,7 @@ class PoolWorld(World):
             return waits if kept else dataset.destroyed
         row = self.known.pools[dataset.id]
         needed = all(self._is_needed(dataset.id, prune.node) for prune in row.prunes)
-        pending = row.deleted or row.move or row.rollback or not needed
+        pending = row.deleted or row.move or row.rollback or not needed or row.unsure
         wanted = wanted_on(dataset, self.known.leases.get(dataset.id))
         if pending or not row.acquired or wanted not in (None, row.owner):
             return False

@@ -7,6 +7,7 @@ from pyrsistent import pmap
 from flocker.control.admission import NodeRefuses
 from flocker.control.leases import OnItsWay, acquire
 from flocker.control.pool_moves import (
+    UNSURE,
     CopyNeeded,
     InUse,
     MoveRefused,
@@ -88,6 +89,16 @@ def test_started_anew():
     assert not row.deleted
 
 
+@pytest.mark.parametrize("before", [None, evolve(ROW, deleted=True)])
+def test_started_after_a_restore(before):
+    """Numbers that the lost store may have given out are not given out again."""
+    bare = evolve(a_configuration(), numbers_from=1000)
+    found = bare if before is None else evolve(bare, pools=pmap({DATASET: before}))
+    row = after(start(found, DATASET, A, BACKEND), found)
+    assert (row.epoch, row.top, row.moves, row.rollbacks) == (1001, 1001, 1000, 1000)
+    assert row.revision == 1001
+
+
 def test_moved():
     """C1: a move has a number of its own, and the target counts as a holder."""
     there = after(move(with_row(), DATASET, B), with_row())
@@ -105,6 +116,7 @@ def test_moved():
         (moving(Stage.COPYING), C, f"it is on its way to node {B} already"),
         (evolve(ROW, candidate=C), B, f"node {C} is about to take it over"),
         (evolve(ROW, acquired=False), B, f"node {A} has not taken it into use yet"),
+        (evolve(ROW, unsure=True), B, UNSURE),
         (ROW, A, "it is there"),
         (
             evolve(ROW, prunes=(Prune(B, BASE),)),

@@ -144,6 +144,13 @@ def test_one_after_the_other():
     assert keep(row, facts) == evolve(GIVEN, owner=B, revision=12)
 
 
+def test_noticed():
+    """A node with a copy that control did not know of is to be told, as others are."""
+    there = evolve(ROW, holders=(A, B, C), revision=11)
+    assert keep(ROW, {A: OWNED, C: fact(Replica(TWO))}) == there
+    assert keep(ROW, {C: fact(NoCopy(), None, exists=False)}) is None
+
+
 def test_nothing_about_the_deleted():
     """Of a deleted dataset nobody is given anything."""
     deleted = evolve(moving(Stage.FREEZING), deleted=True)

@@ -237,6 +237,19 @@ def test_pool_placement():
     assert not Placement(in_pool(ROW, dataset=a_dataset(destroyed=True))).on(HERE)
 
 
+def test_unsure_is_not_told():
+    """Before it is known who owns it, nobody is told; but who was to make it."""
+    unsure = in_pool(evolve(ROW, unsure=True))
+    assert not Placement(unsure).on(HERE)
+    assert assignment(unsure, HERE, dataset_id(), (HERE,)) is None
+    new = evolve(ROW, unsure=True, create=True, acquired=False, holders=(HERE,))
+    made = in_pool(new)
+    assert Placement(made).on(HERE) == {dataset_id()}
+    told = assignment(made, HERE, dataset_id(), ())
+    assert told is not None
+    assert told.pool == evolve(new, unsure=False)
+
+
 def test_pool_is_told_as_it_is():
     """Holders are told the row, whoever holds, acts or is dead; others nothing."""
     known = in_pool(MOVING, LeaseEdit(None, a_lease(on=2)))

@@ -233,6 +233,27 @@ def test_destroying():
         assert (found.phase, found.cause) == (Phase.DESTROYING, BEING_DELETED)
 
 
+LET_GO = says(Released(EPOCH, HEAD, THERE), Condition.DETACHED)
+
+
+@pytest.mark.parametrize(
+    ("what", "node", "whose"),
+    [
+        ({"silent": [1]}, HERE, f"node {HERE} (10.0.0.1), which owned it then, is not"),
+        ({"here": says(NoCopy(), Condition.MISSING)}, HERE, "does not say that it"),
+        ({"here": LET_GO, "silent": [2]}, THERE, "(10.0.0.2), which is not connected"),
+        ({"here": LET_GO, "there": says(NoCopy())}, THERE, "has not said what it has"),
+    ],
+)
+def test_restored(what, node, whose):
+    """Before it is known who owns it now, the node is named whose word is missing."""
+    found = happens(evolve(ROW, unsure=True), **what)
+    assert in_short(found) == (Phase.WAITING, node, None, "owner-unsure")
+    assert found.cause.words.startswith("control was restored from a backup, and node")
+    assert whose in found.cause.words
+    assert found.cause.release
+
+
 @pytest.mark.parametrize(
     ("away", "how"), [({"silent": [2]}, "is away"), ({"dead": [2]}, "is marked dead")]
 )

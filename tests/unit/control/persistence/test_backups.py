@@ -4,6 +4,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from attrs import evolve
 
 from flocker.control.persistence.backups import (
     BEFORE_RESTORE,
@@ -20,13 +21,16 @@ from flocker.control.persistence.directory import (
     locked,
 )
 from flocker.control.persistence.interface import StoreUnreadable
-from flocker.model.changes import Change, DatasetEdit, apply
+from flocker.control.pool_doubts import doubt
+from flocker.model.changes import Change, DatasetEdit, PoolEdit, apply
 from flocker.model.configuration import Configuration
-from flocker.model.datasets import Dataset
+from flocker.model.datasets import DEFAULT_BACKEND, Dataset
 from flocker.model.ids import DatasetID, NodeID
+from flocker.model.pools import PoolOwnership
 
 STORE = UUID(int=1)
 NEW = UUID(int=2)
+NOW = 1796000000.5
 
 
 def creation(number: int) -> Change:
@@ -50,6 +54,11 @@ def content(path: Path) -> tuple[UUID, Configuration]:
         return database.store_id, database.load()
     finally:
         database.close()
+
+
+def restored_to(datasets: int) -> Configuration:
+    """What a restored store holds: the same, and from where on it numbers."""
+    return evolve(expected(datasets), numbers_from=int(NOW))
 
 
 def expected(datasets: int) -> Configuration:
@@ -108,34 +117,47 @@ def test_restore(tmp_path: Path) -> None:
     back_up(tmp_path / "data", tmp_path / "backup")
     database.commit([creation(3)], 2)
     database.close()
-    restored = restore(tmp_path / "data", tmp_path / "backup", lambda: NEW)
+    restored = restore(tmp_path / "data", tmp_path / "backup", lambda: NEW, lambda: NOW)
     assert restored.configuration == expected(2)
     assert restored.kept == tmp_path / "data" / BEFORE_RESTORE
-    assert content(tmp_path / "data" / DATABASE) == (NEW, expected(2))
+    assert content(tmp_path / "data" / DATABASE) == (NEW, restored_to(2))
     assert content(restored.kept) == (STORE, expected(3))
     assert content(tmp_path / "backup") == (STORE, expected(2))
+
+
+def test_restored_rows_are_unsure(tmp_path: Path) -> None:
+    """What a backup says of datasets in pools is to be confirmed by their nodes."""
+    database = a_store(tmp_path / "data", 1)
+    row = PoolOwnership(DatasetID(UUID(int=1)), DEFAULT_BACKEND, NodeID(UUID(int=9)))
+    database.commit([Change((PoolEdit(None, row),))], 1)
+    database.close()
+    back_up(tmp_path / "data", tmp_path / "backup")
+    restore(tmp_path / "data", tmp_path / "backup", lambda: NEW, lambda: NOW)
+    _, found = content(tmp_path / "data" / DATABASE)
+    assert found.pools[row.dataset] == doubt(row, int(NOW))
+    assert found.revision == 3
 
 
 def test_restore_into_an_empty_directory(tmp_path: Path) -> None:
     """On a new machine there is nothing to keep."""
     a_store(tmp_path / "old", 2).close()
     back_up(tmp_path / "old", tmp_path / "backup")
-    restored = restore(tmp_path / "new", tmp_path / "backup", lambda: NEW)
+    restored = restore(tmp_path / "new", tmp_path / "backup", lambda: NEW, lambda: NOW)
     assert restored.kept is None
-    assert content(tmp_path / "new" / DATABASE) == (NEW, expected(2))
+    assert content(tmp_path / "new" / DATABASE) == (NEW, restored_to(2))
 
 
 def test_restore_twice(tmp_path: Path) -> None:
     """Every store that is replaced is kept."""
     a_store(tmp_path, 1).close()
     back_up(tmp_path, tmp_path / "backup")
-    first = restore(tmp_path, tmp_path / "backup", lambda: NEW)
-    second = restore(tmp_path, tmp_path / "backup", lambda: NEW)
+    first = restore(tmp_path, tmp_path / "backup", lambda: NEW, lambda: NOW)
+    second = restore(tmp_path, tmp_path / "backup", lambda: NEW, lambda: NOW)
     assert {first.kept, second.kept} == {
         tmp_path / BEFORE_RESTORE,
         tmp_path / "configuration.before-restore-2.sqlite",
     }
-    assert content(second.kept) == (NEW, expected(1))
+    assert content(second.kept) == (NEW, restored_to(1))
 
 
 def test_restore_what_was_kept(tmp_path: Path) -> None:
@@ -145,7 +167,9 @@ def test_restore_what_was_kept(tmp_path: Path) -> None:
     database.commit([creation(2)], 1)
     database.close()
     kept = restore(tmp_path, tmp_path / "backup").kept
-    assert restore(tmp_path, kept, lambda: NEW).configuration == expected(2)
+    assert restore(tmp_path, kept, lambda: NEW, lambda: NOW).configuration == expected(
+        2
+    )
 
 
 def test_journal_of_the_old_store_is_not_taken_for_the_new_ones(
@@ -161,8 +185,8 @@ def test_journal_of_the_old_store_is_not_taken_for_the_new_ones(
         (killed / path.name).write_bytes(path.read_bytes())
     database.close()
     assert f"{DATABASE}-wal" in names(killed)
-    kept = restore(killed, tmp_path / "backup", lambda: NEW).kept
-    assert content(killed / DATABASE) == (NEW, expected(1))
+    kept = restore(killed, tmp_path / "backup", lambda: NEW, lambda: NOW).kept
+    assert content(killed / DATABASE) == (NEW, restored_to(1))
     assert content(kept) == (STORE, expected(2))
 
 
@@ -172,10 +196,12 @@ def test_damaged_store_is_replaced_and_kept(tmp_path: Path) -> None:
     back_up(tmp_path / "data", tmp_path / "backup")
     (tmp_path / "data" / DATABASE).write_bytes(b"damaged")
     (tmp_path / "data" / f"{DATABASE}-wal").write_bytes(b"journal")
-    kept = restore(tmp_path / "data", tmp_path / "backup", lambda: NEW).kept
+    kept = restore(
+        tmp_path / "data", tmp_path / "backup", lambda: NEW, lambda: NOW
+    ).kept
     assert kept.read_bytes() == b"damaged"
     assert kept.with_name(f"{kept.name}-wal").read_bytes() == b"journal"
-    assert content(tmp_path / "data" / DATABASE) == (NEW, expected(1))
+    assert content(tmp_path / "data" / DATABASE) == (NEW, restored_to(1))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pyrsistent import pmap, pset
 from flocker.control.persistence import schema
 from flocker.control.persistence.database import Database, create
 from flocker.control.persistence.interface import StoreUnavailable, StoreUnreadable
+from flocker.control.pool_doubts import doubt
 from flocker.model.changes import Change, DatasetEdit, apply
 from flocker.model.cluster import BackendReport
 from flocker.model.configuration import Configuration
@@ -341,6 +342,14 @@ OF_GOLDEN_10 = evolve(
 )
 """The file of format 9, upgraded, with a rollback that was given up."""
 
+OF_GOLDEN_11 = evolve(
+    OF_GOLDEN_10,
+    revision=OF_GOLDEN_10.revision + 1,
+    pools=OF_GOLDEN_10.pools.set(NEW, doubt(OF_GOLDEN_10.pools[NEW], 1796000000)),
+    numbers_from=1796000000,
+)
+"""The file of format 10, upgraded, as a restored store."""
+
 GOLDENS = {
     "format-1": OF_GOLDEN,
     "format-2": OF_GOLDEN_2,
@@ -352,6 +361,7 @@ GOLDENS = {
     "format-8": OF_GOLDEN_8,
     "format-9": OF_GOLDEN_9,
     "format-10": OF_GOLDEN_10,
+    "format-11": OF_GOLDEN_11,
 }
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "store"

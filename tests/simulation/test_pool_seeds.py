@@ -55,7 +55,7 @@ def test_plans_differ() -> None:
     plans = [pool_plan(seed) for seed in range(100)]
     assert len({each.steps for each in plans}) == 100
     kinds = {type(then.happening) for each in plans for then in each.steps}
-    assert len(kinds) == 38
+    assert len(kinds) == 40
     assert {each.shape.storage for each in plans} == {Storage.POOL, Storage.BOTH}
 
 

@@ -1,11 +1,9 @@
-"""What may happen to a simulated cluster: values; `doing` does them.
-
-Machines and datasets are named by number; times are in seconds.
-"""
+"""What may happen to a simulated cluster: values; times are in seconds."""
 
 from attrs import frozen
 
 from flocker.model.pools import Stage
+from flocker.testing.simulation.backups import BackUp, Restore
 from flocker.testing.simulation.faults import Fault
 
 # What users and operators do.
@@ -412,6 +410,8 @@ Happening = (
     | MarkDead
     | MarkAlive
     | KillAgent
+    | BackUp
+    | Restore
     | KillControl
     | PowerOff
     | Partition

@@ -10,6 +10,7 @@ from flocker.control.pool_wishes import Terms
 from flocker.model.sizes import KIBIBYTE
 from flocker.runtime.holders import Holder
 from flocker.testing.simulation import happenings as h
+from flocker.testing.simulation.backups import BackUp, Restore
 from flocker.testing.simulation.doing import Scene, do
 from flocker.testing.simulation.pool_machines import SIZE, Dying, PoolMachine
 from flocker.testing.simulation.pool_world import PoolWorld
@@ -53,6 +54,16 @@ def _prune(what: h.PruneCopy, scene: Scene) -> None:
 def _die(what: h.DieBetween, scene: Scene) -> None:
     dying = Dying(what.after, what.down, machine=what.whole)
     _machine(scene, what.machine).dying = dying
+
+
+@do.register
+def _back_up(what: BackUp, scene: Scene) -> None:
+    _world(scene).back_up()
+
+
+@do.register
+def _restore(what: Restore, scene: Scene) -> None:
+    _world(scene).restore()
 
 
 @do.register

@@ -5,6 +5,7 @@ from random import Random
 from flocker.model.pools import Stage
 from flocker.testing.simulation import happenings as h
 from flocker.testing.simulation import plans, pool_episodes
+from flocker.testing.simulation.backups import BackUp, Restore
 from flocker.testing.simulation.faults import Fault
 from flocker.testing.simulation.plans import (
     LONG,
@@ -31,6 +32,8 @@ ZFS = 5
 """In one seed of so many clones need the snapshot that they are made of."""
 RESUMES = 3
 """In one seed of so many no stream goes on after a cut."""
+RESTORED = 10
+"""In one seed of so many control is restored from backups."""
 LENGTH = range(6, 20)
 """So many things happen: fewer than with block storage, as each brings others."""
 
@@ -50,8 +53,38 @@ def pool_plan(seed: int) -> Plan:
         resumes=seed % RESUMES != 0,
     )
     dice = PoolDice(random, shape.machines)
+    if seed % RESTORED == RESTORED - 1:
+        return Plan(seed, shape, _restored(dice))
     steps = plans.story(dice, _USERS, _FAULTS, LENGTH)
     return Plan(seed, shape, tuple(steps))
+
+
+def _restored(dice: PoolDice) -> tuple[Then, ...]:
+    """Begin with two datasets and a backup; ask only for what all backups know of."""
+    dice.asked.update((0, 1))
+    made, *steps = plans.story(dice, _RESTORED, _FAULTS, LENGTH)
+    other = Then(0.0, 0, h.Create(1, dice.places[1]))
+    then = (each for each in steps if not isinstance(each.happening, _VOID))
+    return (made, other, Then(LONG[-1], 0, h.Write()), Then(0.0, 0, BackUp()), *then)
+
+
+def _back_up(dice: Dice) -> h.Happening:
+    return BackUp()
+
+
+def _restore(dice: Dice) -> tuple[Then, ...]:
+    """Control is restored while users write; perhaps somebody is away then."""
+    away = dice.soon(h.PowerOff(dice.machine(), dice.long()))
+    kept = (away,) if dice.one_in(3) else ()
+    return (dice.soon(h.Write()), *kept, dice.soon(Restore()), dice.soon(h.Write()))
+
+
+def _moved_and_restored(dice: Dice) -> tuple[Then, ...]:
+    """A move is asked for, perhaps done; then comes a backup of before."""
+    moved = dice.soon(plans.move(dice))
+    before = (dice.soon(BackUp()),) if dice.one_in(2) else ()
+    waits = Then(dice.random.choice(WAITS), 0, h.Write())
+    return (*before, moved, waits, *_restore(dice))
 
 
 def _create(dice: Dice) -> h.Happening:
@@ -284,3 +317,25 @@ _FAULTS: tuple[Kind, ...] = (
     (plans.hang, 1),
 )
 """What is done in two plans of three each."""
+
+_RESTORED: tuple[Kind, ...] = (
+    *_USERS,
+    (_back_up, 4),
+    (_restore, 8),
+    (_moved_and_restored, 18),
+)
+"""What is done besides where control is restored."""
+
+_VOID = (
+    h.Clone,
+    h.Create,
+    h.Delete,
+    h.DeleteSnapshot,
+    h.MarkAlive,
+    h.MarkDead,
+    h.Purge,
+    h.RollBack,
+    h.TakeSnapshot,
+    h.TellOld,
+)
+"""What is left out then: what a restore makes void, and who tells of before it."""

@@ -164,6 +164,14 @@ class BlockSnapshot:
     size: int
 
 
+@frozen
+class Copied:
+    """How many bytes were copied until now, of how many about."""
+
+    done: int
+    whole: int
+
+
 class IBlockDeviceAPI(Interface):
     """Volumes of one cluster on one storage service, seen from one node."""
 
@@ -292,4 +300,14 @@ class ISnapshottingBlockDeviceAPI(Interface):
         It has `size` bytes, or those of the snapshot if that is larger; and the mark
         `life`, where the driver marks volumes. It is listed when it is whole. Raises
         `UnknownSnapshot`, `NoSnapshots`.
+        """
+
+
+class ITellingBlockDeviceAPI(Interface):
+    """What a driver may add whose `create_volume_from_snapshot` takes its time."""
+
+    def copied(dataset_id: DatasetID) -> Copied | None:
+        """Say how far the volume is that is being made for a dataset; None if none is.
+
+        It is asked outside of the driver's threads: it answers at once, from memory.
         """

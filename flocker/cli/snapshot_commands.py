@@ -29,8 +29,9 @@ def snapshot_group() -> None:
 
     For datasets in pools, and for volumes where the backend can do it.
 
-    A snapshot costs nothing but the room of what is written over later. It is as whole
-    as after a power cut, and travels with its dataset.
+    A snapshot costs nothing but the room of what is written over later; of a volume
+    whose backend has to copy it, all that the volume takes. It is as whole as after a
+    power cut, and travels with its dataset.
     """
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from flocker.backends.block_interface import Copied
 from flocker.dataset_agent.states import (
     Discovered,
     Foreign,
@@ -168,12 +169,16 @@ def unanswered(backend: BackendName, seconds: float) -> Cause:
     )
 
 
-def under_way(step: object, seconds: float) -> Cause:
-    """Say that a step was begun `seconds` ago and has not ended."""
+def under_way(step: object, seconds: float, copied: Copied | None = None) -> Cause:
+    """Say that a step was begun `seconds` ago and has not ended; and how far it is."""
     name = type(step).__name__.lower()
+    far = ""
+    if copied is not None:
+        done, whole = humanize(copied.done), humanize(copied.whole)
+        far = f", in which {done} of about {whole} were copied"
     return Cause(
         "step-slow",
-        f"to {name} it has taken {_duration(seconds)} until now",
+        f"to {name} it has taken {_duration(seconds)} until now{far}",
         "wait; if it never ends, see to the backend, and to the kernel's log of the"
         " node",
     )

@@ -19,6 +19,7 @@ from flocker.convergence.loop import make_loop
 from flocker.convergence.outcome import Outcome
 from flocker.convergence.running import Running
 from flocker.dataset_agent.causes import unanswered, under_way
+from flocker.dataset_agent.copying import copied
 from flocker.dataset_agent.desire import want
 from flocker.dataset_agent.discovery import BackendSeen, Unseen, discover
 from flocker.dataset_agent.facts import fact
@@ -116,7 +117,9 @@ class Keeper(Known):
         """Do a step, and say so when it takes long."""
 
         def slow(seconds: float) -> None:
-            self._slow_steps[step.dataset] = under_way(step, seconds)
+            self._slow_steps[step.dataset] = under_way(
+                step, seconds, copied(step, self._rig)
+            )
             self._said(self._state([step.dataset]))
 
         try:

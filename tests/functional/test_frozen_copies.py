@@ -6,12 +6,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from flocker.backends.block_interface import (
     BlockDeviceVolume,
     BlockSnapshot,
+    Copied,
     SnapshotGivenUp,
     UnattachedVolume,
     VolumeBusy,
@@ -21,7 +23,7 @@ from flocker.backends.loopback.api import make_loopback
 from flocker.backends.loopback.copies import HalfCopy, NoRoom
 from flocker.backends.loopback.standing_still import NotFrozen, StandingStill
 from flocker.model.datasets import FilesystemKind
-from flocker.model.ids import VolumeID
+from flocker.model.ids import DatasetID, VolumeID
 from flocker.model.sizes import MEBIBYTE
 from flocker.runtime.process import run_sync
 from flocker.sandbox.waiting import until
@@ -321,6 +323,24 @@ def test_open_elsewhere(machine: Machine) -> None:
         os.kill(holder, signal.SIGKILL)
         os.waitpid(holder, 0)
     assert take(machine, made).of == made.blockdevice_id
+
+
+def test_says_how_far(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a volume is made from a snapshot, it is said how much of it is copied."""
+    made = machine.volume()
+    machine.api.get_device_path(made.blockdevice_id).write_bytes(b"x" * MEBIBYTE)
+    taken = take(machine, made)
+    dataset = DatasetID(uuid4())
+    said, real = [], frozen_copy.copy_data
+
+    def copy_data(source: int, target: int, told: Callable[[int], None]) -> None:
+        real(source, target, told)
+        said.append(machine.api.copied(dataset))
+
+    monkeypatch.setattr(frozen_copy, "copy_data", copy_data)
+    machine.api.create_volume_from_snapshot(taken.id, dataset, made.size, None)
+    assert said == [Copied(MEBIBYTE, MEBIBYTE)]
+    assert machine.api.copied(dataset) is None
 
 
 class Slow:

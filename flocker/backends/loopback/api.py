@@ -28,11 +28,13 @@ from flocker.backends.block_interface import (
     BlockDeviceVolume,
     BlockSnapshot,
     CannotShrink,
+    Copied,
     IBlockDeviceAPI,
     ICloudAPI,
     IGrowingBlockDeviceAPI,
     IMarkingBlockDeviceAPI,
     ISnapshottingBlockDeviceAPI,
+    ITellingBlockDeviceAPI,
     UnattachedVolume,
     UnknownInstanceID,
     UnknownVolume,
@@ -181,6 +183,7 @@ def _as_snapshot(stored: StoredSnapshot) -> BlockSnapshot:
     IGrowingBlockDeviceAPI,
     IMarkingBlockDeviceAPI,
     ISnapshottingBlockDeviceAPI,
+    ITellingBlockDeviceAPI,
 )
 @define(eq=False)
 class LoopbackBlockDevices:
@@ -327,6 +330,10 @@ class LoopbackBlockDevices:
         self._refuse_if_odd(size)
         file = new_file(self._unique(), dataset_id, life)
         return _as_volume(self._keeping.make_volume(snapshot_id, file, size))
+
+    def copied(self, dataset_id: DatasetID) -> Copied | None:
+        """Say how far the copy of a snapshot is."""
+        return self._keeping.copied(dataset_id)
 
     def list_live_nodes(self) -> Collection[InstanceID]:
         """Name the instances that run, where somebody keeps that true.

@@ -65,6 +65,8 @@ class HalfCopy:
     file: int
     copied: int = field(default=0, init=False)
     """Bytes, as far as we copy ourselves."""
+    needed: int = field(default=0, init=False)
+    """Bytes that the source took when room was taken."""
 
     @property
     def allocated(self) -> int:
@@ -76,11 +78,11 @@ class HalfCopy:
 
         Raises `NoRoom`, `OSError`.
         """
-        needed = self.allocated
+        self.needed = self.allocated
         there = os.fstatvfs(self.file)
         free = there.f_bavail * there.f_frsize
-        if needed > free:
-            raise NoRoom(self.path.parent, needed, free)
+        if self.needed > free:
+            raise NoRoom(self.path.parent, self.needed, free)
         for begin, end in frozen_copy.parts(self.source):
             if end > begin:
                 os.posix_fallocate(self.file, begin, end - begin)

@@ -16,6 +16,7 @@ from pathlib import Path
 from attrs import define, field
 
 from flocker.backends.block_interface import (
+    Copied,
     NoSnapshots,
     SnapshotGivenUp,
     UnattachedVolume,
@@ -37,7 +38,7 @@ from flocker.backends.loopback.translate import (
     VolumeFile,
     parse_snapshot_name,
 )
-from flocker.model.ids import InstanceID, SnapshotID, VolumeID
+from flocker.model.ids import DatasetID, InstanceID, SnapshotID, VolumeID
 
 
 @define(eq=False)
@@ -55,6 +56,8 @@ class Keeping:
     _copies: Copies = field(init=False)
     _given_up: dict[SnapshotID, SnapshotGivenUp] = field(factory=dict, init=False)
     """See Note [Once for each wish]."""
+    _under_way: dict[DatasetID, HalfCopy] = field(factory=dict, init=False)
+    """The volumes that are being made, by whose they will be."""
 
     def __attrs_post_init__(self) -> None:
         """Look beside the volumes."""
@@ -126,6 +129,8 @@ class Keeping:
                 except CannotShare:
                     _ = ended.enter_context(self._explained(f"copy {snapshot}"))
                     copy = ended.enter_context(self._copies.of(file.name, stored.path))
+            self._under_way[file.dataset] = copy
+            _ = ended.callback(self._under_way.pop, file.dataset)
             copy.reserve()
             copy.fill()
             copy.enlarge(size)
@@ -133,6 +138,11 @@ class Keeping:
             with self.directory.locked():
                 made = copy.publish(self.directory.unattached)
         return StoredVolume(file, None, made, self.directory.unattached / file.name)
+
+    def copied(self, dataset: DatasetID) -> Copied | None:
+        """Say how far the volume is that is being made for a dataset."""
+        copy = self._under_way.get(dataset)
+        return None if copy is None else Copied(copy.copied, copy.needed)
 
     def list(self) -> Sequence[StoredSnapshot]:
         """Give all. Raises `StorageFailed`."""

@@ -6,8 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import cast
 
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import GCM
 from OpenSSL import SSL
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
@@ -15,9 +19,11 @@ from flocker.ca.contexts import node_context, server_context
 from flocker.ca.names import Role
 from flocker.ca.services import ServiceCertificates
 from flocker.dataset_agent.transfer.checksums import Checksum
+from flocker.dataset_agent.transfer.frames import LONGEST_DATA
 from flocker.dataset_agent.transfer.secured import INCOMING, RECORD, TURN, Party
 from flocker.model.ids import NodeID
 from flocker.model.sizes import GIBIBYTE, MEBIBYTE
+from flocker.runtime.piping import reading, writing
 
 SIZE = 128 * MEBIBYTE
 
@@ -33,6 +39,44 @@ def checksum() -> float:
     """Count the checksum, as each side does."""
     counted, part = Checksum(), os.urandom(TURN)
     return a_gibibyte(lambda: [counted.add(part) for _ in range(SIZE // TURN)])
+
+
+def ciphering() -> list[float]:
+    """Seal as long records as those of TLS are, and open them: with no copy, or TLS."""
+    part, sealed = os.urandom(RECORD), memoryview(bytearray(RECORD))
+    cipher = Cipher(AES(os.urandom(32)), GCM(os.urandom(12)))
+
+    def all_through(call: Callable[[bytes, memoryview], int]) -> None:
+        for _ in range(SIZE // RECORD):
+            _ = call(part, sealed)
+
+    calls = cipher.encryptor().update_into, cipher.decryptor().update_into
+    return [a_gibibyte(partial(all_through, call)) for call in calls]
+
+
+def from_program() -> float:
+    """Take what a program writes."""
+    program = reading(("head", "-c", str(SIZE), "/dev/zero"))
+
+    def take() -> None:
+        while program.read(LONGEST_DATA):
+            pass
+
+    try:
+        return a_gibibyte(take)
+    finally:
+        program.close()
+
+
+def into_program() -> float:
+    """Give a program what it reads."""
+    program, part = writing(("cat",)), os.urandom(LONGEST_DATA)
+    try:
+        return a_gibibyte(
+            lambda: [program.write(part) for _ in range(SIZE // LONGEST_DATA)]
+        )
+    finally:
+        program.close()
 
 
 def tls(

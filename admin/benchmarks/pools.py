@@ -16,14 +16,20 @@ from uuid import uuid4
 from attrs import frozen
 
 from admin.benchmarks.figures import Bench, Notes, Part, at_least, at_most
-from admin.benchmarks.pieces import checksum, loopback
+from admin.benchmarks.pieces import (
+    checksum,
+    ciphering,
+    from_program,
+    into_program,
+    loopback,
+)
 from admin.benchmarks.pieces import tls as pieces_tls
 from flocker.backends.btrfs.api import make_btrfs
 from flocker.backends.pool_interface import IFilesystemPool, PoolSnapshot
 from flocker.ca.authority import Authority
 from flocker.ca.credentials import KeyType
 from flocker.ca.files import write_credential
-from flocker.ca.services import load_service_directory
+from flocker.ca.services import ServiceCertificates, load_service_directory
 from flocker.model.ids import ClusterID, DatasetID, NodeID
 from flocker.model.sizes import GIBIBYTE, MEBIBYTE
 from flocker.testing.btrfs_pools import btrfs_filesystem
@@ -70,7 +76,7 @@ class _Pools:
 class _Sent:
     """How long it took, and the CPU of each side with the program that it runs.
 
-    That is without the start of our programs.
+    That is without the start of our programs, and without the end of the source's.
     """
 
     seconds: float
@@ -127,17 +133,21 @@ def _note_pieces(
     ours, plain, nowhere = (best[name] for name in ("ours", "plain", "without pools"))
     a_gibibyte = GIBIBYTE / size
     rows = {
-        "btrfs send, btrfs receive": (plain.source, plain.target),
-        "ours": (ours.source, ours.target),
-        "ours without pools": (nowhere.source, nowhere.target),
+        "btrfs send, btrfs receive": _each(plain, a_gibibyte),
+        "ours": _each(ours, a_gibibyte),
+        "ours without pools": _each(nowhere, a_gibibyte),
     }
-    pieces = {
-        "of that, TLS": pieces_tls(source, target, pools.nodes[1]),
-        "of that, the connection": loopback(),
-        "of that, the checksum": [checksum()] * 2,
-    }
-    table = {name: [each * a_gibibyte for each in row] for name, row in rows.items()}
-    for name, row in (table | pieces).items():
+    added = [
+        mine - theirs
+        for mine, theirs in zip(
+            *(_each(sent, a_gibibyte) for sent in (ours, plain)), strict=True
+        )
+    ]
+    pieces = _pieces(source, target, pools.nodes[1])
+    rest = [a - sum(piece) for a, *piece in zip(added, *pieces.values(), strict=True)]
+    rows["what we add"] = added
+    pieces["of that, the rest: Python, its threads"] = rest
+    for name, row in (rows | pieces).items():
         cells = {
             "what": name,
             "source": round(row[0], 2),
@@ -158,6 +168,28 @@ def _note_pieces(
             "plain took": round(plain.seconds * a_gibibyte, 2),
         }
         notes.row("no faster than its CPUs allow", cells)
+
+
+def _each(sent: _Sent, times: float) -> list[float]:
+    return [sent.source * times, sent.target * times]
+
+
+def _pieces(
+    source: ServiceCertificates, target: ServiceCertificates, node: NodeID
+) -> dict[str, list[float]]:
+    """Give what each piece of what we add costs alone, for source and target."""
+    ciphers = ciphering()
+    records = pieces_tls(source, target, node)
+    handled = [
+        all_of_it - cipher for all_of_it, cipher in zip(records, ciphers, strict=True)
+    ]
+    return {
+        "of that, AES of TLS": ciphers,
+        "of that, TLS but for AES: records of 16 KiB, copies": handled,
+        "of that, the connection": loopback(),
+        "of that, the pipes of the programs": [from_program(), into_program()],
+        "of that, the checksum": [checksum()] * 2,
+    }
 
 
 PART = Part("pools", "streams between two Btrfs pools", WANTED, measure)
@@ -207,16 +239,14 @@ def _send(pools: _Pools, roots: Sequence[object], snapshot: str) -> _Sent:
     what = (port, str(pools.nodes[1]), str(pools.dataset), snapshot)
     directory, root = str(pools.scratch / "source"), str(roots[0])
     source = _start([*PEER, "send", directory, root, *what])
-    connected = source.stdout.readline() if source.stdout else ""
-    source_start = _cpu(source)
-    said = connected + (source.stdout.read() if source.stdout else "")
-    source_cpu = _ended(source) - source_start
+    said = source.stdout.read() if source.stdout else ""
+    _ = _ended(source)
     target.kill()
     target_cpu = _ended(target) - target_start
-    found = re.search(r"arrived after ([0-9.]+) s", said)
+    found = re.search(r"arrived after ([0-9.]+) s, ([0-9.]+) s of CPU", said)
     if found is None:
         raise RuntimeError(said)
-    return _Sent(float(found[1]), source_cpu, target_cpu)
+    return _Sent(float(found[1]), float(found[2]), target_cpu)
 
 
 def _cpu(process: subprocess.Popen[Any]) -> float:

@@ -4,12 +4,13 @@ For tests and benchmarks. `receive DIRECTORY POOL` takes what comes, on a free p
 loopback: its first line of output; the others say what was offered or whom it refused.
 `send DIRECTORY POOL PORT NODE DATASET SNAPSHOT [BASE [RATE]]` sends one to the node, at
 so many bytes a second, asks what it holds, and says how that ended, after how many
-seconds; a BASE of - is none. `move` is the same, but what the snapshot is sent as
-follows from what the target says that it has. A POOL `nowhere:BYTES` has one snapshot
-of that size in memory, and forgets what it gets.
+seconds and how many of CPU; a BASE of - is none. `move` is the same, but what the
+snapshot is sent as follows from what the target says that it has. A POOL
+`nowhere:BYTES` has one snapshot of that size in memory, and forgets what it gets.
 """
 
 import os
+import resource
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -53,6 +54,13 @@ from flocker.runtime.threads import Threads
 
 EPOCH, MOVE = Epoch(1), MoveNumber(1)
 NOWHERE = "nowhere:"
+
+
+def used() -> float:
+    """Give the seconds of CPU so far, with those of the programs that have ended."""
+    kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+    each = [resource.getrusage(kind) for kind in kinds]
+    return sum(found.ru_utime + found.ru_stime for found in each)
 
 
 def say(words: object) -> None:
@@ -121,6 +129,7 @@ class Peer:
         try:
             channel = await dial(self.threads, "127.0.0.1", int(port), tls, why)
             say("connected")
+            before = used()
             base = choose(await sender.open_visit(channel, offer))
             say(f"follows {base}")
             started = self.reactor.seconds()
@@ -134,7 +143,8 @@ class Peer:
         except FlockerError as error:
             say(f"{type(error).__name__}: {error}")
         else:
-            say(f"arrived after {seconds:.3f} s")
+            cpu = used() - before
+            say(f"arrived after {seconds:.3f} s, {cpu:.3f} s of CPU")
         await self.threads.stop()
 
     def _offer(self, dataset: DatasetID, snapshot: str) -> tuple[Offer, str]:

@@ -146,7 +146,7 @@ def _note_pieces(
     pieces = _pieces(source, target, pools.nodes[1])
     rest = [a - sum(piece) for a, *piece in zip(added, *pieces.values(), strict=True)]
     rows["what we add"] = added
-    pieces["of that, the rest: Python, its threads"] = rest
+    pieces["of that, the rest: Python, threads, memory, colder caches"] = rest
     for name, row in (rows | pieces).items():
         cells = {
             "what": name,

@@ -26,6 +26,7 @@ from flocker.runtime import durable
 from flocker.runtime.holders import PROC, Holder
 from flocker.runtime.mount_points import BadMountPoint
 from flocker.runtime.process import run_sync
+from flocker.runtime.unmounting import DENSELY
 
 _ATTEMPTS = 3
 _A_MOMENT = 0.05
@@ -125,17 +126,22 @@ class DirectoryTrees:
         path.symlink_to(notes.files(tree))
 
     def unmount(self, tree: Path, path: Path) -> tuple[Holder, ...]:
-        """Remove the link, unless a process has something open."""
+        """Remove the link, unless a process goes on having something open.
+
+        See Note [Open for a moment] in `flocker.runtime.unmounting`.
+        """
         about = notes.read(tree)
         others = tuple(link for link in _links(tree, about) if link != path)
-        who = (
-            *(Holder(0, "link", f"it is also served at {link}") for link in others),
-            *_open(notes.files(tree)),
-        )
-        if not who:
-            path.unlink()
-            notes.write(tree, evolve(about, served=()))
-        return who
+        if others:
+            links = (f"it is also served at {link}" for link in others)
+            return tuple(Holder(0, "link", words) for words in links)
+        until = monotonic() + DENSELY
+        while who := tuple(_open(notes.files(tree))):
+            if monotonic() > until:
+                return who
+        path.unlink()
+        notes.write(tree, evolve(about, served=()))
+        return ()
 
     def estimate(
         self, tree: Path, base: Path | None, around: tuple[Path, ...], within: float

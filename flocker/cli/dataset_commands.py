@@ -35,6 +35,7 @@ from flocker.cli.tables import (
     DATASET_COLUMNS,
     Look,
     dataset_row,
+    unclaimed_copy_row,
     volume_columns,
     volume_row,
 )
@@ -237,9 +238,9 @@ def unset_metadata(
 @as_json
 @pass_session
 def list_volumes(session: Session, *, long: bool, json: bool) -> None:
-    """List volumes that no dataset is, and why.
+    """List volumes that no dataset is, and why; and copies in pools.
 
-    Nothing touches them: `adopt` makes one a dataset again.
+    Nothing touches them: `adopt` makes a volume a dataset again, `create --id` a copy.
     """
 
     async def show(work: Work) -> None:
@@ -249,6 +250,7 @@ def list_volumes(session: Session, *, long: bool, json: bool) -> None:
             return
         look = Look(by_id(await work.client.nodes()), long=long)
         rows = [volume_row(volume, look) for volume in found.volumes]
+        rows.extend(unclaimed_copy_row(copy, look) for copy in found.copies)
         print_table(volume_columns(long=long), rows, screen())
         for each in found.unanswered:
             said = f"Backend {each.backend} has not answered: {each.why}."

@@ -199,7 +199,7 @@ _COMMANDS = (
     LaterCommand(
         "volumes",
         "flocker.cli.dataset_commands:list_volumes",
-        "List volumes that no dataset is, and why.",
+        "List volumes that no dataset is, and why; and copies in pools.",
     ),
     LaterCommand(
         "why",

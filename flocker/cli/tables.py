@@ -22,6 +22,7 @@ from flocker.wire.answers import (
     HolderAnswer,
     LeaseAnswer,
     NodeAnswer,
+    UnclaimedCopyAnswer,
     VolumeAnswer,
 )
 
@@ -138,6 +139,18 @@ def volume_row(volume: VolumeAnswer, look: Look) -> list[str | Text]:
         at if volume.node is None else _server(volume.node, look),
         *((volume.volume,) if look.long else ()),
         volume.cause.words,
+    ]
+
+
+def unclaimed_copy_row(copy: UnclaimedCopyAnswer, look: Look) -> list[str | Text]:
+    """Write a copy in a node's pool that no dataset is, among such volumes."""
+    return [
+        _id(copy.dataset_id, long=look.long),
+        _NO_SIZE,
+        copy.backend or _NO_SIZE,
+        _server(copy.node, look),
+        *((copy.path or _NO_SIZE,) if look.long else ()),
+        copy.cause.words,
     ]
 
 

@@ -29,7 +29,7 @@ from flocker.model.changes import Change, DatasetEdit, PoolEdit, SnapshotsEdit
 from flocker.model.cluster import Condition, NodeSight, Observed
 from flocker.model.configuration import Configuration
 from flocker.model.datasets import Dataset, Mounting
-from flocker.model.ids import DatasetID, NodeID
+from flocker.model.ids import BackendName, DatasetID, NodeID
 from flocker.model.pools import Copying, Move, PoolFact, PoolOwnership, Stage
 
 NOTHING = Change()
@@ -103,7 +103,8 @@ def tend(
     if dataset.deleted:
         return _end(configuration, dataset, row, facts, now)
     if row is None:
-        return _begin(configuration, dataset, said, now)
+        here = words(heard, dataset.id, dataset.backend)
+        return _begin(configuration, dataset, here, now)
     situation = Situation(configuration, dataset, row, facts, heard, now, started)
     found = (rule(situation) for rule in RULES)
     return next((change for change in found if change), NOTHING)
@@ -118,12 +119,16 @@ def pool_facts(heard: Heard, dataset: DatasetID) -> Mapping[NodeID, PoolFact]:
     }
 
 
-def words(heard: Heard, dataset: DatasetID) -> Words:
-    """Give what nodes said of their copies that is not about to change."""
+def words(
+    heard: Heard, dataset: DatasetID, backend: BackendName | None = None
+) -> Words:
+    """Give what nodes said of copies (in that pool) that is not about to change."""
     return {
-        node: observed.fact.pool
+        node: fact.pool
         for node, observed in heard.facts(dataset).items()
-        if observed.fact.pool is not None and observed.fact.doing is None
+        if (fact := observed.fact).pool is not None
+        and fact.doing is None
+        and backend in {None, fact.backend}
     }
 
 

@@ -8,6 +8,7 @@ from attrs import evolve, frozen
 
 from flocker.control.admission import admit, reach
 from flocker.control.pool_moves import (
+    UNSURE,
     MoveRefused,
     NoMove,
     NotInPool,
@@ -49,6 +50,8 @@ def direct(
     row = row_of(configuration, dataset)
     if row is None:
         raise NotInPool(dataset.id)
+    if row.unsure:
+        raise MoveRefused(dataset.id, target, UNSURE)
     under_way = row.move
     if target == row.owner:
         return () if under_way is None else cancel(configuration, dataset.id).edits

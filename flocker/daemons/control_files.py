@@ -61,6 +61,11 @@ def restore(file: Path, data_path: Path | None) -> None:
         "Start the service; once the agents have connected, GET /v1/status/volumes"
         " lists volumes that the backup did not know."
     )
+    if restored.configuration.pools:
+        click.echo(
+            "Datasets in pools stay where their nodes have them, once these have"
+            " connected; the status of each says whose word is missing."
+        )
 
 
 def _given(data_path: Path | None) -> Path:

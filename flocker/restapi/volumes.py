@@ -10,6 +10,7 @@ from pyrsistent import pmap
 from twisted.internet.defer import Deferred, gatherResults
 
 from flocker.control.asking import Asking, BackendUnanswered
+from flocker.control.unclaimed_copies import unclaimed_copies
 from flocker.control.volumes import Adoption, adopt, pick, unclaimed
 from flocker.model.cluster import Volume
 from flocker.model.datasets import DEFAULT_BACKEND
@@ -18,7 +19,11 @@ from flocker.restapi.answers import Answer, answer
 from flocker.restapi.datasets import read_dataset_id
 from flocker.restapi.endpoint import Call, Service, endpoint
 from flocker.restapi.schema import load
-from flocker.wire.public import configured_dataset, unclaimed_volume
+from flocker.wire.public import (
+    configured_dataset,
+    unclaimed_copy,
+    unclaimed_volume,
+)
 
 ADOPT = load("datasets", "adopt_volume")
 
@@ -35,7 +40,10 @@ class Volumes:
 
     @endpoint("GET", "/v1/status/volumes", {200: "unclaimed_volumes"})
     async def list_unclaimed(self, call: Call) -> Answer:
-        """List the volumes that no dataset is; ask a node of each backend for it."""
+        """List the volumes that no dataset is; ask a node of each backend for it.
+
+        And the copies in pools, of which nodes have said that they have them.
+        """
         asked: list[tuple[Volume, ...] | BackendUnanswered] = await gatherResults(
             [
                 Deferred.fromCoroutine(self._listed(backend))
@@ -56,6 +64,12 @@ class Volumes:
                 ],
                 "unanswered": [
                     {"backend": each.backend, "why": each.why} for each in unanswered
+                ],
+                "copies": [
+                    unclaimed_copy(each.node, each.fact, each.cause)
+                    for each in unclaimed_copies(
+                        self._operations.configuration, self._operations.observations
+                    )
                 ],
             },
         )

@@ -278,11 +278,23 @@ class UnansweredAnswer:
 
 
 @frozen
+class UnclaimedCopyAnswer:
+    """A copy in a node's pool that no dataset is; it is served at `path`, if it is."""
+
+    backend: BackendName | None
+    dataset_id: DatasetID
+    node: NodeID
+    path: str | None
+    cause: CauseAnswer
+
+
+@frozen
 class VolumesAnswer:
-    """The volumes that no dataset is, as far as backends answer."""
+    """The volumes and copies that no dataset is, as far as backends answer."""
 
     volumes: tuple[VolumeAnswer, ...]
     unanswered: tuple[UnansweredAnswer, ...] = ()
+    copies: tuple[UnclaimedCopyAnswer, ...] = ()
 
 
 @frozen

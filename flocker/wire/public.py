@@ -258,6 +258,17 @@ def unclaimed_volume(volume: Volume, why: Cause, nodes: Iterable[NodeSight]) -> 
     }
 
 
+def unclaimed_copy(node: NodeID, fact: Fact, why: Cause) -> Json:
+    """Write a copy in a node's pool that no dataset is; it is served at `path`."""
+    return {
+        "backend": fact.backend,
+        "dataset_id": str(fact.dataset),
+        "node": str(node),
+        "path": fact.path,
+        "cause": cause(why),
+    }
+
+
 def _node_of(volume: Volume, nodes: Iterable[NodeSight]) -> str | None:
     for sight in nodes:
         for backend in sight.identity.backends:

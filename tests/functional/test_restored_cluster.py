@@ -143,7 +143,7 @@ def story(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Story:
     destroyed = user.create("destroyed")
     _ = back_up(data, backup)
     seem_new(backup, kept)
-    assert user.unclaimed() == {"volumes": [], "unanswered": []}
+    assert user.unclaimed() == {"volumes": [], "unanswered": [], "copies": []}
     later = user.create("later")
     user.write(later, "late")
     volume = user.status(later)["volume"]

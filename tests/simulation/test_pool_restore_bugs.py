@@ -123,6 +123,7 @@ def test_second_barrier(monkeypatch: Patch) -> None:
     [
         Budget(moves=1, restores=1, writes=1),
         Budget(moves=1, restores=1, leases=1),
+        Budget(rollbacks=2, restores=1, writes=1),
         pytest.param(Budget(moves=2, restores=1, writes=1), marks=pytest.mark.slow),
         pytest.param(
             Budget(moves=1, restores=1, cancels=1, restarts=1), marks=pytest.mark.slow

@@ -93,8 +93,8 @@ def broken_repeat(control: Control, machine: Machine, number: int) -> str | None
     wish, disk = control.row.rollback, machine.disk
     if disk is not None and number in rollbacks_in(disk.data):
         return "B2: rolled back twice"
-    if control.row.deleted:
-        return None
+    if control.row.deleted or machine.apart:
+        return None  # it was wanted by the control that is no more
     if wish is None or wish.number != number:
         return "B3: rolled back when that was over"
     return None

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from uuid import UUID
 
 import pytest
+from attrs import evolve
 from click.testing import Result
 from twisted.internet.defer import Deferred
 
 from flocker.client.interface import Wishes
 from flocker.model.cluster import Condition, Fact, Volume, Want
 from flocker.model.datasets import DEFAULT_BACKEND
-from flocker.model.ids import DatasetID, NodeID, VolumeID
+from flocker.model.ids import DatasetID, Epoch, NodeID, VolumeID
+from flocker.model.pools import Owned, PoolFact, Record
 from flocker.model.sizes import GIBIBYTE
 from flocker.testing.fakes.memory_control import MemoryControl
 
@@ -172,6 +174,17 @@ def test_volumes(run: Run) -> None:
         "22222222    1G  default  -     it is a volume of dataset"
     )
     assert "vol-1" in run("volumes", "-l").stdout
+
+
+def test_copies(run: Run, control: MemoryControl) -> None:
+    """So are copies in pools that no dataset is, with where they are served."""
+    copy = PoolFact(Record(LOST, Owned(Epoch(2), None)), exists=True)
+    fact = Fact(LOST, Want.LEFT_ALONE, Condition.MOUNTED, DEFAULT_BACKEND, path="/here")
+    control.says(NODE, evolve(fact, pool=copy))
+    _, line = run("volumes").stdout.splitlines()
+    assert line.startswith("22222222     -  default  ")
+    assert "its node owns dataset" in line
+    assert "/here" in run("volumes", "-l").stdout
 
 
 @pytest.mark.usefixtures("lost")

@@ -51,6 +51,7 @@ def test_list(api, listing) -> None:
             }
         ],
         "unanswered": [],
+        "copies": [],
     }
 
 
@@ -62,6 +63,7 @@ def test_unanswered(api) -> None:
         "unanswered": [
             {"backend": "default", "why": "no node that has it is connected"}
         ],
+        "copies": [],
     }
 
 

@@ -233,6 +233,21 @@ def test_both_killed(machine: Machine, volume: BlockDeviceVolume) -> None:
     assert_as_before(machine, volume)
 
 
+def test_not_ours_to_see(machine: Machine, volume: BlockDeviceVolume) -> None:
+    """Whoever does not see the mount leaves the half copy, which says what to thaw."""
+    (left,) = machine.top.glob("attached/node-1")
+    left /= f".copying-snapshot-{MARK}_{volume.blockdevice_id}"
+    left.touch()
+    table = machine.scratch / "mountinfo"
+    table.write_text("")
+    machine.api._keeping.still = StandingStill(60, table)
+    machine.api.sweep()
+    assert left.exists()
+    nothing_befalls(machine)
+    machine.api.sweep()
+    assert_as_before(machine, volume)
+
+
 def test_frozen_by_others(machine: Machine, volume: BlockDeviceVolume) -> None:
     """What somebody else has frozen is left so, at the start and by a snapshot."""
     root = os.open(place(machine, volume), os.O_RDONLY)

@@ -140,22 +140,33 @@ class StandingStill:
             copy.reserve()
             libc.syncfs(root)
             told = self._copy_frozen(copy, volume, root)
+            logging.message(
+                "flocker:loopback:copied",
+                volume=volume,
+                outcome=told.outcome,
+                copied=told.copied,
+                frozen=told.seconds,
+            )
             told.check(volume, allocated, self.limit)
         finally:
             os.close(root)
 
     def thaw_left(self, volume: VolumeID, device: Path) -> bool:
-        """Thaw what a killed process may have left; False if we cannot reach it."""
+        """Thaw what a killed process may have left; False if we could not see to it."""
+        try:
+            return self._thaw_left(volume, device)
+        except OSError as error:
+            why = f"{device}: {error.strerror}"
+            logging.message("flocker:loopback:not-thawed", volume=volume, why=why)
+            return False
+
+    def _thaw_left(self, volume: VolumeID, device: Path) -> bool:
         root = open_root(device, self.mountinfo)
         if root is None:
             return not _is_claimed(device)
         try:
             if frozen_copy.thaw(root):
                 logging.message("flocker:loopback:thawed", volume=volume)
-        except OSError as error:
-            why = error.strerror
-            logging.message("flocker:loopback:not-thawed", volume=volume, why=why)
-            return False
         finally:
             os.close(root)
         return True

@@ -3,7 +3,8 @@
 import pytest
 
 from flocker.testing.simulation.__main__ import main
-from flocker.testing.simulation.plans import Storage
+from flocker.testing.simulation.happenings import Clone, DeleteSnapshot, RollBack
+from flocker.testing.simulation.plans import Storage, plan
 from flocker.testing.simulation.pool_plans import pool_plan
 from flocker.testing.simulation.running import run
 
@@ -59,9 +60,30 @@ def test_plans_differ() -> None:
     assert {each.shape.storage for each in plans} == {Storage.POOL, Storage.BOTH}
 
 
+def test_what_rollbacks_keep() -> None:
+    """Users delete it, clone it, and go back to it; of each kind much is done."""
+    used = {DeleteSnapshot: 0, Clone: 0, RollBack: 0}
+    for seed in range(100):
+        for then in pool_plan(seed).steps:
+            match then.happening:
+                case DeleteSnapshot(name=None) | Clone(name=None) | RollBack(name=None):
+                    used[type(then.happening)] += 1
+    assert min(used.values()) > 10, used
+
+
+@pytest.mark.parametrize("plans", [plan, pool_plan])
+def test_length(plans) -> None:
+    """A plan is as long as it is wanted to be, from its seed."""
+    short, long = (plans(7, range(n, n + 1)) for n in (6, 60))
+    assert len(short.steps) < len(long.steps)
+    assert len(long.steps) > 60
+
+
 def test_command(capsys: pytest.CaptureFixture[str]) -> None:
     """The command runs pools where that is asked for."""
     assert main(["--pools", "--seeds", "3", "--from", "40"]) == 0
     assert capsys.readouterr().out == "3 seeds, 0 failed\n"
+    assert main(["--pools", "--seeds", "2", "--things", "40"]) == 0
+    assert capsys.readouterr().out == "2 seeds, 0 failed\n"
     assert main(["--pools", "--seed", "3"]) == 0
     assert "snapshot d0" in capsys.readouterr().out

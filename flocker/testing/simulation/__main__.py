@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
+from flocker.testing.simulation.plans import Plan, plan
 from flocker.testing.simulation.pool_plans import pool_plan
 from flocker.testing.simulation.running import Result, run
 
@@ -19,7 +20,7 @@ CHUNK = 20
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run seeds; give 1 if anything was violated."""
     options = _parser().parse_args(arguments)
-    do = partial(run, plan=pool_plan) if options.pools else run
+    do = partial(run, plan=_planning(options))
     if options.seed is not None:
         found = do(options.seed, traced=True)
         _print_lines(found.trace)
@@ -40,6 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
+def _planning(options: argparse.Namespace) -> Callable[[int], Plan]:
+    of_a_seed = pool_plan if options.pools else plan
+    if options.things is None:
+        return of_a_seed
+    return partial(of_a_seed, length=range(options.things, options.things + 1))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m flocker.testing.simulation",
@@ -53,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
         "--pools", action="store_true", help="of nodes with pools of their own"
     )
     parser.add_argument("--seed", type=int, help="only this one, with its trace")
+    parser.add_argument(
+        "--things",
+        type=int,
+        help="so many happen in each (as the seed says: 6 to 33)",
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
     parser.add_argument(
         "--show", type=int, default=1, help="so many traces of failing seeds (1)"
@@ -82,6 +95,7 @@ def _verdict(result: Result, options: argparse.Namespace) -> str:
     if result.violation is None:
         return f"seed {result.seed}: all holds ({took})"
     sort = " --pools" if options.pools else ""
+    sort += "" if options.things is None else f" --things {options.things}"
     again = f"python -m flocker.testing.simulation{sort} --seed {result.seed}"
     return f"seed {result.seed} FAILED ({took}): {result.violation}\n  again: {again}"
 

@@ -347,15 +347,15 @@ class TakeSnapshot:
 
 @frozen
 class DeleteSnapshot:
-    """Delete a snapshot of a dataset."""
+    """Delete a snapshot of a dataset; None: the last that a rollback has kept."""
 
     dataset: int
-    name: str
+    name: str | None
 
 
 @frozen
 class RollBack:
-    """Ask for a dataset to be what a snapshot of it was; None: the last one kept."""
+    """Ask for a dataset to be what a snapshot of it was; None: what was last kept."""
 
     dataset: int
     name: str | None
@@ -370,11 +370,11 @@ class CancelRollback:
 
 @frozen
 class Clone:
-    """Ask for a dataset that begins as a snapshot of another, wanted on a machine."""
+    """Ask for a clone of a snapshot, on a machine; None: of what was last kept."""
 
     dataset: int
     source: int
-    name: str
+    name: str | None
     machine: int
 
 

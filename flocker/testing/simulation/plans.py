@@ -132,8 +132,12 @@ Kind = tuple[Callable[[Dice], h.Happening | tuple[Then, ...]], int]
 """What may happen, and how often compared to others."""
 
 
-def plan(seed: int) -> Plan:
-    """Give the plan of a seed."""
+LENGTH = range(12, 34)
+"""So many things happen, with what each brings."""
+
+
+def plan(seed: int, length: range = LENGTH) -> Plan:
+    """Give the plan of a seed, in which so many things happen."""
     random = Random(seed)
     shape = Shape(
         machines=random.choice((2, 2, 3, 4)),
@@ -143,17 +147,13 @@ def plan(seed: int) -> Plan:
         commits_take=random.choice((0.0, 0.01, 0.5)),
     )
     dice = Dice(random, shape.machines)
-    steps = story(dice, _USERS, _FAULTS)
+    steps = story(dice, _USERS, _FAULTS, length)
     if seed % STRANGERS == 1:
         # Of its own chance: what else happens in a seed is as it was without.
         others = Random(f"what turns up in {seed}")
         at = others.randrange(len(steps) + 1)
         steps[at:at] = _leave(Dice(others, shape.machines, dice.places))
     return Plan(seed, shape, tuple(steps))
-
-
-LENGTH = range(12, 34)
-"""So many things happen, with what each brings."""
 
 
 def story(

@@ -7,6 +7,7 @@ from functools import partial
 
 from flocker.control import clones, datasets, rollbacks, snapshots
 from flocker.control.pool_wishes import Terms
+from flocker.model.ids import DatasetID
 from flocker.model.sizes import KIBIBYTE
 from flocker.runtime.holders import Holder
 from flocker.testing.simulation import happenings as h
@@ -27,6 +28,11 @@ def _world(scene: Scene) -> PoolWorld:
 
 def _machine(scene: Scene, number: int) -> PoolMachine:
     return _world(scene).pool_machines[number]
+
+
+def _named(name: str | None, dataset: DatasetID, scene: Scene) -> str | None:
+    """Give the name that is meant; None if no rollback has kept anything."""
+    return _world(scene).last_kept(dataset) if name is None else name
 
 
 @do.register
@@ -145,13 +151,15 @@ def _take_snapshot(what: h.TakeSnapshot, scene: Scene) -> None:
 @do.register
 def _delete_snapshot(what: h.DeleteSnapshot, scene: Scene) -> None:
     dataset = scene.ids[what.dataset]
-    scene.ask(partial(snapshots.delete, dataset=dataset, name=what.name))
+    name = _named(what.name, dataset, scene)
+    if name is not None:
+        scene.ask(partial(snapshots.delete, dataset=dataset, name=name))
 
 
 @do.register
 def _roll_back(what: h.RollBack, scene: Scene) -> None:
     world, dataset = _world(scene), scene.ids[what.dataset]
-    name = world.last_kept(dataset) if what.name is None else what.name
+    name = _named(what.name, dataset, scene)
     if world.control is None or name is None:
         return
     scene.ask(
@@ -178,11 +186,13 @@ def _clone(what: h.Clone, scene: Scene) -> None:
         life=scene.world.a_life(),
     )
     source = scene.ids[what.source]
-    scene.ask(
-        partial(
-            clones.clone, new=new, source=source, snapshot=what.name, now=scene.now()
+    name = _named(what.name, source, scene)
+    if name is not None:
+        scene.ask(
+            partial(
+                clones.clone, new=new, source=source, snapshot=name, now=scene.now()
+            )
         )
-    )
 
 
 @do.register

@@ -7,7 +7,7 @@ from flocker.model.pools import Stage
 from flocker.testing.simulation import happenings as h
 from flocker.testing.simulation.faults import Fault
 from flocker.testing.simulation.plans import SHORT, Dice, Then
-from flocker.testing.simulation.pool_dice import BETWEEN, WAITS, a_name, how
+from flocker.testing.simulation.pool_dice import BETWEEN, WAITS, PoolDice, a_name, how
 from flocker.testing.simulation.pool_faults import REST_CALLS
 
 PARTS = 12
@@ -79,6 +79,7 @@ def _while_it_goes_back(dice: Dice, dataset: int, name: str) -> h.Happening:
             h.Lease(dataset, here),
             h.Delete(dataset) if dice.one_in(3) else h.Write(),
             h.DeleteSnapshot(dataset, name),
+            h.DeleteSnapshot(dataset, None),
             h.TakeSnapshot(dataset, a_name(dice)),
             dice.move(dataset, there),
             dice.move(dataset, there),
@@ -111,6 +112,37 @@ def went_back(dice: Dice) -> tuple[Then, ...]:
         dice.soon(h.TellOld(here, *old)),
         dice.soon(h.Write()),
     )
+
+
+def used_what_was_kept(dice: Dice) -> tuple[Then, ...]:
+    """Go back, and then delete what that has kept, clone it, or go back to it.
+
+    Perhaps the pool cannot go back for a while, and what stands there is written to.
+    """
+    assert isinstance(dice, PoolDice)
+    dataset, name = dice.dataset(), a_name(dice)
+    place = dice.places[dataset]
+    steps = [
+        dice.soon(h.Write()),
+        Then(0.0, 0, h.TakeSnapshot(dataset, name)),
+        Then(dice.random.choice(WAITS), 0, h.Write()),
+    ]
+    if dice.one_in(2):
+        fails = h.PoolFails(place, "repeat", Fault.BEFORE, 20.0)
+        back = (Then(0.0, 0, fails), Then(0.0, 0, h.RollBack(dataset, name)))
+        again = _served_again(dice.random.randrange(10), place)
+        steps += [*back, Then(dice.random.choice(WAITS), 0, h.Write()), *again]
+    else:
+        steps.append(dice.soon(h.RollBack(dataset, name)))
+    for _ in range(dice.random.choice((1, 2))):
+        clone = h.Clone(dice.clone(place), dataset, None, place)
+        deleted = h.DeleteSnapshot(dataset, None)
+        then = (deleted, deleted, deleted, clone, clone, h.RollBack(dataset, None))
+        wait = dice.random.choice((1.0, 10.0, 40.0))
+        steps.append(Then(wait, dice.random.randrange(6), dice.random.choice(then)))
+        moved = dice.move(dataset, dice.machine())
+        steps.append(dice.soon(dice.random.choice((h.Write(), moved))))
+    return tuple(steps)
 
 
 def cancel_rollback(dice: Dice) -> h.Happening:

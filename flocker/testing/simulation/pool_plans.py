@@ -38,8 +38,8 @@ LENGTH = range(6, 20)
 """So many things happen: fewer than with block storage, as each brings others."""
 
 
-def pool_plan(seed: int) -> Plan:
-    """Give the plan of a seed."""
+def pool_plan(seed: int, length: range = LENGTH) -> Plan:
+    """Give the plan of a seed, in which so many things happen."""
     random = Random(f"pools {seed}")
     shape = Shape(
         machines=random.choice((2, 2, 3, 3, 4)),
@@ -54,15 +54,15 @@ def pool_plan(seed: int) -> Plan:
     )
     dice = PoolDice(random, shape.machines)
     if seed % RESTORED == RESTORED - 1:
-        return Plan(seed, shape, _restored(dice))
-    steps = plans.story(dice, _USERS, _FAULTS, LENGTH)
+        return Plan(seed, shape, _restored(dice, length))
+    steps = plans.story(dice, _USERS, _FAULTS, length)
     return Plan(seed, shape, tuple(steps))
 
 
-def _restored(dice: PoolDice) -> tuple[Then, ...]:
+def _restored(dice: PoolDice, length: range) -> tuple[Then, ...]:
     """Begin with two datasets and a backup; ask only for what all backups know of."""
     dice.asked.update((0, 1))
-    made, *steps = plans.story(dice, _RESTORED, _FAULTS, LENGTH)
+    made, *steps = plans.story(dice, _RESTORED, _FAULTS, length)
     other = Then(0.0, 0, h.Create(1, dice.places[1]))
     then = (each for each in steps if not isinstance(each.happening, _VOID))
     return (made, other, Then(LONG[-1], 0, h.Write()), Then(0.0, 0, BackUp()), *then)
@@ -283,6 +283,7 @@ _USERS: tuple[Kind, ...] = (
     (_clone, 4),
     (pool_episodes.rolled_back, 6),
     (pool_episodes.went_back, 3),
+    (pool_episodes.used_what_was_kept, 5),
     (pool_episodes.cancel_rollback, 1),
     (pool_episodes.cut_in_the_middle, 4),
     (plans.lease, 3),

@@ -27,6 +27,7 @@ from flocker.model.leases import wanted_on
 from flocker.model.pools import PoolOwnership, Prune
 from flocker.model.sizes import MEBIBYTE
 from flocker.model.snapshot_status import SnapshotPhase
+from flocker.model.snapshots import UNSAVED
 from flocker.testing.simulation.invariants import Violated, is_wanted
 from flocker.testing.simulation.machines import Machine, a_uuid
 from flocker.testing.simulation.plans import DATASETS
@@ -42,8 +43,8 @@ NUMBERED = 1_000_000
 BALLAST = 3000
 """Bytes that a write of a user has at most."""
 
-KEPT = "before-"
-"""How snapshots are called that are taken before a rollback."""
+KEPT = ("before-", UNSAVED)
+"""How what rollbacks keep is called."""
 
 REST = frozenset({"kept-as-base", "needed"})
 """Why a deleted snapshot may stay where nothing else happens any more."""
@@ -145,14 +146,11 @@ class PoolWorld(World):
         return UserSnapshotID(a_uuid(self._snapshot_ids))
 
     def last_kept(self, dataset: DatasetID) -> str | None:
-        """Name the last snapshot that was taken before a rollback, if one was."""
+        """Name the last snapshot that a rollback has kept, rather an unsaved part."""
         row = self.known.snapshots.get(dataset)
         wanted = () if row is None else row.wanted
-        kept = [
-            each.name
-            for each in wanted
-            if each.name.startswith(KEPT) and each.taken and each.deleted is None
-        ]
+        there = [each.name for each in wanted if each.taken and each.deleted is None]
+        kept = [name for sort in KEPT for name in there if name.startswith(sort)]
         return kept[-1] if kept else None
 
     def write(self) -> None:

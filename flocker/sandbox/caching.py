@@ -16,10 +16,10 @@ CACHE = Path("/var/cache/flocker-test")
 
 
 @contextmanager
-def cache_locked() -> Iterator[None]:
-    """Be the only one who makes something."""
+def cache_locked(what: str) -> Iterator[None]:
+    """Be the only one who makes something of this name; nobody else waits."""
     CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:
+    with (CACHE / f"lock.{what}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

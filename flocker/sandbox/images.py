@@ -123,7 +123,7 @@ def image(name: str) -> Path:
     Raises `NoSuchImage`, `CannotMakeSandbox`, and what programs raise.
     """
     recipe = _recipe(name)
-    with cache_locked():
+    with cache_locked("image"):
         made = cached(f"image.{name}", recipe.lines(), lambda new: _make(recipe, new))
     return made / "root.tar"
 

@@ -72,7 +72,7 @@ def image() -> GuestImage:
     Raises `ProcessFailed`, `ProcessTimedOut`, `ProgramMissing`.
     """
     recipe = [SUITE, MIRROR, *BASE, *MODULE, _START, str(ROOM)]
-    with cache_locked():
+    with cache_locked("openzfs"):
         made = cached("openzfs", recipe, _make)
     return GuestImage(made / "disk", made / "kernel", made / "initrd")
 

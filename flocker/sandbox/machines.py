@@ -16,7 +16,7 @@ from attrs import frozen
 from flocker.model.errors import FlockerError
 from flocker.runtime.crash_points import VARIABLE
 from flocker.runtime.process import run_sync
-from flocker.sandbox import enclosure, network
+from flocker.sandbox import enclosure, network, zfs
 from flocker.sandbox.blueprint import (
     Blueprint,
     Program,
@@ -29,7 +29,7 @@ from flocker.sandbox.furnishing import USER
 from flocker.sandbox.layout import Layout
 from flocker.sandbox.loops import unbind_below
 from flocker.sandbox.names import CONTROL, MachineName, address
-from flocker.sandbox.pools import Disk
+from flocker.sandbox.pools import Disk, is_of_kernel
 from flocker.sandbox.processes import (
     Process,
     arguments,
@@ -172,6 +172,8 @@ def pull_plug(layout: Layout, machine: MachineName) -> None:
     for attached in layout.data.glob(f"*/*/attached/{machine}"):  # of any backend
         unbind_below(attached)
     unbind_below(layout.pool_image(machine))
+    if is_of_kernel(layout):
+        zfs.export(layout, machine)
     if machine != CONTROL:
         network.remove(layout, machine)
 

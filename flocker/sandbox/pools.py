@@ -6,6 +6,7 @@ that are ZFS pools.
 """
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -13,13 +14,15 @@ from typing import Final
 from attrs import frozen
 
 from flocker.model.sizes import GIBIBYTE
-from flocker.runtime.process import run_sync
+from flocker.runtime.process import DEFAULT_ENVIRONMENT, run_sync
 from flocker.sandbox.layout import Layout
 from flocker.sandbox.names import MachineName
 
 SHARED: Final = "loopback"
 """The backend whose volumes all nodes share; those of the others are a node's own."""
 ZFS: Final = "zfs"
+OPENZFS: Final = "openzfs"
+"""What a disk is called whose pool is one of the kernel's ZFS."""
 DIRECTORY: Final = "directory"
 """The one for which nobody needs root."""
 ZFS_READY: Final = Path("/run/zfs/imported")
@@ -61,6 +64,8 @@ POOLS: Final[Mapping[str, PoolKind]] = {
     ZFS: PoolKind(None, {"zfs-fuse": "zfs-fuse", "zfs": "zfs-fuse"}),
     DIRECTORY: PoolKind(None, {}, has_disk=False),
 }
+OF_KERNEL: Final = {"zfs": "zfsutils-linux", "zpool": "zfsutils-linux"}
+"""The packages for pools of the kernel's ZFS."""
 BACKENDS: Final = (SHARED, *POOLS)
 """What a sandbox's datasets may be on."""
 
@@ -71,13 +76,30 @@ def disk_of(layout: Layout, node: MachineName, backend: str) -> Disk | None:
     if kind is None or not kind.has_disk:
         return None
     name, programs = zpool_name(layout, node), _linked(layout)
-    return Disk(layout.pool_image(node), layout.pool(node), backend, name, programs)
+    made = OPENZFS if is_of_kernel(layout) else backend
+    return Disk(layout.pool_image(node), layout.pool(node), made, name, programs)
 
 
 def unpacked_zfs() -> Path | None:
     """Say where the programs are if they are not installed: $FLOCKER_ZFS_PROGRAMS."""
     found = os.environ.get("FLOCKER_ZFS_PROGRAMS")
     return Path(found) if found else None
+
+
+def kernel_has_zfs(device: Path = Path("/dev/zfs")) -> bool:
+    """Say whether ZFS here is the kernel's: it has one, and there is no zfs-fuse."""
+    path = DEFAULT_ENVIRONMENT["PATH"]
+    fuse = unpacked_zfs() or shutil.which("zfs-fuse", path=path)
+    return device.exists() and not fuse
+
+
+def is_of_kernel(layout: Layout) -> bool:
+    """Say whether the pools of a sandbox were made as pools of the kernel's ZFS."""
+    return _of_kernel(layout).exists()
+
+
+def _of_kernel(layout: Layout) -> Path:
+    return layout.data / "zfs-of-kernel"
 
 
 def _link(layout: Layout) -> Path:
@@ -101,6 +123,8 @@ def furnish_pool(layout: Layout, node: MachineName, backend: str) -> None:
     programs = unpacked_zfs()
     if backend == ZFS and programs is not None and _linked(layout) is None:
         _link(layout).symlink_to(programs)
+    if backend == ZFS and kernel_has_zfs():
+        _of_kernel(layout).touch()
     disk, kind = disk_of(layout, node, backend), POOLS[backend]
     if disk is None:
         return

@@ -22,7 +22,7 @@ from flocker.sandbox.furnishing import USER
 from flocker.sandbox.layout import Layout
 from flocker.sandbox.names import CONTROL, REST_PORT, MachineName, address
 from flocker.sandbox.namespaces import join
-from flocker.sandbox.waiting import until
+from flocker.sandbox.waiting import patience, until
 from flocker.wire.answers import NodeAnswer, read
 from flocker.wire.json_codec import Undecodable
 
@@ -91,7 +91,10 @@ def ask(layout: Layout, method: str, path: str, body: object = None) -> Answer:
 def connected(layout: Layout) -> HTTPSConnection:
     """Connect to the REST API of a sandbox; a connection stays where it was made."""
     connection = HTTPSConnection(
-        address(CONTROL), REST_PORT, timeout=_ANSWER_WITHIN, context=_trust(layout)
+        address(CONTROL),
+        REST_PORT,
+        timeout=patience(_ANSWER_WITHIN),
+        context=_trust(layout),
     )
     with visited(layout.switch):
         connection.connect()

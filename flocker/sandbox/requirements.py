@@ -12,7 +12,15 @@ from flocker.runtime.process import DEFAULT_ENVIRONMENT, ProcessFailed, run_sync
 from flocker.sandbox import enclosure
 from flocker.sandbox.layout import HOME_MARK, MOUNT_ROOT, programs
 from flocker.sandbox.places import STATES, places
-from flocker.sandbox.pools import DIRECTORY, POOLS, SHARED, ZFS, unpacked_zfs
+from flocker.sandbox.pools import (
+    DIRECTORY,
+    OF_KERNEL,
+    POOLS,
+    SHARED,
+    ZFS,
+    kernel_has_zfs,
+    unpacked_zfs,
+)
 
 PACKAGES = {
     "ip": "iproute2",
@@ -104,7 +112,9 @@ def require_backend(backend: str) -> None:
         raise CannotMakeSandbox(f"{_LOOP} not found: this kernel has no loop devices")
     if backend == SHARED:
         _require(VOLUMES)
-    if backend in POOLS:
+    if backend == ZFS and kernel_has_zfs():
+        _require(OF_KERNEL)
+    elif backend in POOLS:
         unpacked = unpacked_zfs() if backend == ZFS else None
         _require(POOLS[backend].packages, unpacked)
 

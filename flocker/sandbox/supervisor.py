@@ -30,7 +30,7 @@ from flocker.sandbox import zfs
 from flocker.sandbox.blueprint import Blueprint, read_blueprint
 from flocker.sandbox.layout import HOME_MARK, MOUNT_ROOT
 from flocker.sandbox.places import STATES
-from flocker.sandbox.pools import ZFS, Disk
+from flocker.sandbox.pools import OPENZFS, ZFS, Disk
 from flocker.sandbox.processes import kernel_boot, look_up, namespace
 from flocker.sandbox.records import MachineRecord, write_machine
 
@@ -105,7 +105,7 @@ def _boot(blueprint: Blueprint) -> None:
 
 def _mount_disk(disk: Disk) -> None:
     """Mount a disk; its loop device goes with the last mount."""
-    if disk.kind == ZFS:
+    if disk.kind in {ZFS, OPENZFS}:
         zfs.attach(disk)
         return
     options = "loop,noatime"

@@ -1,7 +1,9 @@
 """Waiting for the world, with an end: the sandbox's commands are synchronous."""
 
+import os
 import time
 from collections.abc import Callable
+from typing import Final
 
 from attrs import frozen
 
@@ -9,6 +11,13 @@ from flocker.model.errors import FlockerError
 
 BETWEEN_LOOKS = 0.02
 """Seconds."""
+SLOWNESS: Final = "FLOCKER_SANDBOX_SLOWNESS"
+"""Says in the environment how many times longer everything takes, if it does."""
+
+
+def patience(seconds: float) -> float:
+    """Give how long to wait on this machine for what takes so long on a usual one."""
+    return seconds * float(os.environ.get(SLOWNESS, "1"))
 
 
 @frozen
@@ -24,12 +33,13 @@ class Waited(FlockerError):
 
 
 def until(happened: Callable[[], bool], what: str, seconds: float) -> None:
-    """Wait until something is true; raises `Waited` after `seconds`."""
+    """Wait until something is true, or raise `Waited`; see `patience`."""
+    seconds = patience(seconds)
     end = time.monotonic() + seconds
     while not happened():
         if time.monotonic() > end:
             raise Waited(what, seconds)
-        time.sleep(BETWEEN_LOOKS)
+        time.sleep(patience(BETWEEN_LOOKS))
 
 
 class Stopwatch:

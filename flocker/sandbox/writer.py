@@ -1,10 +1,11 @@
 """A program that writes to a dataset wherever it is mounted, and notes what was kept.
 
-``python -m flocker.sandbox.writer DATASET ACKNOWLEDGED [BYTES]`` runs on every node. As
-long as the dataset is served on this one it appends numbered records, each synced to
-the disk before it is acknowledged in a file outside. With BYTES it also writes so many
-a second into the dataset. It opens the dataset anew for each record, as who retries
-does, so that the dataset can move under it.
+``python -m flocker.sandbox.writer DATASET ACKNOWLEDGED [BYTES [PAUSE]]`` runs on every
+node. As long as the dataset is served on this one it appends numbered records, each
+synced to the disk before it is acknowledged in a file outside. With BYTES it also
+writes so many a second into the dataset. It opens the dataset anew for each record, as
+who retries does, and rests PAUSE seconds between two, so that the dataset can move
+under it: what is open all the time is not taken.
 """
 
 import os
@@ -22,7 +23,7 @@ RECORDS = "records"
 _BULK = "bulk"
 _MOST_BULK = 256 * 1024 * 1024
 """Bytes after which the bulk is written from its beginning again."""
-_PAUSE = 0.005
+PAUSE = 0.005
 """Seconds between two records, and two looks whether the dataset is there."""
 _TAIL = 200
 
@@ -47,12 +48,14 @@ class Lost(FlockerError):
         return f"the records are not what was written: {self.why}"
 
 
-def write(dataset: Path, acknowledged: Path, bytes_a_second: int) -> None:
+def write(
+    dataset: Path, acknowledged: Path, bytes_a_second: int, pause: float = PAUSE
+) -> None:
     """Write until there is an `end_mark`."""
     node, started, bulk = os.uname().nodename, monotonic(), 0
     with acknowledged.open("a", buffering=1) as out:
         while not end_mark(acknowledged).exists():
-            sleep(_PAUSE)
+            sleep(pause)
             if not (dataset.is_mount() or dataset.is_symlink()):
                 started, bulk = monotonic(), 0
                 continue
@@ -132,7 +135,9 @@ def longest_gap(entries: Sequence[Entry]) -> float:
 def main(arguments: Sequence[str]) -> None:
     """Write until killed."""
     dataset, acknowledged, *more = arguments
-    write(Path(dataset), Path(acknowledged), int(more[0]) if more else 0)
+    rate = int(more[0]) if more else 0
+    pause = float(more[1]) if more[1:] else PAUSE
+    write(Path(dataset), Path(acknowledged), rate, pause)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,15 @@ from pathlib import Path
 from flocker.sandbox import writer
 from flocker.sandbox.machines import demand
 from flocker.sandbox.names import MachineName
-from flocker.sandbox.waiting import until
+from flocker.sandbox.waiting import patience, until
 from flocker.testing.clusters import LiveCluster
 
 PATIENCE = 60.0
 """Seconds, on a machine that is busy with other tests."""
 RATE = 1_000_000
-"""Bytes a second that are written besides the records."""
+"""Bytes a second that are written besides the records; less on a slow machine, where
+moves take longer: all of it must fit into the dataset. There it also rests longer.
+"""
 _DETACHED = ("sh", "-c", 'exec setsid --fork "$@" >/dev/null 2>&1 </dev/null', "sh")
 
 
@@ -26,14 +28,14 @@ def writing(
 
     Gives the notes of what was acknowledged, a file a node, in the nodes' order.
     """
-    notes = []
+    notes, slowly = [], (int(rate / patience(1)), patience(writer.PAUSE))
     for node in live.nodes:
         file = live.sandbox.layout.machine(node) / f"acknowledged-{dataset.name}"
         writer.end_mark(file).unlink(missing_ok=True)
         file.write_text("")
         notes.append(file)
-        argv = (sys.executable, "-m", "flocker.sandbox.writer", dataset, file, rate)
-        live.run(node, *_DETACHED, *map(str, argv))
+        argv = (sys.executable, "-m", "flocker.sandbox.writer", dataset, file)
+        live.run(node, *_DETACHED, *map(str, (*argv, *slowly)))
     try:
         yield tuple(notes)
     finally:

@@ -8,6 +8,7 @@ import pytest
 from flocker.model.ids import DatasetID
 from flocker.model.sizes import MEBIBYTE
 from flocker.sandbox.names import MachineName, node_name
+from flocker.sandbox.pools import zpool_name
 from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
 from flocker.testing.moving import PATIENCE, seen
@@ -30,7 +31,8 @@ class TestAnyPool(AnyPool):
 def copies_on(live: LiveCluster, node: MachineName, dataset: DatasetID) -> list[str]:
     """Look for copies of a dataset with the backend's own means."""
     if live.sandbox.backend == "zfs":
-        found = live.run(node, "zfs", "list", "-H", "-o", "name").split()
+        pool = zpool_name(live.sandbox.layout, node)
+        found = live.run(node, "zfs", "list", "-Hro", "name", pool).split()
     else:
         kept = seen(live, node, live.sandbox.layout.pool(node)) / ".flocker" / "copies"
         found = [path.name for path in kept.iterdir()]

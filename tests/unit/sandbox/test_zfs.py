@@ -1,4 +1,4 @@
-"""Nodes of a sandbox with a zfs-fuse each."""
+"""Nodes of a sandbox with a zfs-fuse each, or with pools of the kernel's ZFS."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,12 +7,22 @@ import pytest
 import yaml
 from attrs import evolve
 
+from flocker.sandbox import pools
 from flocker.sandbox.blueprint import engine_programs, flocker_programs
 from flocker.sandbox.cluster import Sandbox
 from flocker.sandbox.furnishing import furnish
 from flocker.sandbox.layout import Layout
 from flocker.sandbox.names import CONTROL, SandboxName, node_name
-from flocker.sandbox.pools import ZFS, ZFS_READY, disk_of, zpool_name
+from flocker.sandbox.pools import (
+    OPENZFS,
+    ZFS,
+    ZFS_READY,
+    disk_of,
+    furnish_pool,
+    is_of_kernel,
+    kernel_has_zfs,
+    zpool_name,
+)
 from flocker.sandbox.zfs import DAEMON, with_zfs
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -57,6 +67,36 @@ def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: str) ->
     assert disk.image.stat().st_blocks == 0
     settings = yaml.safe_load((layout.machine(NODE) / "agent.yml").read_text())
     assert settings["dataset"] == {"backend": "zfs", "pool": disk.name}
+
+
+@pytest.mark.parametrize("of_kernel", [True, False])
+def test_of_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, of_kernel: bool
+) -> None:
+    """Where pools are the kernel's no node runs a daemon; that stays so."""
+    monkeypatch.setattr(pools, "kernel_has_zfs", lambda: of_kernel)
+    layout = evolve(LAYOUT, data=tmp_path)
+    layout.machine(NODE).mkdir()
+    furnish_pool(layout, NODE, ZFS)
+    monkeypatch.undo()
+    assert is_of_kernel(layout) is of_kernel
+    told = with_zfs(flocker_programs)(layout, NODE)
+    assert (DAEMON in told) is not of_kernel
+    waiting = [program.name for program in told if program.after == ZFS_READY]
+    assert waiting == ["flocker-dataset-agent"]
+    disk = disk_of(layout, NODE, ZFS)
+    assert disk is not None
+    assert disk.kind == (OPENZFS if of_kernel else ZFS)
+
+
+def test_no_kernel_where_fuse_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ZFS that was unpacked for sandboxes is preferred to what the host uses."""
+    monkeypatch.setenv("FLOCKER_ZFS_PROGRAMS", "/somewhere/sbin")
+    assert not kernel_has_zfs(tmp_path)
+    monkeypatch.delenv("FLOCKER_ZFS_PROGRAMS")
+    assert not kernel_has_zfs(tmp_path / "none")
 
 
 def test_names_differ() -> None:

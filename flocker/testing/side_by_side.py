@@ -7,6 +7,7 @@ busy, rightly. So while such a namespace is made no test runs, and before others
 """
 
 import fcntl
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ class Turns:
     """
 
     def __init__(self, lock: Path = _LOCK, gate: Path = _GATE) -> None:
-        self._file, self._gate = lock.open("wb"), gate.open("wb")
+        self._file, self._gate = _open(lock), _open(gate)
         self._held = fcntl.LOCK_UN
 
     @contextmanager
@@ -66,8 +67,13 @@ class Turns:
 
     def close(self) -> None:
         """Let go of all."""
-        self._file.close()
-        self._gate.close()
+        os.close(self._file)
+        os.close(self._gate)
+
+
+def _open(path: Path) -> int:
+    """Open a file that the process may have open until it ends."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 _turns: list[Turns] = []

@@ -15,7 +15,7 @@ from flocker.sandbox.waiting import until
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _KINDS = ("cgroup", "cgroup2")
-_LONGEST = 10.0
+_LONGEST = 60.0
 """Seconds until the kernel must have let go of a group without processes."""
 
 

@@ -32,7 +32,7 @@ NEW: tuple[str, ...] = (
 """Before a command that runs in new namespaces; it hears of the outside's mounts."""
 _ENTERED = ("user", "net", "mnt")
 """In this order: only root of the user namespace may enter the others."""
-_LONGEST = 20.0
+_LONGEST = 60.0
 """Seconds."""
 
 

@@ -24,8 +24,8 @@ from flocker.sandbox.places import places
 from flocker.sandbox.processes import command, holders_of_device
 from flocker.sandbox.waiting import Waited, until
 
-_LONGEST = 10.0
-"""Seconds until the last mount of a killed machine must be gone."""
+_LONGEST = 30.0
+"""Seconds until the last mount of a killed machine must be gone, and on its disk."""
 
 
 @frozen

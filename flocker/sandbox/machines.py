@@ -47,7 +47,7 @@ Programs = Callable[[Layout, MachineName], Sequence[Program]]
 """Says what a machine runs."""
 
 LONGEST_BOOT = 60.0
-LONGEST_DEATH = 15.0
+LONGEST_DEATH = 60.0
 """Seconds; a process in uninterruptible sleep dies when its input or output ends."""
 
 _NAMESPACES = ("--mount", "--uts", "--pid")

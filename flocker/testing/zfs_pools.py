@@ -21,7 +21,7 @@ from flocker.runtime.process import ProcessFailed, run_sync
 from flocker.testing.orphans import DIES_WITH_US
 from flocker.testing.side_by_side import LET_GO, while_none_runs
 
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 _PRIVATE = ("/run/zfs", "/run/lock/zfs", "/var/lib/zfs")
 """Where daemon and programs meet, and where a daemon remembers its pools."""
 

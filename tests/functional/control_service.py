@@ -86,7 +86,7 @@ class Control:
     ) -> Answer:
         """Ask with the standard library, verifying the address that is dialled."""
         connection = http.client.HTTPSConnection(
-            "127.0.0.1", self.port("rest"), timeout=20, context=self.tls("user")
+            "127.0.0.1", self.port("rest"), timeout=60, context=self.tls("user")
         )
         try:
             connection.request(
@@ -175,7 +175,7 @@ def running(
             yield Control(process, certificates, _started(process, log), log)
         finally:
             process.send_signal(stop)
-            _ = process.wait(20)
+            _ = process.wait(60)
 
 
 def _started(process: "subprocess.Popen[str]", log: Path) -> Mapping[str, Any]:

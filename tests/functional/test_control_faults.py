@@ -73,7 +73,7 @@ def stored(control: Control) -> set[str]:
 def burst(control: Control, answered: set[str]) -> None:
     """Post over one connection until it breaks; note what was answered 201."""
     connection = http.client.HTTPSConnection(
-        "127.0.0.1", control.port("rest"), timeout=20, context=control.tls("user")
+        "127.0.0.1", control.port("rest"), timeout=60, context=control.tls("user")
     )
     headers = {"Content-Type": "application/json"}
     with closing(connection):

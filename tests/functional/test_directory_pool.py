@@ -119,4 +119,4 @@ def test_in_memory_is_in_use(
         pool.unmount(dataset, tmp_path / "served")
         return not pool.look(dataset).mounted_at
 
-    until(unmounted, "the end of its use", 10)
+    until(unmounted, "the end of its use", 60)

@@ -210,7 +210,7 @@ def test_dead_sandbox_is_swept(name: SandboxName) -> None:
     made = make(name)
     for machine in made.machines:
         send(demand(made.layout, machine).init, signal.SIGKILL)
-    until(lambda: not any(running(made.layout, m) for m in made.machines), "death", 5)
+    until(lambda: not any(running(made.layout, m) for m in made.machines), "it", 60)
     sweep(silent)
     await_swept(name)
 

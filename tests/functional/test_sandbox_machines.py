@@ -39,6 +39,7 @@ from flocker.sandbox.waiting import until
 
 ONE, TWO = node_name(1), node_name(2)
 PORT = 8000
+PATIENCE = 60.0
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="makes namespaces: root")
 
@@ -79,7 +80,7 @@ def reaches(sandbox: Sandbox, one: MachineName, other: MachineName) -> bool:
 
 def await_reached(sandbox: Sandbox, one: MachineName, other: MachineName) -> None:
     """Wait until one machine can connect to the other's web server."""
-    until(lambda: reaches(sandbox, one, other), f"{one} to reach {other}", 10)
+    until(lambda: reaches(sandbox, one, other), f"{one} to reach {other}", PATIENCE)
 
 
 def mount_volume(sandbox: Sandbox, machine: MachineName) -> Path:
@@ -185,12 +186,12 @@ def knocks(sandbox: Sandbox, one: MachineName, other: MachineName) -> bool:
     """Whether a datagram of one machine arrives at the other, without any answer."""
     listen = [sys.executable, "-c", HEAR, address(other)]
     with Popen(
-        [*entering(sandbox.layout, other), *listen], stdout=-1, text=True
+        [*entering(sandbox.layout, other), *listen], stdin=-1, stdout=-1, text=True
     ) as listener:
         assert listener.stdout is not None
         assert listener.stdout.readline() == "listening\n"
         run(sandbox, one, sys.executable, "-c", SAY, address(other))
-        return listener.stdout.readline() == "heard\n"
+        return listener.communicate("said\n")[0] == "heard\n"
 
 
 SAY = """
@@ -203,8 +204,9 @@ HEAR = """
 import socket, sys
 listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 listener.bind((sys.argv[1], 8001))
-listener.settimeout(2)
 print("listening", flush=True)
+sys.stdin.readline()
+listener.settimeout(2)
 try:
     listener.recv(9)
     print("heard", flush=True)
@@ -249,7 +251,7 @@ def test_what_a_program_prints_is_kept(sandbox: Sandbox) -> None:
     fetch = f"import urllib.request as u; u.urlopen('http://{address(TWO)}:{PORT}/')"
     run(sandbox, ONE, sys.executable, "-c", fetch)
     log = sandbox.layout.logs(TWO) / "machine.log"
-    until(lambda: "[web] 10.77.0.11 - - " in log.read_text(), "the request logged", 5)
+    until(lambda: "[web] 10.77.0.11 - - " in log.read_text(), "the log", PATIENCE)
 
 
 def test_kill_leaves_nothing(sandbox: Sandbox) -> None:
@@ -260,13 +262,16 @@ def test_kill_leaves_nothing(sandbox: Sandbox) -> None:
     held_open = Popen([*entering(layout, ONE, str(place)), "sleep", "1000"])
     detached = "unshare --mount setsid --fork sleep 1000 <>/dev/null >&0 2>&1; echo"
     run(sandbox, ONE, "sh", "-c", detached)
-    beside = Popen(["nsenter", f"--target={record.init.pid}", "--mount", "sleep", "9"])
-    until(lambda: look_up(beside.pid) in inside("mnt", record.mounts), "nsenter", 5)
+    beside = Popen(
+        ["nsenter", f"--target={record.init.pid}", "--mount", "sleep", "1000"]
+    )
+    until(lambda: look_up(beside.pid) in inside("mnt", record.mounts), "it", PATIENCE)
     before = inside("mnt", record.mounts)
     cluster.kill(sandbox, ONE)
     assert [process for process in before if is_alive(process)] == []
     assert bound_below(layout.volumes / "cluster" / "attached" / ONE) == []
-    assert [held_open.wait(5), beside.wait(5)] == [-signal.SIGKILL, -signal.SIGKILL]
+    ended = [held_open.wait(PATIENCE), beside.wait(PATIENCE)]
+    assert ended == [-signal.SIGKILL, -signal.SIGKILL]
     cluster.start(sandbox, ONE, web_server)
 
 

@@ -9,7 +9,7 @@ import pytest
 from flocker.testing.side_by_side import Turns
 
 A_MOMENT = 0.3
-PATIENCE = 10.0
+PATIENCE = 60.0
 TEST, ALONE = fcntl.LOCK_SH, fcntl.LOCK_EX
 
 

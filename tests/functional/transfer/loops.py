@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.threads import blockingCallFromThread
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Loop:

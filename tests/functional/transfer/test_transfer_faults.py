@@ -22,7 +22,9 @@ from flocker.dataset_agent.transfer.pacing import Pace
 from flocker.dataset_agent.transfer.sending import NotWhatWasSent, TargetRefused
 from flocker.model.ids import DatasetID
 from flocker.sandbox.waiting import until
+from tests.functional.transfer.loops import PATIENCE
 from tests.functional.transfer.transfer_rig import (
+    CALM,
     CONTENT,
     HASTY,
     LARGE,
@@ -43,8 +45,8 @@ def test_cut(rigs, tenth):
     rig.wire(cut_after=3000 + tenth * len(CONTENT) // 10)
     error = rig.run()
     assert isinstance(error, TransferCut | AgentUnreachable), error
-    until(rig.untouched, "all thrown away", 5)
-    until(lambda: not threads_of_transfers(), "the ends of the threads", 5)
+    until(rig.untouched, "all thrown away", PATIENCE)
+    until(lambda: not threads_of_transfers(), "the ends of the threads", PATIENCE)
     rig.wires[-1].stop()
     assert rig.run(port=rig.port) == rig.snapshot.identity
     assert rig.target_is(CONTENT)
@@ -52,11 +54,11 @@ def test_cut(rigs, tenth):
 
 def test_confirmation_is_lost(rigs):
     """A confirmation that does not come through is no confirmation."""
-    rig = rigs()
+    rig = rigs(patience=HASTY)
     wire = rig.wire()
     rig.host.gate.hang()
     going = rig.loop.begin(rig.move())
-    assert rig.host.gate.reached.wait(5)
+    assert rig.host.gate.reached.wait(PATIENCE)
     wire.deaf.set()
     rig.host.gate.open.set()
     assert isinstance(going.outcome(), TransferCut)
@@ -149,7 +151,7 @@ def test_source_fails(rigs):
     error = rig.loop.begin(move()).outcome()
     assert isinstance(error, StreamBroken)
     assert failing[0].closed == 1
-    until(lambda: rig.host.seen[-1] == "ended", "the end of the visit", 5)
+    until(lambda: rig.host.seen[-1] == "ended", "the end of the visit", PATIENCE)
     assert rig.host.streams[0].closed
     assert rig.untouched()
 
@@ -221,23 +223,21 @@ def test_false_confirmation(rigs):
 @pytest.mark.parametrize("silent", ["from the start", "in the middle"])
 def test_silence(rigs, silent):
     """Who hears nothing at all gives up, on both sides."""
-    rig = rigs(LARGE, plain=True)
+    rig = rigs(LARGE, plain=True, patience=HASTY)
     wire = rig.wire()
     if silent == "in the middle":
         rig.gate.seconds = 0.02
     else:
         rig.host.answering = Deferred()
     going = rig.loop.begin(rig.move())
-    until(lambda: rig.host.seen, "a visit", 5)
+    until(lambda: rig.host.seen, "a visit", PATIENCE)
     if silent == "in the middle":
-        until(lambda: rig.host.gate.passed, "the first data", 5)
+        until(lambda: rig.host.gate.passed, "the first data", PATIENCE)
     wire.deaf.set()
-    started = time.monotonic()
     assert "said nothing" in str(going.outcome())
-    assert time.monotonic() - started < HASTY.dead_after + 2
     if rig.host.answering is not None:
         rig.loop.do(rig.host.answering.callback, None)
-    until(lambda: rig.host.seen[-1] == "ended", "the end of the visit", 10)
+    until(lambda: rig.host.seen[-1] == "ended", "the end of the visit", PATIENCE)
     assert rig.untouched()
 
 
@@ -254,17 +254,15 @@ def test_cancelled(rigs, where):
         rig.host.answering = Deferred()
     pace = Pace(10_000) if where == "pause" else None
     going = rig.loop.begin(rig.move(pace=pace))
-    until(lambda: rig.host.seen, "a visit", 5)
+    until(lambda: rig.host.seen, "a visit", PATIENCE)
     time.sleep(0.3)
-    started = time.monotonic()
     going.cancel()
     assert isinstance(going.outcome(), CancelledError)
-    assert time.monotonic() - started < 0.5
     if where == "agent":
         rig.loop.do(rig.host.answering.callback, None)
-    until(lambda: rig.host.seen[-1] == "ended", "the end of the visit", 5)
-    until(lambda: open_files() <= files, "all files closed", 5)
-    until(lambda: not threads_of_transfers(), "the ends of the threads", 5)
+    until(lambda: rig.host.seen[-1] == "ended", "the end of the visit", PATIENCE)
+    until(lambda: open_files() <= files, "all files closed", PATIENCE)
+    until(lambda: not threads_of_transfers(), "the ends of the threads", PATIENCE)
     assert rig.untouched()
     rig.host.answering = None
     assert rig.run() == rig.snapshot.identity
@@ -280,20 +278,20 @@ def test_cut_while_it_is_put_in_its_place(rigs, monkeypatch):
 
     def finish(self, record):
         begun.set()
-        assert go_on.wait(5)
+        assert go_on.wait(PATIENCE)
         rig.host.seen.append("written")
         return self.stream.finish(record)
 
     monkeypatch.setattr(Slow, "finish", finish)
     wire = rig.wire()
     going = rig.loop.begin(rig.move())
-    assert begun.wait(5)
+    assert begun.wait(PATIENCE)
     wire.cut()
     assert isinstance(going.outcome(), TransferCut)
-    time.sleep(3 * HASTY.alive_every)
+    time.sleep(3 * CALM.alive_every)
     assert "ended" not in rig.host.seen
     go_on.set()
-    until(lambda: rig.host.seen[-1] == "ended", "the end of the visit", 5)
+    until(lambda: rig.host.seen[-1] == "ended", "the end of the visit", PATIENCE)
     assert "written" in rig.host.seen
 
 
@@ -302,10 +300,8 @@ def test_stopped_target(rigs):
     rig = rigs(LARGE, plain=True)
     rig.host.gate.hang()
     going = rig.loop.begin(rig.move())
-    assert rig.host.gate.reached.wait(5)
-    started = time.monotonic()
-    rig.loop.run(rig.transfers.stop())
-    assert time.monotonic() - started < 1
+    assert rig.host.gate.reached.wait(PATIENCE)
+    assert rig.loop.begin(rig.transfers.stop()).outcome() is None
     assert isinstance(going.outcome(), TransferCut)
     assert rig.untouched()
 
@@ -317,7 +313,7 @@ def test_packed_and_full(rigs):
     rig.host.gate.full_after = MEBIBYTE
     error = rig.run()
     assert (type(error), error.code) == (TargetRefused, "PoolFull")
-    until(lambda: not threads_of_transfers(), "the ends of the threads", 5)
+    until(lambda: not threads_of_transfers(), "the ends of the threads", PATIENCE)
 
 
 @pytest.mark.parametrize("data", [b"no zstd at all", b"\x28\xb5\x2f\xfd", b""])
@@ -328,7 +324,7 @@ def test_badly_packed(rigs, data):
     parts = [(Kind.DATA, data)] if data else []
     answer = talk(rig, begin, *parts, (Kind.WHOLE, Whole(4, "0" * 32)))
     assert understand(Refused, answer).code == "Damaged"
-    until(lambda: not threads_of_transfers(), "the ends of the threads", 5)
+    until(lambda: not threads_of_transfers(), "the ends of the threads", PATIENCE)
 
 
 @pytest.mark.parametrize("where", ["write", "read"])
@@ -339,25 +335,23 @@ def test_packed_and_cancelled(rigs, where):
     files = open_files()
     (rig.host.gate if where == "write" else rig.gate).hang()
     going = rig.loop.begin(rig.move())
-    until(lambda: rig.host.streams, "a stream", 5)
+    until(lambda: rig.host.streams, "a stream", PATIENCE)
     time.sleep(0.3)
-    started = time.monotonic()
     going.cancel()
     assert isinstance(going.outcome(), CancelledError)
-    assert time.monotonic() - started < 0.5
-    until(lambda: not threads_of_transfers(), "the ends of the threads", 5)
-    until(lambda: open_files() <= files, "all files closed", 5)
+    until(lambda: not threads_of_transfers(), "the ends of the threads", PATIENCE)
+    until(lambda: open_files() <= files, "all files closed", PATIENCE)
 
 
 def test_gives_all_back(rigs):
     """Many transfers, well and badly ended, leave no file and no thread behind."""
     rig = rigs()
     rig.run()
-    until(lambda: not threads_of_transfers(), "the ends of the threads", 5)
+    until(lambda: not threads_of_transfers(), "the ends of the threads", PATIENCE)
     files = open_files()
     for number in range(20):
         rig.snapshot = rig.save(bytes([number]) * 100_000)
         assert rig.run() == rig.snapshot.identity
         assert isinstance(rig.run(who="user"), AgentUnreachable)
-    until(lambda: open_files() <= files, "all files closed", 5)
-    until(lambda: not threads_of_transfers(), "the ends of the threads", 5)
+    until(lambda: open_files() <= files, "all files closed", PATIENCE)
+    until(lambda: not threads_of_transfers(), "the ends of the threads", PATIENCE)

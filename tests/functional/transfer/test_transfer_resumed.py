@@ -19,6 +19,7 @@ from flocker.model.ids import Epoch, MoveNumber
 from flocker.sandbox.waiting import until
 from flocker.testing.fakes.memory_pool import MemoryPool
 from flocker.testing.fakes.memory_resuming import ResumingMemoryPool
+from tests.functional.transfer.loops import PATIENCE
 from tests.functional.transfer.transfer_rig import CERTIFICATES, MEBIBYTE, ONE, TWO
 
 CONTENT = os.urandom(12 * MEBIBYTE)
@@ -46,7 +47,9 @@ def carry(rig, *, cut_after=None, port=None):
         lambda error: explain(error, own),
     )
     if cut_after is not None:
-        port = rig.wire(cut_after=cut_after).port
+        # What the target's disk has not taken yet when it notices is lost.
+        enough = stored(rig, before=len(rig.host.streams))
+        port = rig.wire(cut_after=cut_after, cut_when=enough).port
     snapshots = rig.source.look(rig.dataset).snapshots
     lineage = frozenset(each.identity for each in snapshots)
     offer = pool_states.Offer(ONE, Epoch(1), rig.snapshot.identity, lineage)
@@ -65,6 +68,17 @@ def carry(rig, *, cut_after=None, port=None):
     return outcome
 
 
+def stored(rig, before):
+    """Whether so much was written of a new stream that it is worth keeping."""
+    had = kept(rig)
+
+    def enough():
+        new = rig.host.streams[before:]
+        return new and sum(map(len, new[-1]._parts)) >= had + receiving.WORTH_KEEPING
+
+    return enough
+
+
 def sent(rig):
     """Give the bytes of the last stream."""
     return rig.heard[-1].done
@@ -72,7 +86,7 @@ def sent(rig):
 
 def kept(rig):
     """Give the bytes that the target has kept, once it has noticed the end."""
-    until(lambda: not rig.target.disk.copies, "an end", 5)
+    until(lambda: not rig.target.disk.copies, "an end", PATIENCE)
     there = rig.target.unfinished(rig.dataset)
     return 0 if there is None else there.came
 
@@ -83,7 +97,7 @@ def test_cut_at(rigs, tenth):
     rig = rigs()
     error = carry(rig, cut_after=3000 + tenth * SIZE // 10)
     assert isinstance(error, TransferCut | AgentUnreachable), error
-    until(lambda: kept(rig) > 0, "a beginning that is kept", 5)
+    until(lambda: kept(rig) > 0, "a beginning that is kept", PATIENCE)
     before = kept(rig)
     assert carry(rig) == rig.snapshot.identity
     assert rig.target_is(CONTENT)
@@ -98,7 +112,7 @@ def test_cut_again_and_again(rigs):
     before = 0
     for _ in range(4):
         assert isinstance(carry(rig, cut_after=SIZE // 5), TransferCut)
-        until(lambda before=before: kept(rig) > before, "more that is kept", 5)
+        until(lambda before=before: kept(rig) > before, "more that is kept", PATIENCE)
         before = kept(rig)
     assert carry(rig) == rig.snapshot.identity
     assert rig.target_is(CONTENT)
@@ -109,7 +123,7 @@ def test_another_round(rigs):
     """What was begun is completed first, though another snapshot is wanted by now."""
     rig = rigs()
     assert isinstance(carry(rig, cut_after=SIZE // 2), TransferCut)
-    until(lambda: kept(rig) > 0, "a beginning that is kept", 5)
+    until(lambda: kept(rig) > 0, "a beginning that is kept", PATIENCE)
     before, begun = kept(rig), rig.snapshot
     rig.snapshot = rig.save(b"more")
     assert carry(rig) == rig.snapshot.identity
@@ -122,7 +136,7 @@ def test_source_cannot(rigs):
     """A source that understands no token sends all of it."""
     rig = rigs()
     assert isinstance(carry(rig, cut_after=SIZE // 2), TransferCut)
-    until(lambda: kept(rig) > 0, "a beginning that is kept", 5)
+    until(lambda: kept(rig) > 0, "a beginning that is kept", PATIENCE)
     rig.source = MemoryPool(rig.source.disk)
     assert carry(rig) == rig.snapshot.identity
     assert sent(rig) > SIZE
@@ -134,7 +148,7 @@ def test_foreign_token(rigs, monkeypatch):
     """So does one that is told a token of another stream."""
     rig = rigs()
     assert isinstance(carry(rig, cut_after=SIZE // 2), TransferCut)
-    until(lambda: kept(rig) > 0, "a beginning that is kept", 5)
+    until(lambda: kept(rig) > 0, "a beginning that is kept", PATIENCE)
     there = rig.target.unfinished(rig.dataset)
     foreign = type(there)(there.identity, None, "another+None+12", there.came)
     monkeypatch.setattr(ResumingMemoryPool, "unfinished", lambda *_: foreign)
@@ -162,7 +176,7 @@ def test_useless_rest(rigs, monkeypatch):
     """A rest that brings nothing is not tried for ever: the next stream is whole."""
     rig = rigs()
     assert isinstance(carry(rig, cut_after=SIZE // 2), TransferCut)
-    until(lambda: kept(rig) > 0, "a beginning that is kept", 5)
+    until(lambda: kept(rig) > 0, "a beginning that is kept", PATIENCE)
 
     class Failing:
         def read(self, most):
@@ -174,6 +188,6 @@ def test_useless_rest(rigs, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(ResumingMemoryPool, "send_rest", lambda *_, **__: Failing())
         assert "cannot be read" in str(carry(rig))
-        until(lambda: kept(rig) == 0, "the end of what was kept", 5)
+        until(lambda: kept(rig) == 0, "the end of what was kept", PATIENCE)
     assert carry(rig) == rig.snapshot.identity
     assert rig.target_is(CONTENT)

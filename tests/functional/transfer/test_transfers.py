@@ -1,5 +1,6 @@
 """Snapshots move between two agents, at their pace: real TLS, threads."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -12,7 +13,15 @@ from flocker.dataset_agent.transfer.channel import TransferCut
 from flocker.dataset_agent.transfer.frames import LONGEST_DATA, Packing
 from flocker.dataset_agent.transfer.pacing import Pace
 from flocker.sandbox.waiting import until
-from tests.functional.transfer.transfer_rig import CONTENT, HASTY, LARGE, MEBIBYTE, ONE
+from tests.functional.transfer.loops import PATIENCE
+from tests.functional.transfer.transfer_rig import (
+    CONTENT,
+    HEARING,
+    LARGE,
+    LONG_SILENCE,
+    MEBIBYTE,
+    ONE,
+)
 
 
 def test_arrives(rigs):
@@ -27,7 +36,9 @@ def test_arrives(rigs):
     offers = [seen for seen in rig.host.seen if seen != "ended"]
     assert [source for source, _ in offers] == [ONE, ONE]
     assert offers[1][1].lineage == (first, rig.snapshot.identity)
-    until(lambda: rig.host.seen.count("ended") == 2, "the ends of both visits", 5)
+    until(
+        lambda: rig.host.seen.count("ended") == 2, "the ends of both visits", PATIENCE
+    )
 
 
 def test_several_in_one_visit(rigs):
@@ -66,14 +77,14 @@ def test_progress(rigs):
 @pytest.mark.parametrize("slow", ["source", "target", "agent"])
 def test_slow(rigs, slow):
     """A disk, or an agent, that takes longer than any silence is waited for."""
-    rig = rigs(LARGE, plain=True)
+    rig = rigs(LARGE, plain=True, patience=HEARING)
     gate = rig.gate if slow == "source" else rig.host.gate
     if slow == "agent":
         rig.host.answering = Deferred()
     else:
         gate.hang()
     going = rig.loop.begin(rig.move())
-    assert not going.over.wait(3 * HASTY.dead_after)
+    assert not going.over.wait(2 * LONG_SILENCE)
     if slow == "agent":
         rig.loop.do(rig.host.answering.callback, None)
     else:
@@ -87,8 +98,8 @@ def test_backpressure(rigs):
     rig = rigs(LARGE * 4, plain=True)
     rig.host.gate.hang()
     going = rig.loop.begin(rig.move())
-    assert rig.host.gate.reached.wait(5)
-    time.sleep(HASTY.dead_after)
+    assert rig.host.gate.reached.wait(PATIENCE)
+    time.sleep(1)
     limits = [Path(f"/proc/sys/net/ipv4/tcp_{name}mem").read_text() for name in "rw"]
     kernel = sum(int(limit.split()[2]) for limit in limits)
     most = 2 * (MOST_WAITING + LONGEST_DATA) + LONGEST_DATA
@@ -102,17 +113,17 @@ def test_pace(rigs):
     rig = rigs()
     started = time.monotonic()
     assert rig.run(pace=Pace(2 * MEBIBYTE)) == rig.snapshot.identity
-    assert 1.2 < time.monotonic() - started < 4
+    assert time.monotonic() - started > 1.2
 
 
 def test_meanwhile(rigs):
     """What takes the source longer than any silence in a visit does not end it."""
-    rig = rigs()
+    rig = rigs(patience=HEARING)
 
     async def move():
         sender, channel = rig.sender(), await rig.dial()
         await sender.open_visit(channel, rig.offer())
-        long = 2 * HASTY.idle_after
+        long = 2 * LONG_SILENCE
         told = await sender.meanwhile(channel, rig.threads.run(time.sleep, long))
         assert told is None
         await sender.send(channel, rig.begin(), rig.stream(None))
@@ -128,25 +139,30 @@ def test_trouble_meanwhile(rigs, ends):
     rig = rigs()
     wire = rig.wire()
 
-    def work():
+    cancelled = threading.Event()
+
+    def work(channel):
         if ends == "target":
             wire.cut()
-        time.sleep(0.3)
-        if ends == "work":
+            until(lambda: channel._why, "a source that notices", PATIENCE)
+        elif ends == "source":
+            assert cancelled.wait(PATIENCE)
+        else:
             raise StreamBroken(rig.dataset, "the disk is broken")
 
     async def move():
         sender, channel = rig.sender(), await rig.dial()
         await sender.open_visit(channel, rig.offer())
         try:
-            await sender.meanwhile(channel, rig.threads.run(work))
+            await sender.meanwhile(channel, rig.threads.run(work, channel))
         finally:
             channel.finish()
 
     going = rig.loop.begin(move())
-    until(lambda: rig.host.seen, "a visit", 5)
+    until(lambda: rig.host.seen, "a visit", PATIENCE)
     if ends == "source":
         going.cancel()
+        cancelled.set()
     wanted = {"target": TransferCut, "work": StreamBroken, "source": CancelledError}
     assert isinstance(going.outcome(), wanted[ends])
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 
 from flocker.backends.pool_errors import NoSuchFilesystem, PoolFull
@@ -32,15 +32,27 @@ from flocker.dataset_agent.transfer.receiving import Receiver
 from flocker.dataset_agent.transfer.sending import Sender
 from flocker.model.ids import ClusterID, DatasetID, Epoch, MoveNumber, NodeID
 from flocker.runtime.threads import Threads
+from flocker.sandbox.waiting import until
 from flocker.testing.fakes.memory_disk import MemoryDisk
 from flocker.testing.fakes.memory_pool import MemoryPool
 from tests.functional.transfer.loops import PATIENCE
 
 ONE, TWO, THREE = (NodeID(UUID(int=number)) for number in (1, 2, 3))
 RECORD = b"the record of the target"
-HASTY = Patience(
-    alive_every=0.1, dead_after=1.0, idle_after=2.0, reached_within=1.0, lingers=0.5
+CALM = Patience(
+    alive_every=0.1,
+    dead_after=2 * PATIENCE,
+    idle_after=2 * PATIENCE,
+    reached_within=2 * PATIENCE,
+    lingers=0.5,
 )
+"""No test waits that long: what ends, ends for another reason than a slow machine."""
+HASTY = evolve(CALM, dead_after=1.0, idle_after=2.0)
+"""For tests of what silence ends."""
+LONG_SILENCE = 3.0
+"""Seconds that a busy machine does not let pass between two words."""
+HEARING = evolve(CALM, dead_after=LONG_SILENCE, idle_after=LONG_SILENCE)
+"""For tests of what does not end, as words come meanwhile."""
 MEBIBYTE = 1024 * 1024
 CONTENT = os.urandom(3 * MEBIBYTE)
 LARGE = os.urandom(24 * MEBIBYTE)
@@ -65,7 +77,7 @@ class Gate:
     def pass_(self, size):
         if not self.open.is_set():
             self.reached.set()
-        assert self.open.wait(PATIENCE)
+        assert self.open.wait(2 * PATIENCE)
         if self.seconds:
             threading.Event().wait(self.seconds)
         self.passed += size
@@ -178,6 +190,7 @@ class Visit:
             receive = pool.receive_rest if begin.rest else pool.receive
             stream = receive(begin.dataset, begin.announced)
         if self.host.bare:
+            self.host.streams.append(stream)
             return Welcome(stream, RECORD)
         self.host.streams.append(Slow(stream, self.host.gate))
         return Welcome(self.host.streams[-1], RECORD)
@@ -220,7 +233,7 @@ class Rig:
         *,
         plain=False,
         room=1024**3,
-        patience=HASTY,
+        patience=CALM,
         pool=MemoryPool,
     ):
         self.loop, self.content, self.patience = loop, content, patience
@@ -344,12 +357,14 @@ class Rig:
 class Wire:
     """A relay on loopback: what the source sends may be cut or not pass.
 
+    It is cut `cut_after` so many bytes, as soon as `cut_when` holds.
+
     The target reads all that has passed before it sees the end: a connection whose
     socket is closed on data that nobody read is reset, and then it would not.
     """
 
-    def __init__(self, port, cut_after=None):
-        self.cut_after, self.to = cut_after, port
+    def __init__(self, port, cut_after=None, cut_when=lambda: True):
+        self.cut_after, self.cut_when, self.to = cut_after, cut_when, port
         self.passed = 0
         self.deaf = threading.Event()
         self.near = self.far = None
@@ -379,6 +394,7 @@ class Wire:
                     self.passed += len(part)
                 self._pass(part, into)
                 if most is not None and self.passed >= most:
+                    until(self.cut_when, "the target to take more", PATIENCE)
                     break
         if not self.deaf.is_set():
             self.cut()

@@ -28,7 +28,7 @@ from tests.functional.zfs.zfs_bench import MEBIBYTE
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 ACL = struct.pack("<IHHIHHIHHIHHIHHI", 2, *(
     part
     for entry in ((1, 6, -1), (2, 4, 7), (4, 4, -1), (16, 6, -1), (32, 4, -1))

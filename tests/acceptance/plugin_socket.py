@@ -15,7 +15,7 @@ from flocker.sandbox.waiting import until
 
 ANSWER_WITHIN = 120.0
 """Seconds; as long as Docker waits for a Mount."""
-LISTENS_WITHIN = 30.0
+LISTENS_WITHIN = 60.0
 
 
 def socket_of(layout: Layout, node: MachineName) -> Path:

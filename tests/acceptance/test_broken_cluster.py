@@ -144,7 +144,7 @@ def test_second_control_is_refused(cluster: LiveCluster) -> None:
         f"--certificates-directory={disk}",
     ]
     enter = entering(cluster.sandbox.layout, CONTROL)
-    refused = run_sync([*enter, *second], timeout=30, expected=(1,))
+    refused = run_sync([*enter, *second], timeout=60, expected=(1,))
     assert str(disk / "data") in refused.err.decode()
 
 

@@ -179,7 +179,7 @@ def running(
 
 
 def _started(process: "subprocess.Popen[str]", log: Path) -> Mapping[str, Any]:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         if log.exists():
             found = find(log, "flocker:control:started")

@@ -283,7 +283,6 @@ def test_idle_and_slow_connections(control: Control) -> None:
     assert memory(control) - before < IDLE * 256 * 1024
     began = time.monotonic()
     assert control.ask("GET", "/v1/version").code == 200
-    assert time.monotonic() - began < 5
     every: list[socket.socket] = [*idle, *mute, *slow]
     left = every
     while left:

@@ -44,7 +44,7 @@ def program(runner: str, body: str) -> "subprocess.Popen[str]":
 def outcome(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
     """How a program ended: status, output, errors."""
     try:
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=60)
     finally:
         process.kill()
     return process.returncode, output, errors
@@ -82,7 +82,7 @@ return 0
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
     process.stdout.close()
-    assert process.wait(timeout=30) == 1
+    assert process.wait(timeout=60) == 1
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()

@@ -106,7 +106,7 @@ class User:
 
     def _on_node(self, *command: str) -> str:
         argv = [*entering(self.layout, ONE), *command]
-        return run_sync(argv, timeout=30).out.decode()
+        return run_sync(argv, timeout=60).out.decode()
 
 
 def seem_new(backup: Path, dataset: str) -> None:

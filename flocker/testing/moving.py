@@ -11,8 +11,8 @@ from flocker.sandbox.names import MachineName
 from flocker.sandbox.waiting import patience, until
 from flocker.testing.clusters import LiveCluster
 
-PATIENCE = 60.0
-"""Seconds, on a machine that is busy with other tests."""
+PATIENCE = 120.0
+"""Seconds, on a machine that is busy with other tests, or with a slow disk."""
 RATE = 1_000_000
 """Bytes a second that are written besides the records; less on a slow machine, where
 moves take longer: all of it must fit into the dataset. There it also rests longer.

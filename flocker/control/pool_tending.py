@@ -36,6 +36,10 @@ NOTHING = Change()
 
 PATIENCE = 30.0
 """Seconds for which a move that is frozen may get nowhere, if nothing else was said."""
+SLOWLY = 120.0
+"""Seconds for which it may, while its nodes say only that something takes long."""
+SLOW = frozenset({"step-slow", "backend-slow"})
+"""The codes of causes that say only that."""
 
 HINDERED = (MoveRefused, NodeRefuses, NodeLacksBackend, BackendDiffers)
 """Why a move that is wished cannot begin; the status says it."""
@@ -296,11 +300,21 @@ def _because(situation: Situation, move: Move, *, even_served: bool = False) -> 
     if not situation.connected(move.target):
         return f": {_named(situation, move.target)}, where it was to go, is away"
     for node in (move.target, situation.row.owner):
-        observed = situation.heard.facts(situation.row.dataset).get(node)
-        served = observed and observed.fact.condition is Condition.MOUNTED
-        if (even_served or not served) and (said := _says(situation, node)):
+        passes = not even_served and _passes(situation, move, node)
+        if not passes and (said := _says(situation, node)):
             return said
     return ""
+
+
+def _passes(situation: Situation, move: Move, node: NodeID) -> bool:
+    """Whether what a node says is in nobody's way: it serves, or is slow for now."""
+    observed = situation.heard.facts(situation.row.dataset).get(node)
+    if observed is None or observed.fact.cause is None:
+        return True
+    if observed.fact.condition is Condition.MOUNTED:
+        return True
+    since = max(move.frozen_at or situation.now, situation.started)
+    return observed.fact.cause.code in SLOW and situation.now < since + SLOWLY
 
 
 def _says(situation: Situation, node: NodeID) -> str:

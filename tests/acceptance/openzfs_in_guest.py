@@ -20,6 +20,10 @@ from flocker.testing.pool_disks import disk, of_users
 
 ONE, TWO = node_name(1), node_name(2)
 PATIENCE = 60.0
+KILOBITS = 8_000
+"""A second: 1 MB/s, so that a move can be cut."""
+LARGE = 40
+"""Mebibytes."""
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +45,13 @@ def tell(live: LiveCluster, node: MachineName, key: str, name: str) -> str:
     """Ask ZFS for a property; `-` if there is none, or no such filesystem."""
     asked = f"zfs get -Hpo value {key} {name} 2>/dev/null || echo -"
     return live.run(node, "sh", "-c", asked).strip()
+
+
+def received(live: LiveCluster, node: MachineName) -> int:
+    """Count the bytes that came through a node's cable."""
+    lines = live.run(node, "cat", "/proc/net/dev").splitlines()
+    (found,) = [line.split(":")[1] for line in lines if line.strip().startswith("eth0")]
+    return int(found.split()[0])
 
 
 def filled(live: LiveCluster, source: str, mebibytes: int) -> tuple[DatasetID, Path]:
@@ -94,3 +105,32 @@ def test_compressed(live: LiveCluster) -> None:
     there = copy_of(live, TWO, dataset)
     assert tell(live, TWO, "compression", there) == "off"
     assert float(tell(live, TWO, "compressratio", there)) > 3
+
+
+def beginnings(live: LiveCluster, node: MachineName) -> list[str]:
+    """Give the tokens of what was cut and could go on, in a node's pool."""
+    staging = f"{zpool_name(live.sandbox.layout, node)}/flocker/staging"
+    asked = ("get", "-Hpro", "value", "receive_resume_token", staging)
+    return [each for each in live.run(node, "zfs", *asked).split() if each != "-"]
+
+
+def test_goes_on_after_a_cut(live: LiveCluster) -> None:
+    """What came before a cable was cut is kept, and does not come again."""
+    dataset, path = filled(live, "cat /dev/urandom", LARGE)
+    before = received(live, TWO)
+    whole = live.run(ONE, "sh", "-c", f"cd {path} && md5sum file")
+    live.throttle(ONE, KILOBITS)
+    live.move(dataset, TWO)
+    until(
+        lambda: received(live, TWO) - before > LARGE // 2 * MEBIBYTE,
+        "half of it",
+        PATIENCE,
+    )
+    live.partition(TWO)
+    until(lambda: beginnings(live, TWO) != [], "what came to be kept", PATIENCE)
+    live.heal(ONE)
+    live.heal(TWO)
+    live.mounted(dataset, TWO)
+    assert live.run(TWO, "sh", "-c", f"cd {path} && md5sum file") == whole
+    assert beginnings(live, TWO) == []
+    assert received(live, TWO) - before < (LARGE + LARGE // 4) * MEBIBYTE

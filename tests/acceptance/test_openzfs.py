@@ -22,7 +22,7 @@ TIMES = "20"
 """How many times longer than usual things may take in there."""
 
 STORIES = {
-    "openzfs_in_guest.py": ("", 2),
+    "openzfs_in_guest.py": ("", 3),
     "test_pool_crash_points.py": ("zfs and (Release or MakeWritable) and after", 2),
 }
 """With which tests of a module, and how many there are."""

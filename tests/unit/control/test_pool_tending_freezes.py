@@ -6,7 +6,7 @@ from attrs import evolve
 from flocker.control import nodes
 from flocker.control.datasets import cancel_move
 from flocker.control.pool_moves import MoveRefused, NoMove
-from flocker.control.pool_tending import PATIENCE
+from flocker.control.pool_tending import PATIENCE, SLOWLY
 from flocker.control.pool_wishes import ANY_TERMS, Terms
 from flocker.model.cluster import Cause, Condition
 from flocker.model.pools import Stage
@@ -67,6 +67,25 @@ def test_target_in_trouble_while_frozen(some):
     assert some.row.given_up == (
         f"it cannot be handed over: node {B} (10.0.0.2) says: the pool is full"
     )
+
+
+@pytest.mark.parametrize("code", ["step-slow", "backend-slow"])
+@pytest.mark.parametrize("node", [A, B])
+def test_slow_while_frozen(some, node, code):
+    """What only takes long is waited for; what goes on for too long is given up."""
+    frozen_without_target(some)
+    some.nodes.causes[node] = Cause(code, "it has taken 5 seconds until now")
+    some.nodes.speak(1)
+    some.nodes.speak(2)
+    some.passes(SLOWLY - 1)
+    assert some.row.move.stage is Stage.FREEZING
+    some.nodes.causes[node] = Cause(code, "it has taken 120 seconds until now")
+    some.passes(2)
+    some.nodes.speak(1)
+    some.nodes.speak(2)
+    some.nodes.settle()
+    assert some.is_served(1)
+    assert "says: it has taken 120 seconds" in str(some.row.given_up)
 
 
 def test_still_mounted_while_frozen(some):

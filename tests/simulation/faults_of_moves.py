@@ -123,7 +123,7 @@ def mounted_before_owned(patch: Patch) -> None:
 @found(Budget(moves=1), "W2", 9)
 def epoch_reused(patch: Patch) -> None:
     """The new owner gets the epoch of the old."""
-    patch.setattr(pool_upkeep, "new_epoch", lambda row: row.epoch)
+    patch.setattr(pool_moves, "new_epoch", lambda row: row.epoch)
 
 
 @found(Budget(moves=2, restarts=1, delays=1), "I1", 21)
@@ -168,14 +168,14 @@ def no_way_back(patch: Patch) -> None:
 @found(Budget(moves=1, cancels=1), "W2", 10)
 def back_in_the_same_epoch(patch: Patch) -> None:
     """What was released for a cancelled move goes back without a new epoch."""
-    given = pool_upkeep._given
+    given = pool_moves.given
 
     def faulty(row, node, let_go, move):
         after = given(row, node, let_go, move)
         same = node == row.owner
         return evolve(after, epoch=row.epoch, top=row.top) if same else after
 
-    patch.setattr(pool_upkeep, "_given", faulty)
+    patch.setattr(pool_upkeep, "given", faulty)
 
 
 @found(Budget(moves=2, cancels=1, late_facts=1), "I1", 16, disorder=True)

@@ -82,7 +82,8 @@ def _describe(found: Import) -> None:
 
 
 def _summary(found: Configuration) -> str:
+    owned = len(found.ownership) + len(found.pools)  # of volumes, and in pools
     return (
         f"revision {found.revision}: {len(found.datasets)} datasets,"
-        f" {len(found.leases)} leases, {len(found.ownership)} records of ownership"
+        f" {len(found.leases)} leases, {owned} records of ownership"
     )

@@ -5,13 +5,16 @@ import socket
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 from attrs import frozen
 
+from flocker.model.ids import DatasetID
 from flocker.sandbox.blueprint import Program, docker_plugin, flocker_programs
 from flocker.sandbox.layout import Layout
 from flocker.sandbox.names import CONTROL, MachineName
 from flocker.sandbox.waiting import until
+from flocker.testing.clusters import LiveCluster
 
 ANSWER_WITHIN = 120.0
 """Seconds; as long as Docker waits for a Mount."""
@@ -105,3 +108,31 @@ class PluginSocket:
     def unmount(self, name: str, mount: str) -> None:
         """Unmount it."""
         assert self.call("Unmount", Name=name, ID=mount) == {"Err": ""}
+
+
+def plugin(cluster: LiveCluster, node: MachineName) -> PluginSocket:
+    """The plugin of a node."""
+    return PluginSocket(socket_of(cluster.sandbox.layout, node))
+
+
+def an_id() -> str:
+    """An id of a mount, as Docker makes them."""
+    return uuid4().hex * 2
+
+
+def dataset_of(cluster: LiveCluster, name: str) -> DatasetID:
+    """Give the dataset that is a volume."""
+    listed = cluster.ask("GET", "/configuration/datasets").json
+    (found,) = [
+        each["dataset_id"]
+        for each in listed
+        if each["metadata"].get("name") == name and not each["deleted"]
+    ]
+    return DatasetID(UUID(found))
+
+
+def phases(cluster: LiveCluster, name: str) -> dict[str, str]:
+    """Give the phases of a volume's snapshots by their names."""
+    dataset = dataset_of(cluster, name)
+    answer = cluster.ask("GET", f"/status/snapshots?dataset_id={dataset}")
+    return {each["name"]: each["phase"] for each in answer.json}

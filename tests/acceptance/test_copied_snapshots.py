@@ -17,13 +17,18 @@ from flocker.model.ids import DatasetID
 from flocker.model.sizes import GIBIBYTE
 from flocker.sandbox import writer
 from flocker.sandbox.machines import programs_of
-from flocker.sandbox.names import MachineName, node_name
+from flocker.sandbox.names import node_name
 from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
 from flocker.testing.loop_devices import filesystem, scratch_directory
 from flocker.testing.moving import PATIENCE, await_more, count, seen, writing
-from tests.acceptance.plugin_socket import PluginSocket, socket_of, with_plugins
-from tests.acceptance.test_docker_plugin import an_id, dataset_of, phases
+from tests.acceptance.plugin_socket import (
+    an_id,
+    dataset_of,
+    phases,
+    plugin,
+    with_plugins,
+)
 
 ONE, TWO = node_name(1), node_name(2)
 
@@ -43,11 +48,6 @@ def cluster(_on_ext4: LiveCluster) -> LiveCluster:
     """A cluster with a plugin on each node."""
     _on_ext4.restore()
     return _on_ext4
-
-
-def plugin(cluster: LiveCluster, node: MachineName) -> PluginSocket:
-    """The plugin of a node."""
-    return PluginSocket(socket_of(cluster.sandbox.layout, node))
 
 
 def used(cluster: LiveCluster, name: str, **options: str) -> tuple[DatasetID, Path]:

@@ -22,7 +22,14 @@ from flocker.sandbox.waiting import until
 from flocker.testing.clusters import LiveCluster, live_cluster
 from flocker.testing.loop_devices import filesystem, scratch_directory
 from flocker.testing.moving import await_more, count, seen, writing
-from tests.acceptance.plugin_socket import PluginSocket, socket_of, with_plugins
+from tests.acceptance.plugin_socket import (
+    PluginSocket,
+    an_id,
+    dataset_of,
+    phases,
+    plugin,
+    with_plugins,
+)
 
 MOUNTS = "/proc/self/mounts"
 ONE, TWO, THREE = node_name(1), node_name(2), node_name(3)
@@ -43,16 +50,6 @@ def cluster(_docker_cluster: LiveCluster) -> LiveCluster:
     """A cluster with a plugin on each node."""
     _docker_cluster.restore()
     return _docker_cluster
-
-
-def plugin(cluster: LiveCluster, node: MachineName) -> PluginSocket:
-    """The plugin of a node."""
-    return PluginSocket(socket_of(cluster.sandbox.layout, node))
-
-
-def an_id() -> str:
-    """An id of a mount, as Docker makes them."""
-    return uuid4().hex * 2
 
 
 def test_volume_follows(cluster: LiveCluster) -> None:
@@ -325,24 +322,6 @@ def files_of(cluster: LiveCluster) -> list[str]:
     """Name the files that hold snapshots of volumes."""
     found = cluster.sandbox.layout.volumes.glob("*/snapshots/*")
     return [path.name for path in found]
-
-
-def phases(cluster: LiveCluster, name: str) -> dict[str, str]:
-    """Give the phases of a volume's snapshots by their names."""
-    dataset = dataset_of(cluster, name)
-    answer = cluster.ask("GET", f"/status/snapshots?dataset_id={dataset}")
-    return {each["name"]: each["phase"] for each in answer.json}
-
-
-def dataset_of(cluster: LiveCluster, name: str) -> DatasetID:
-    """Give the dataset that is a volume."""
-    listed = cluster.ask("GET", "/configuration/datasets").json
-    (found,) = [
-        each["dataset_id"]
-        for each in listed
-        if each["metadata"].get("name") == name and not each["deleted"]
-    ]
-    return DatasetID(UUID(found))
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs"])
